@@ -1,0 +1,1 @@
+"""Auto-Encoding Variational Bayes: models, encoders, estimators and learners."""

@@ -1,0 +1,109 @@
+"""The user's own array: a .npy file, or a .npz file of one array or of train, test and perhaps valid."""
+
+import hashlib
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from aevb.data.dataset import Dataset, data_error, describe, row_order
+
+Array = npt.NDArray[np.generic]
+
+
+def load_array(path: Path, split: str) -> Dataset:
+    """Load N x D or N x H x W values in [0, 1]; a single array gives its first 80 % in `split` order to train.
+
+    Raises DataError for a file that is missing, unreadable or of any other content.
+    """
+    try:
+        with path.open("rb") as file:
+            key = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError) as error:
+        rule, remedy = "the data must be a readable file", "correct the path"
+        raise data_error(path, rule, "a file", describe(error), remedy) from error
+    return _load(path, key, split)
+
+
+@lru_cache(maxsize=2)
+def _load(path: Path, _key: str, split: str) -> Dataset:
+    """Load a file; `_key`, the hash of the whole file, keeps a changed file from being served from the cache."""
+    arrays = _read(path)
+    names = {"train", "test"} | (arrays.keys() & {"valid"})
+    if len(arrays) != 1 and arrays.keys() != names:
+        expected = "one array, or arrays named train, test and optionally valid"
+        found = f"arrays named {', '.join(arrays)}" if arrays else "no array"
+        raise data_error(path, "the arrays' names must tell the split", expected, found, "rename or remove arrays")
+    shapes = {name: array.shape[1:] for name, array in arrays.items()}
+    rows = {name: _rows(array, f"{path} [{name}]" if len(arrays) > 1 else str(path)) for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        remedy = "save rows of one shape"
+        raise data_error(path, "the splits' rows must have one shape", "equal shapes", found, remedy)
+    in_order = list(rows) if len(rows) == 1 else [name for name in ("train", "valid", "test") if name in rows]
+    content = hashlib.sha256(b"".join(rows[name].tobytes() for name in in_order))
+    if len(rows) == 1:
+        (only,) = rows.values()
+        n_train = len(only) * 4 // 5
+        order = row_order(len(only), split)
+        rows = {"train": only[order[:n_train]], "test": only[order[n_train:]]}
+    train, test = rows["train"], rows["test"]
+    return Dataset(
+        name=path.name,
+        train=torch.from_numpy(train),
+        valid=torch.from_numpy(rows.get("valid", train[:0])),
+        test=torch.from_numpy(test),
+        image_shape=_image_shape(next(iter(shapes.values()))),
+        sha256=content.hexdigest(),
+    )
+
+
+def _read(path: Path) -> dict[str, Array]:
+    try:
+        # Opened here, because NumPy leaves the file open where a .npz turns out to be damaged.
+        with path.open("rb") as file:
+            start = file.read(6)
+            if not start.startswith(
+                (b"\x93NUMPY", b"PK")
+            ):  # else NumPy takes it for a pickle, and says how to trust it
+                raise ValueError(f"the file begins with {start!r}")
+            file.seek(0)
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"": loaded}
+            return {name: np.asarray(loaded[name]) for name in loaded.files}
+    except Exception as error:  # NumPy and zipfile have no common error for a file they cannot read
+        expected = "an intact .npy or .npz file without Python objects"
+        remedy = "write it with numpy.save or numpy.savez"
+        raise data_error(path, "the data must be in NumPy's own format", expected, describe(error), remedy) from error
+
+
+def _rows(array: Array, where: str) -> npt.NDArray[np.float32]:
+    """Return the array as contiguous float32 rows; raise DataError for the first rule that it breaks."""
+    if array.dtype.kind not in "fbiu":
+        raise data_error(where, "the values must be real numbers", "float or bool", array.dtype, "convert to float32")
+    if array.ndim not in (2, 3):
+        rule, remedy = "the array must be N x D or N x H x W", "reshape it to one row per point"
+        raise data_error(where, rule, "2 or 3 dimensions", f"shape {array.shape}", remedy)
+    if len(array) < 2 or array.size == 0:
+        remedy = "supply more data"
+        raise data_error(where, "there must be data", "2 rows or more, none empty", f"shape {array.shape}", remedy)
+    if not np.isfinite(array).all():
+        remedy = "remove or replace those values"
+        raise data_error(where, "the values must be finite", "no NaN or infinity", "some", remedy)
+    low, high = array.min(), array.max()
+    if low < 0 or high > 1:
+        remedy = "divide by 255 if these are bytes, else rescale to [0, 1]"
+        found = f"{array.dtype} from {low} to {high}"
+        raise data_error(where, "the values must lie in [0, 1]", "0 to 1", found, remedy)
+    return np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)
+
+
+def _image_shape(row_shape: tuple[int, ...]) -> tuple[int, int] | None:
+    if len(row_shape) == 2:
+        return row_shape[0], row_shape[1]
+    side = math.isqrt(row_shape[0])
+    return (side, side) if side * side == row_shape[0] else None

@@ -1,0 +1,45 @@
+"""Files that are either whole or absent."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from aevb.data.dataset import data_error, describe
+
+
+def read_if_present(path: Path) -> bytes | None:
+    """Return the file's bytes, or None where there is no such file; raise DataError for one that cannot be read."""
+    try:
+        path.lstat()  # a link to nowhere, or a folder, is present, and an error
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write the file under another name beside its place and rename it; a reader sees all of it or nothing.
+
+    Raises OSError, having removed what it wrote, where the folder cannot be made or written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # the error above is the one to report
+            os.unlink(temporary)
+        raise
+
+
+def _unreadable(path: Path, error: OSError) -> Exception:
+    return data_error(path, "the file must be readable", "a file", describe(error), "make it readable, or remove it")
