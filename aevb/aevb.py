@@ -1,0 +1,52 @@
+"""Algorithm 1: the Auto-Encoding Variational Bayes learner."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from aevb.estimators import LowerBound, lower_bound_b, standard_normal
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.model import GenerativeModel
+
+
+class AEVB(LearnerState):
+    """Minibatch ascent on the lower bound in θ and φ together (Kingma & Welling 2013, algorithm 1).
+
+    Args:
+        model: p(z) p(x|z), with parameters θ.
+        encoder: q(z|x), with parameters φ.
+        n_datapoints: N, size of the training set, which scales the prior on θ.
+        options: how the parameters climb.
+        estimator: of the bound, `lower_bound_b` (eq. 7) or `lower_bound_a` (eq. 6).
+        n_samples: L, noise samples for each datapoint.
+    """
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        encoder: nn.Module,
+        n_datapoints: int,
+        options: AscentOptions = AscentOptions(),
+        *,
+        estimator: LowerBound = lower_bound_b,
+        n_samples: int = 1,
+    ) -> None:
+        self.model = model
+        self.encoder: nn.Module | None = encoder
+        self._q = encoder
+        self._n_datapoints = n_datapoints
+        self._estimator = estimator
+        self._n_samples = n_samples
+        self._ascent = Ascent(options, theta=model, phi=encoder)
+
+    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+        """One minibatch: estimate its bound with fresh noise and climb."""
+        m = len(batch.x)
+        eps = standard_normal((self._n_samples, m, self.model.n_latent), batch.x, generator)
+        bound = self._estimator(self.model, self._q, batch.x, eps)
+        self._ascent.step(bound.sum(), prior_scale=m / self._n_datapoints)
+        return StepInfo(bound.detach(), m)
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "encoder": self._q, "ascent": self._ascent}

@@ -1,0 +1,152 @@
+"""The generative model p(z) p(x|z): a standard normal prior and a neural decoder."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
+from aevb.layers import linear, tanh_stack
+
+DecoderLogVar = Literal["hidden", "latent", "constant"]
+
+
+class GenerativeModel(nn.Module, ABC):
+    """p(z) p(x|z) with p(z) = N(0, I); the decoder p(x|z) is the subclass.
+
+    Args:
+        n_latent: size of z.
+        n_pixels: size of x.
+        hidden: widths of the tanh layers, none to any number.
+        init_std: standard deviation of the initial weights and biases.
+        generator: source of the initial values.
+    """
+
+    def __init__(
+        self,
+        n_latent: int,
+        n_pixels: int,
+        hidden: Sequence[int] = (500,),
+        *,
+        init_std: float = 0.01,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.n_latent = n_latent
+        self.n_pixels = n_pixels
+        self.hidden = tanh_stack(n_latent, hidden, init_std, generator)
+        self.output = linear(hidden[-1] if hidden else n_latent, n_pixels, init_std, generator)
+
+    @abstractmethod
+    def log_likelihood(
+        self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
+    ) -> Float[Tensor, "*batch"]:
+        """Log p(x|z) in nats; x broadcasts against the leading axes of z."""
+
+    @abstractmethod
+    def pixel_mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
+        """E[x|z]: what the paper's figures show as an image."""
+
+    @abstractmethod
+    def sample_pixels(
+        self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
+    ) -> Float[Tensor, "*batch pixel"]:
+        """One draw of x ~ p(x|z) for each z."""
+
+    def log_joint(
+        self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
+    ) -> Float[Tensor, "*batch"]:
+        """Log p(x, z) = log p(z) + log p(x|z) in nats."""
+        return standard_normal_log_density(z) + self.log_likelihood(x, z)
+
+
+class BernoulliModel(GenerativeModel):
+    """p(x|z) = Bernoulli(sigmoid(W h + b)) for each pixel (Kingma & Welling 2013, appendix C.1)."""
+
+    def logits(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
+        """Log-odds of each pixel."""
+        return self.output(self.hidden(z))
+
+    def log_likelihood(
+        self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
+    ) -> Float[Tensor, "*batch"]:
+        """Σ x·log y + (1−x)·log(1−y) in nats; see `aevb.densities.bernoulli_log_density`."""
+        return bernoulli_log_density(x, self.logits(z))
+
+    def pixel_mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
+        """Probability that each pixel is on."""
+        return torch.sigmoid(self.logits(z))
+
+    def sample_pixels(
+        self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
+    ) -> Float[Tensor, "*batch pixel"]:
+        """Binary pixels, each drawn on its own."""
+        mean = self.pixel_mean(z)
+        # Three times faster than torch.bernoulli on a CPU.
+        uniform = torch.rand(mean.shape, dtype=mean.dtype, device=mean.device, generator=generator)
+        return (uniform < mean).to(mean.dtype)
+
+
+class GaussianModel(GenerativeModel):
+    """p(x|z) = N(x; μ(z), σ²(z) I), μ through a sigmoid (Kingma & Welling 2013, appendix C.2 and section 5).
+
+    Note:
+        The paper puts log σ² on the hidden layer (`log_var="hidden"`). A head linear in z (`"latent"`, the default)
+        fits its Frey Face curves far better. `"constant"` learns one log σ² for each pixel.
+        `squash_mean=False` with `hidden=()` and `"constant"` is the linear-Gaussian model, whose answers are known.
+
+    Raises:
+        ValueError: `log_var` is none of the three.
+    """
+
+    def __init__(
+        self,
+        n_latent: int,
+        n_pixels: int,
+        hidden: Sequence[int] = (200,),
+        *,
+        log_var: DecoderLogVar = "latent",
+        squash_mean: bool = True,
+        init_std: float = 0.01,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(n_latent, n_pixels, hidden, init_std=init_std, generator=generator)
+        if log_var not in get_args(DecoderLogVar):
+            raise ValueError(f"`log_var` must be one of {get_args(DecoderLogVar)}, got {log_var!r}")
+        self.log_var_input = log_var
+        self.squash_mean = squash_mean
+        n_in = hidden[-1] if log_var == "hidden" and hidden else n_latent
+        self.log_var = linear(n_in, n_pixels, init_std, generator)
+        if log_var == "constant":
+            self.log_var.register_parameter("weight", None)
+
+    def pixels(self, z: Float[Tensor, "*batch latent"]) -> DiagonalGaussian:
+        """p(x|z) for each z."""
+        h = self.hidden(z)
+        mean = self.output(h)
+        if self.squash_mean:
+            mean = torch.sigmoid(mean)
+        if self.log_var_input == "constant":
+            return DiagonalGaussian(mean, self.log_var.bias)
+        return DiagonalGaussian(mean, self.log_var(h if self.log_var_input == "hidden" else z))
+
+    def log_likelihood(
+        self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
+    ) -> Float[Tensor, "*batch"]:
+        """Log N(x; μ(z), σ²(z) I) in nats."""
+        return self.pixels(z).log_density(x)
+
+    def pixel_mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
+        """μ(z)."""
+        return self.pixels(z).mean
+
+    def sample_pixels(
+        self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
+    ) -> Float[Tensor, "*batch pixel"]:
+        """μ(z) + σ(z)·ε; not confined to [0, 1]."""
+        pixels = self.pixels(z)
+        eps = torch.empty_like(pixels.mean).normal_(generator=generator)
+        return pixels.at(eps)

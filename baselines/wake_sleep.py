@@ -1,0 +1,60 @@
+"""The wake-sleep algorithm, the paper's on-line baseline."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from aevb.estimators import standard_normal
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.model import GenerativeModel
+
+
+class WakeSleep(LearnerState):
+    """Wake: θ climbs log p(x, z) at z ~ q(z|x). Sleep: φ climbs log q(z|x) at dreams (x, z) ~ p.
+
+    Source: Hinton, Dayan, Frey & Neal 1995, as compared in Kingma & Welling 2013, sections 4 and 5. It has no single
+    objective; the lower bound that a step reports is measured on the wake sample, and is not what it climbs.
+
+    Args:
+        model: p(z) p(x|z), with parameters θ.
+        encoder: q(z|x), with parameters φ.
+        n_datapoints: N, size of the training set, which scales the prior on θ.
+        options: how the parameters climb; warm-up and step size hold for both phases.
+        n_samples: wake samples for each datapoint.
+    """
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        encoder: nn.Module,
+        n_datapoints: int,
+        options: AscentOptions = AscentOptions(),
+        *,
+        n_samples: int = 1,
+    ) -> None:
+        self.model = model
+        self.encoder: nn.Module | None = encoder
+        self._q = encoder
+        self._n_datapoints = n_datapoints
+        self._n_samples = n_samples
+        self._wake = Ascent(options, theta=model)
+        self._sleep = Ascent(options, phi=encoder)
+
+    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+        """Wake on the minibatch, then sleep on as many dreams; counts M samples, as the paper's axes do."""
+        m = len(batch.x)
+        with torch.no_grad():
+            q = self._q(batch.x)
+            z = q.at(standard_normal((self._n_samples, m, self.model.n_latent), batch.x, generator))
+        log_likelihood = self.model.log_likelihood(batch.x, z).mean(0)
+        self._wake.step(log_likelihood.sum(), prior_scale=m / self._n_datapoints)
+
+        with torch.no_grad():
+            dreamt_z = standard_normal((m, self.model.n_latent), batch.x, generator)
+            dreamt_x = self.model.sample_pixels(dreamt_z, generator)
+        self._sleep.step(self._q(dreamt_x).log_density(dreamt_z).sum())
+        return StepInfo(log_likelihood.detach() - q.kl_to_standard_normal(), m)
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "encoder": self._q, "wake": self._wake, "sleep": self._sleep}

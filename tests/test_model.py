@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from scipy.stats import bernoulli, norm
+
+from aevb.encoder import GaussianEncoder
+from aevb.model import BernoulliModel, GaussianModel
+
+
+def as_numpy(layer):
+    return layer.weight.detach().numpy(), layer.bias.detach().numpy()
+
+
+def draw(generator, *shape):
+    return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (7, 5, 6)])
+def test_bernoulli_model_is_the_papers_appendix_c1(hidden, generator):
+    model = BernoulliModel(3, 11, hidden, init_std=0.5, generator=generator).double()
+    z = draw(generator, 4, 3)
+    h = z.numpy()
+    for layer in list(model.hidden)[::2]:
+        weight, bias = as_numpy(layer)
+        h = np.tanh(h @ weight.T + bias)
+    weight, bias = as_numpy(model.output)
+    y = 1 / (1 + np.exp(-(h @ weight.T + bias)))
+    x = (draw(generator, 4, 11) > 0).double()
+    np.testing.assert_allclose(model.pixel_mean(z).detach(), y, rtol=1e-12)
+    np.testing.assert_allclose(model.log_likelihood(x, z).detach(), bernoulli(y).logpmf(x.numpy()).sum(-1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("log_var", ["hidden", "latent", "constant"])
+def test_gaussian_model_takes_its_log_variance_from_where_it_says(log_var, generator):
+    model = GaussianModel(3, 11, (7,), log_var=log_var, init_std=0.5, generator=generator).double()
+    z, x = draw(generator, 4, 3), draw(generator, 4, 11)
+    weight, bias = as_numpy(model.hidden[0])
+    h = np.tanh(z.numpy() @ weight.T + bias)
+    weight, bias = as_numpy(model.output)
+    mean = 1 / (1 + np.exp(-(h @ weight.T + bias)))
+    log_var_bias = model.log_var.bias.detach().numpy()
+    source = {"hidden": h, "latent": z.numpy()}.get(log_var)
+    log_sigma2 = log_var_bias if source is None else source @ model.log_var.weight.detach().numpy().T + log_var_bias
+    expected = norm(mean, np.exp(0.5 * log_sigma2)).logpdf(x.numpy()).sum(-1)
+    np.testing.assert_allclose(model.log_likelihood(x, z).detach(), expected, rtol=1e-10)
+
+
+def test_an_unknown_log_variance_source_is_refused():
+    with pytest.raises(ValueError, match="must be one of"):
+        GaussianModel(3, 11, log_var="output")
+
+
+def test_encoder_multiplies_the_log_variance_head_before_the_bias(generator):
+    encoder = GaussianEncoder(11, 3, (7,), zero_log_var=False, init_std=0.5, generator=generator).double()
+    x = draw(generator, 4, 11)
+    weight, bias = as_numpy(encoder.hidden[0])
+    h = np.tanh(x.numpy() @ weight.T + bias)
+    q = encoder(x)
+    for result, layer, factor in ((q.mean, encoder.mean, 1.0), (q.log_var, encoder.log_var, 0.1)):
+        weight, bias = as_numpy(layer)
+        np.testing.assert_allclose(result.detach(), factor * (h @ weight.T) + bias, rtol=1e-10)
+
+
+def test_a_fresh_author_encoder_has_unit_variance(generator):
+    encoder = GaussianEncoder(11, 3, (7,), generator=generator)
+    assert torch.all(encoder(torch.rand(4, 11)).log_var == 0)
+
+
+def test_initial_weights_and_biases_have_the_stated_standard_deviation(generator):
+    model = BernoulliModel(50, 2000, (500,), init_std=0.01, generator=generator)
+    for parameter in model.parameters():
+        n = parameter.numel()
+        assert abs(float(parameter.detach().std()) / 0.01 - 1) < 5 / (2 * n) ** 0.5
+        assert abs(float(parameter.detach().mean())) < 5 * 0.01 / n**0.5
+
+
+@pytest.mark.parametrize("cls", [BernoulliModel, GaussianModel])
+def test_sampled_pixels_have_the_models_mean(cls, generator):
+    model = cls(2, 6, (5,), init_std=1.0, generator=generator).double()
+    z = draw(generator, 1, 2).expand(100_000, 2)
+    x = model.sample_pixels(z, generator)
+    error = x.std(0) / len(x) ** 0.5
+    assert torch.all((x.mean(0) - model.pixel_mean(z[:1])[0]).abs() < 5 * error)
+
+
+def test_gaussian_samples_have_the_models_variance(generator):
+    model = GaussianModel(2, 6, (5,), init_std=1.0, generator=generator).double()
+    z = draw(generator, 1, 2).expand(100_000, 2)
+    variance = model.pixels(z[:1]).log_var.exp()[0]
+    assert torch.all((model.sample_pixels(z, generator).var(0) / variance - 1).abs() < 5 * (2 / 1e5) ** 0.5)
