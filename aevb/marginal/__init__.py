@@ -1,0 +1,1 @@
+"""Estimators of log p(x) for each datapoint, in nats."""

