@@ -1,0 +1,138 @@
+"""Annealed importance sampling of log p(x): forwards from the prior, and backwards from a known draw of p(z|x).
+
+Forward weights average to p(x), so that the log of their mean is in expectation below log p(x); backward ones average
+to 1 / p(x), and minus the log of their mean is above it. Where both meet, the truth is between them, in as many latent
+dimensions as you like.
+
+Sources: Neal 2001, "Annealed importance sampling"; Grosse, Ghahramani & Adams 2015, "Sandwiching the marginal
+likelihood using bidirectional Monte Carlo".
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb import hmc
+from aevb.estimators import standard_normal
+from aevb.marginal.annealing import Annealing, Run, anneal, tune_step_sizes
+from aevb.marginal.estimate import MarginalEstimate, concatenate, log_mean
+from aevb.model import GenerativeModel
+
+MIN_ACCEPTANCE, MIN_ESS_SHARE = 0.2, 0.1
+
+
+def ais_log_likelihood(
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    generator: torch.Generator,
+    annealing: Annealing | None = None,
+    *,
+    step_sizes: Float[Tensor, "temperature batch"] | None = None,
+) -> MarginalEstimate:
+    """Log of the mean forward weight: in expectation a lower bound of log p(x).
+
+    The step size of each datapoint and temperature is found by a preliminary run (`tune_step_sizes`) and then frozen:
+    tuned on the fly, it would make the transitions depend on the past and the weights biased.
+
+    Args:
+        model: p(z) p(x|z); its parameters are not touched.
+        x: datapoints.
+        generator: source of all randomness.
+        annealing: schedule and chains.
+        step_sizes: from `tune_step_sizes`, to spare the preliminary run.
+
+    Returns:
+        The estimates. Trusted are those whose weights are worth a tenth of the chains, and at least two of them, and
+        whose moves were accepted at a rate of 0.2 at every temperature, over all chains.
+
+    Warns:
+        UntrustedEstimateWarning: once, if any estimate is not to be trusted.
+    """
+    annealing = annealing or Annealing()
+    parts = []
+    for rows in _chunks(len(x), annealing):
+        steps = tune_step_sizes(model, x[rows], generator, annealing) if step_sizes is None else step_sizes[:, rows]
+        z = standard_normal((annealing.n_chains, len(x[rows]), model.n_latent), x, generator)
+        run = anneal(model, x[rows], z, generator, annealing, steps.to(x), upwards=True)
+        parts.append(_estimate("AIS, lower bound", run, sign=1))
+    estimate = concatenate(parts)
+    estimate.warn("take more temperatures or more chains")
+    return estimate
+
+
+def reverse_ais_log_likelihood(
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    z: Float[Tensor, "batch latent"],
+    generator: torch.Generator,
+    annealing: Annealing | None = None,
+    *,
+    step_sizes: Float[Tensor, "temperature batch"] | None = None,
+    n_refresh: int = 20,
+) -> MarginalEstimate:
+    """Minus the log of the mean backward weight: in expectation an upper bound of log p(x).
+
+    Args:
+        model: p(z) p(x|z); its parameters are not touched.
+        x: datapoints drawn from the model itself, see `simulate`.
+        z: the latents that made them, each an exact draw of p(z|x).
+        generator: source of all randomness.
+        annealing: schedule and chains, those of the lower bound.
+        step_sizes: from `tune_step_sizes`, to spare the preliminary run.
+        n_refresh: moves at β = 1 before the descent. All chains of a datapoint start at its one z; that leaves the
+            bound a bound, but the standard error takes the chains for independent, and the moves make them so.
+
+    Returns:
+        The estimates, trusted under the same conditions as those of `ais_log_likelihood`.
+
+    Warns:
+        UntrustedEstimateWarning: once, if any estimate is not to be trusted.
+    """
+    annealing = annealing or Annealing()
+    parts = []
+    for rows in _chunks(len(x), annealing):
+        steps = tune_step_sizes(model, x[rows], generator, annealing) if step_sizes is None else step_sizes[:, rows]
+        steps = steps.to(x)
+        start = z[rows].expand(annealing.n_chains, -1, -1)
+        log_joint, at_one = partial(model.log_joint, x[rows]), steps[-1].expand(start.shape[:2])
+        state = hmc.evaluate(log_joint, start)
+        for _ in range(n_refresh):
+            state = hmc.move(log_joint, state, at_one, annealing.n_leapfrog, generator, jitter=annealing.jitter).state
+        run = anneal(model, x[rows], state.z, generator, annealing, steps, upwards=False)
+        parts.append(_estimate("AIS, upper bound", run, sign=-1))
+    estimate = concatenate(parts)
+    estimate.warn("take more temperatures or more chains")
+    return estimate
+
+
+def simulate(
+    model: GenerativeModel, n: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "n pixel"], Float[Tensor, "n latent"]]:
+    """Datapoints from the model, and the latents behind them, which are exact draws from their posteriors."""
+    like = next(model.parameters())
+    with torch.no_grad():
+        z = standard_normal((n, model.n_latent), like, generator)
+        return model.sample_pixels(z, generator), z
+
+
+def _estimate(method: str, run: Run, *, sign: int) -> MarginalEstimate:
+    log_likelihood, standard_error, ess = log_mean(run.log_weights)
+    n = len(run.log_weights)
+    lowest = run.acceptance.double().min(0).values
+    return MarginalEstimate(
+        method=method,
+        log_likelihood=sign * log_likelihood,
+        standard_error=standard_error,
+        ess=ess,
+        acceptance=run.acceptance.double().mean(0),
+        n_non_finite=run.n_non_finite + (~run.log_weights.isfinite()).sum(0),
+        trusted=log_likelihood.isfinite() & (ess >= max(2.0, MIN_ESS_SHARE * n)) & ~(lowest < MIN_ACCEPTANCE),
+    )
+
+
+def _chunks(n: int, annealing: Annealing) -> Iterator[slice]:
+    rows = max(1, annealing.chunk // annealing.n_chains)
+    return (slice(start, start + rows) for start in range(0, n, rows))

@@ -1,0 +1,130 @@
+"""The paper's own estimator of log p(x), from samples of the posterior (Kingma & Welling 2013, appendix D)."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb import hmc
+from aevb.marginal.estimate import MarginalEstimate, concatenate, independent_draws, summary
+from aevb.marginal.gaussian import FullGaussian
+from aevb.marginal.kde import KernelDensity
+from aevb.model import GenerativeModel
+
+PosteriorFit = Literal["shrunk_kde", "kde", "full", "diagonal"]
+MAX_LATENT, MIN_ESS, MAX_STANDARD_ERROR = 4, 4.0, 1.0
+
+_FITS: dict[PosteriorFit, Callable[[Tensor], FullGaussian | KernelDensity]] = {
+    "shrunk_kde": partial(KernelDensity.fit, shrink=True),
+    "kde": KernelDensity.fit,
+    "full": FullGaussian.fit,
+    "diagonal": partial(FullGaussian.fit, diagonal=True),
+}
+
+
+def appendix_d_log_likelihood(
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    chains: hmc.Chains,
+    generator: torch.Generator,
+    *,
+    n_samples: int = 50,
+    n_burn_in: int = 5,
+    n_leapfrog: int = 4,
+    fit: PosteriorFit = "shrunk_kde",
+    jitter: float = 0.5,
+    chunk: int = 2000,
+) -> tuple[MarginalEstimate, hmc.Chains]:
+    """Log p(x) ≈ −log (1/L) Σ q(z_l) / (p(z_l) p(x|z_l)), z_l ~ p(z|x) by HMC and q fitted to other samples.
+
+    Burn-in moves tune each chain's step size to acceptance 0.9; it is then frozen. The first half of the samples fits
+    q, the second half is plugged in. The standard error allows for the autocorrelation of the plugged-in terms, and
+    q is given: whatever q is, the inverse mean is unbiased for 1/p(x) if the chain samples the posterior.
+
+    Args:
+        model: p(z) p(x|z); its parameters are not touched.
+        x: datapoints.
+        chains: one for each datapoint, from `aevb.marginal.chains.start_chains` or from the last call.
+        generator: source of all randomness.
+        n_samples: draws of each chain, one for each move; both halves together.
+        n_burn_in: moves that tune the step size, before any draw.
+        n_leapfrog: leapfrog steps of a move.
+        fit: q is a kernel density (see `aevb.marginal.kde`), a Gaussian or a Gaussian without correlations.
+        jitter: of the step size, see `aevb.hmc.move`.
+        chunk: datapoints at a time.
+
+    Returns:
+        The estimates, and the chains to pass to the next call. A chain that accepts nothing in either half has no
+        estimate (NaN). Trusted are estimates in at most 4 latent dimensions, the range for which the paper recommends
+        it, whose terms are worth at least 4 independent ones and whose standard error is below 1 nat.
+
+    Note:
+        `fit="kde", jitter=0` is nearest to the author's library. Neither serves: in few dimensions four steps at
+        acceptance 0.9 are about one period of the posterior, so that chains without jitter hardly mix; and a plain
+        kernel density has wider tails than the posterior, so that few rare draws carry the mean and its standard
+        error, taken without them, is too small. On a linear-Gaussian model with 3 latents and 50 samples that
+        estimate is within 3 standard errors of the truth for 3 datapoints of 4, and the default for 19 of 20.
+
+    Raises:
+        ValueError: fewer than 8 samples, or another number of chains than of datapoints.
+
+    Warns:
+        UntrustedEstimateWarning: once, if any estimate is not to be trusted.
+    """
+    if n_samples < 8:
+        raise ValueError(f"`n_samples` must be at least 8, got {n_samples}: both halves need some")
+    if chains.z.shape != (len(x), model.n_latent):
+        raise ValueError(
+            f"`chains` must have positions of shape {(len(x), model.n_latent)}, got {tuple(chains.z.shape)}: "
+            "start them for these datapoints"
+        )
+    estimates, moved = [], []
+    step_sizes = chains.step_size.expand(len(x))
+    for start in range(0, len(x), chunk):
+        rows = slice(start, start + chunk)
+        log_joint = partial(model.log_joint, x[rows])
+        part = hmc.Chains(chains.z[rows], step_sizes[rows], chains.n_tuned)
+        part, state = hmc.tune(log_joint, part, n_burn_in, n_leapfrog, generator, jitter=jitter)
+        first = hmc.sample(log_joint, state, part.step_size, n_samples // 2, n_leapfrog, generator, jitter=jitter)
+        second = hmc.sample(
+            log_joint, first.state, part.step_size, n_samples - n_samples // 2, n_leapfrog, generator, jitter=jitter
+        )
+        estimates.append(_plug_in(fit, first, second))
+        moved.append(part._replace(z=second.state.z))
+    estimate = concatenate(estimates)
+    estimate.warn("draw more samples, or start the chains better; above 4 latent dimensions use AIS")
+    last = hmc.Chains(
+        torch.cat([part.z for part in moved]), torch.cat([part.step_size for part in moved]), moved[-1].n_tuned
+    )
+    return estimate, last
+
+
+def _plug_in(fit: PosteriorFit, first: hmc.Samples, second: hmc.Samples) -> MarginalEstimate:
+    """Fit q to the first half and average q / p over the second."""
+    log_ratio = (_FITS[fit](first.z).log_density(second.z) - second.log_density).double()
+    n = len(log_ratio)
+    log_total, log_squares = log_ratio.logsumexp(0), (2 * log_ratio).logsumexp(0)
+    log_mean, standard_error, weight_ess = summary(log_total, log_squares, n)
+    share = independent_draws((log_ratio - log_ratio.max(0).values).exp()) / n
+    standard_error, ess = standard_error / share.sqrt(), weight_ess * share
+    # Terms that are all alike vary by 0, but a second half that did not move is one draw, not many.
+    failed = (first.n_accepted == 0) | (second.n_accepted == 0) | ~log_mean.isfinite()
+    log_likelihood = torch.where(failed, torch.nan, -log_mean)
+    trusted = (
+        log_likelihood.isfinite()
+        & (ess >= MIN_ESS)
+        & (standard_error < MAX_STANDARD_ERROR)
+        & (second.z.shape[-1] <= MAX_LATENT)
+    )
+    return MarginalEstimate(
+        method=f"appendix D ({fit})",
+        log_likelihood=log_likelihood,
+        standard_error=torch.where(failed, torch.inf, standard_error),
+        ess=torch.where(failed, 0, ess),
+        acceptance=0.5 * (first.acceptance + second.acceptance).double(),
+        n_non_finite=first.n_non_finite + second.n_non_finite + (~log_ratio.isfinite()).sum(0),
+        trusted=trusted,
+    )

@@ -1,0 +1,86 @@
+"""HMC chains that sample p(z|x): where they start, and the Gaussian that sums up where they have been."""
+
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb import hmc
+from aevb.estimators import standard_normal
+from aevb.marginal.gaussian import FullGaussian
+from aevb.model import GenerativeModel
+
+
+def start_chains(
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    generator: torch.Generator,
+    *,
+    n_candidates: int = 500,
+    step_size: float = 0.1,
+    chunk: int = 20_000,
+) -> hmc.Chains:
+    """One chain for each datapoint, at the best of `n_candidates` draws from the prior: the highest log p(x, z).
+
+    1 is what the paper's author's library does. Such a chain may sit in a wrong mode for good, which nothing here can
+    notice and which makes the estimate of log p(x) too low, by 10 nats or more on MNIST.
+
+    Args:
+        model: p(z) p(x|z).
+        x: datapoints.
+        generator: source of the draws.
+        n_candidates: draws for each datapoint.
+        step_size: HMC's, before any tuning.
+        chunk: decoder evaluations at a time.
+    """
+    best: Tensor | None = None
+    value = x.new_full((len(x),), -torch.inf)
+    with torch.no_grad():
+        for n in _split(n_candidates, max(1, chunk // len(x))):
+            z = standard_normal((n, len(x), model.n_latent), x, generator)
+            top, row = model.log_joint(x, z).max(0)
+            chosen = z[row, torch.arange(len(x), device=x.device)]
+            best = chosen if best is None else torch.where((top > value)[:, None], chosen, best)
+            value = torch.maximum(value, top)
+    assert best is not None
+    return hmc.Chains(best, x.new_full((len(x),), step_size), torch.tensor(0, device=x.device))
+
+
+def posterior_gaussian(
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    chains: hmc.Chains,
+    generator: torch.Generator,
+    *,
+    n_samples: int = 200,
+    n_burn_in: int = 100,
+    n_leapfrog: int = 4,
+    inflate: float = 1.5,
+    jitter: float = 0.5,
+) -> tuple[FullGaussian, hmc.Chains]:
+    """A Gaussian fitted to a chain for each datapoint: a proposal for a model that has no encoder.
+
+    Args:
+        model: p(z) p(x|z); its parameters are not touched.
+        x: datapoints.
+        chains: one for each datapoint.
+        generator: source of all randomness.
+        n_samples: moves after which a sample is taken.
+        n_burn_in: moves before them, which tune the step size.
+        n_leapfrog: leapfrog steps of a move.
+        inflate: factor of the covariance, since a proposal must not be narrower than the posterior.
+        jitter: of the step size, see `aevb.hmc.move`.
+
+    Returns:
+        The Gaussian, NaN for a chain that did not move in all directions, and the chains.
+    """
+    log_joint = partial(model.log_joint, x)
+    chains, state = hmc.tune(log_joint, chains, n_burn_in, n_leapfrog, generator, jitter=jitter)
+    samples = hmc.sample(log_joint, state, chains.step_size, n_samples, n_leapfrog, generator, jitter=jitter)
+    return FullGaussian.fit(samples.z, inflate=inflate), chains._replace(z=samples.state.z)
+
+
+def _split(total: int, most: int) -> list[int]:
+    """`total` in parts of at most `most`."""
+    return [min(most, total - start) for start in range(0, total, most)]
