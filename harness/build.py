@@ -1,0 +1,129 @@
+"""From a config to its data, its learner and its random numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb.aevb import AEVB
+from aevb.data import Dataset, binarize, load_dataset
+from aevb.encoder import GaussianEncoder
+from aevb.errors import DataError, UserError
+from aevb.estimators import LOWER_BOUNDS
+from aevb.learner import AscentOptions, Learner
+from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
+from baselines.wake_sleep import WakeSleep
+from harness.config import Config
+
+# Fixed for all runs, so that seeds differ in what the algorithms do and never in the data or in what is measured.
+DATA_SEED = 1
+EVALUATION_SEED = 2
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Pixels on the device of the run.
+
+    Attributes:
+        train: what minibatches are drawn from, shape (N, pixel).
+        dynamic: minibatches are to be binarized as they are drawn.
+        train_points: the training points that are evaluated.
+        test_points: the test points that are evaluated.
+    """
+
+    train: Float[Tensor, "n pixel"]
+    dynamic: bool
+    train_points: Float[Tensor, "n pixel"]
+    test_points: Float[Tensor, "n pixel"]
+
+
+def load(config: Config, data: Path | None) -> Dataset:
+    """The config's dataset.
+
+    Args:
+        config: of the run.
+        data: folder to look for named datasets in, or the user's array itself.
+
+    Raises:
+        DataError: it is not to be had, or an array's content is not what the config was made for.
+    """
+    if not config.data_sha256:
+        return load_dataset(config.dataset, data_dir=data, pixel_scale=config.pixel_scale, split=config.split)
+    dataset = load_dataset(str(data), split=config.split)
+    if dataset.sha256 != config.data_sha256:
+        raise DataError(
+            f"an array must not change while runs on it are open; {data} had SHA-256 {config.data_sha256[:12]}…, now "
+            f"{dataset.sha256[:12]}…: start again with the array as it is"
+        )
+    return dataset
+
+
+def prepare(config: Config, dataset: Dataset, device: torch.device) -> RunData:
+    """Binarize as the config says, and choose the points to train and to evaluate on.
+
+    Raises:
+        UserError: there are fewer training points than the config asks for.
+    """
+    if config.n_train > len(dataset.train):
+        raise UserError(
+            f"n_train must be at most the {len(dataset.train)} training points of {dataset.name}, got {config.n_train}"
+        )
+    grey = dataset.train[: config.n_train] if config.n_train else dataset.train
+    generator = torch.Generator().manual_seed(DATA_SEED)
+    train, test = (binarize(x, config.binarization, generator) for x in (grey, dataset.test))
+    dynamic = config.binarization == "dynamic"
+    return RunData(
+        train=(grey if dynamic else train).to(device),
+        dynamic=dynamic,
+        train_points=train[: config.evaluation_points].to(device),
+        test_points=test[: config.evaluation_points].to(device),
+    )
+
+
+def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> GenerativeModel:
+    """A fresh p(z) p(x|z) with weights from the generator, on the CPU."""
+    if config.decoder == "bernoulli":
+        return BernoulliModel(config.n_latent, n_pixels, config.hidden, init_std=config.init_std, generator=generator)
+    return GaussianModel(
+        config.n_latent,
+        n_pixels,
+        config.hidden,
+        log_var=config.decoder_log_var,
+        init_std=config.init_std,
+        generator=generator,
+    )
+
+
+def build_learner(config: Config, data: RunData, step_size: float) -> Learner:
+    """A fresh learner whose weights are drawn from the config's seed, on the device of the data."""
+    n_datapoints, n_pixels = data.train.shape
+    generator = torch.Generator().manual_seed(config.seed)
+    model = build_model(config, n_pixels, generator)
+    model = model.to(data.train.device)
+    options = AscentOptions(step_size, config.warm_up, config.prior_weight, config.prior_on_biases)
+    if config.method == "mcem":
+        starts = torch.Generator(data.train.device).manual_seed(config.seed + 2**33)
+        algorithm = MinibatchMonteCarloEM if config.batch_size else MonteCarloEM
+        return algorithm(model, n_datapoints, starts, options)
+    encoder = GaussianEncoder(
+        n_pixels,
+        config.n_latent,
+        config.hidden,
+        log_var_factor=config.encoder_log_var_factor,
+        zero_log_var=config.encoder_log_var_zero,
+        init_std=config.init_std,
+        generator=generator,
+    )
+    encoder = encoder.to(data.train.device)
+    if config.method == "aevb":
+        estimator = LOWER_BOUNDS[config.estimator]
+        return AEVB(model, encoder, n_datapoints, options, estimator=estimator, n_samples=config.n_samples)
+    return WakeSleep(model, encoder, n_datapoints, options, n_samples=config.n_samples)
+
+
+def training_generator(config: Config, device: torch.device) -> torch.Generator:
+    """Source of a run's minibatches and noise; apart from the one that drew its weights."""
+    return torch.Generator(device).manual_seed(config.seed + 2**32)

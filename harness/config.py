@@ -1,0 +1,182 @@
+"""Everything that decides a run's numbers, as one frozen config."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Literal
+
+from aevb.errors import UserError
+
+STEP_SIZE_CANDIDATES = (0.01, 0.02, 0.1)
+METHODS = ("aevb", "wake_sleep", "mcem")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "method": METHODS,
+    "measure": ("lower_bound", "marginal_log_likelihood"),
+    "split": ("shuffled", "chronological"),
+    "binarization": ("none", "threshold", "static", "dynamic"),
+    "decoder": ("bernoulli", "gaussian"),
+    "decoder_log_var": ("hidden", "latent", "constant"),
+    "estimator": ("a", "b"),
+    "posterior_fit": ("shrunk_kde", "kde", "full", "diagonal"),
+}
+AT_LEAST: Mapping[str, float] = {
+    "n_latent": 1,
+    "n_train": 0,
+    "seed": 0,
+    "samples": 1,
+    "batch_size": 0,
+    "n_samples": 1,
+    "auto_steps": 1,
+    "warm_up": 0,
+    "evaluation_points": 2,
+    "points_per_decade": 1,
+    "first_point": 1,
+    "posterior_samples": 8,
+    "posterior_starts": 1,
+    "posterior_jitter": 0,
+    "pixel_scale": 0,
+    "init_std": 0,
+    "prior_weight": 0,
+    "encoder_log_var_factor": 0,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run: data, model, algorithm, length and evaluation. Equal configs give equal curves on one machine.
+
+    The defaults are what fits the paper's MNIST curves. A field that joins later has as its default what was done
+    before, so that the runs of an older version keep their ids.
+
+    Attributes:
+        dataset: "mnist", "frey_face", or the file name of the user's array.
+        method: "aevb", "wake_sleep" or "mcem".
+        n_latent: N_z, size of z.
+        seed: of the initial weights, the minibatches and the noise.
+        samples: training samples to evaluate, as the paper's x axes count them.
+        protocol: name of the protocol that set the choices below.
+        measure: what is logged: the lower bound, or log p(x) by appendix D.
+        n_train: the first this many training points are used; 0 for all.
+        data_sha256: content of a user's array; empty for a named dataset, whose content is fixed.
+        pixel_scale: raw pixels are divided by this; 0 where the data come as they are.
+        split: how Frey Face is split, "shuffled" or "chronological"; MNIST's split is fixed.
+        binarization: "none", "threshold", "static" (drawn once) or "dynamic" (drawn anew at every minibatch).
+        decoder: "bernoulli" or "gaussian".
+        hidden: widths of the tanh layers of encoder and of decoder.
+        decoder_log_var: what a Gaussian decoder's log σ² takes: "hidden" layer, "latent" z, nothing ("constant").
+        encoder_log_var_factor: multiplies the encoder's log-variance head before its bias is added.
+        encoder_log_var_zero: that head starts at zero.
+        init_std: standard deviation of all other initial weights and biases.
+        batch_size: M, datapoints in a minibatch, drawn uniformly with replacement; 0 for all of them, each once.
+        n_samples: L, noise samples for each datapoint in training.
+        estimator: of the bound that AEVB climbs, "a" or "b".
+        step_size: Adagrad's η, or "auto": the best of 0.01, 0.02, 0.1 by training bound in the first iterations.
+        auto_steps: iterations that "auto" gives each candidate.
+        warm_up: first iterations, in which Adagrad only accumulates.
+        prior_weight: factor of the prior (M/N) · log N(θ; 0, I); 0 leaves it out.
+        prior_on_biases: the prior covers θ's biases too.
+        evaluation_points: how many test and how many training points are evaluated (the first ones).
+        first_point: training samples before the first logged point.
+        points_per_decade: density of the log-spaced grid of logged points.
+        posterior_samples: appendix D's draws of p(z|x) for each evaluated point.
+        posterior_starts: prior draws of which the best starts a point's chain; 1 is the author's library's.
+        posterior_fit: appendix D's density, as `aevb.marginal.appendix_d` names it.
+        posterior_jitter: of HMC's step size in appendix D.
+    """
+
+    dataset: str
+    method: str
+    n_latent: int
+    seed: int
+    samples: int
+    protocol: str
+    measure: str = "lower_bound"
+    n_train: int = 0
+    data_sha256: str = ""
+    pixel_scale: float = 255.0
+    split: str = "shuffled"
+    binarization: str = "none"
+    decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
+    hidden: tuple[int, ...] = (500,)
+    decoder_log_var: Literal["hidden", "latent", "constant"] = "latent"
+    encoder_log_var_factor: float = 0.1
+    encoder_log_var_zero: bool = True
+    init_std: float = 0.01
+    batch_size: int = 100
+    n_samples: int = 1
+    estimator: str = "b"
+    step_size: float | Literal["auto"] = 0.02
+    auto_steps: int = 500
+    warm_up: int = 100
+    prior_weight: float = 1.0
+    prior_on_biases: bool = False
+    evaluation_points: int = 10_000
+    first_point: int = 10_000
+    points_per_decade: int = 10
+    posterior_samples: int = 50
+    posterior_starts: int = 1
+    posterior_fit: Literal["shrunk_kde", "kde", "full", "diagonal"] = "kde"
+    posterior_jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            UserError: one is not allowed.
+        """
+        for field in fields(self):
+            value: Any = getattr(self, field.name)
+            if field.name in CHOICES and value not in CHOICES[field.name]:
+                raise _bad(field.name, f"one of {', '.join(CHOICES[field.name])}", value)
+            if field.name in AT_LEAST:
+                kind: type[int] | type[float] = int if field.type is int else float
+                if isinstance(value, bool) or not isinstance(value, (int, kind)) or not math.isfinite(value):
+                    raise _bad(field.name, "a whole number" if kind is int else "a finite number", value)
+                if value < AT_LEAST[field.name]:
+                    raise _bad(field.name, f"at least {AT_LEAST[field.name]:g}", value)
+            if field.type is bool and not isinstance(value, bool):
+                raise _bad(field.name, "true or false", value)
+        if not (isinstance(self.hidden, tuple) and all(type(width) is int and width > 0 for width in self.hidden)):
+            raise _bad("hidden", "a list of positive widths, as in [500]", self.hidden)
+        if self.seed >= 2**32:
+            raise _bad("seed", "below 2^32", self.seed)
+        if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < math.inf):
+            raise _bad("step_size", 'a positive number or "auto"', self.step_size)
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits that only this config has; fields at their defaults do not enter."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """What a person calls the run; with the id it names its folder."""
+        part = f" N={self.n_train:,}" if self.n_train else ""
+        return f"{self.dataset}{part} N_z={self.n_latent} {self.method} seed {self.seed}"
+
+    def to_json(self) -> str:
+        """All fields, sorted, as JSON."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        """The config that `to_json` wrote, in this version or an older one.
+
+        Raises:
+            UserError: fields are unknown, as in a file of a newer version, or missing.
+        """
+        values: dict[str, Any] = json.loads(text)
+        known = {field.name for field in fields(cls)}
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        if wrong := (set(values) - known) | (needed - set(values)):
+            raise UserError(f"a config must have the fields of this version; unknown or missing: {sorted(wrong)}")
+        if "hidden" in values:
+            values["hidden"] = tuple(values["hidden"])
+        return cls(**values)
+
+
+def _bad(name: str, rule: str, value: object) -> UserError:
+    return UserError(f"{name} must be {rule}, got {value!r}")

@@ -1,0 +1,52 @@
+"""Where a curve has points, and what is known of it so far."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from harness.store import State, Status
+
+
+def grid(samples: int, points_per_decade: int, first: int) -> list[int]:
+    """Sample counts to log at: from `first` on, evenly spaced in log(samples), and the last one.
+
+    Powers of ten are on the grid, so that curves are compared with the paper's without interpolating ours.
+    """
+    last = math.floor(points_per_decade * math.log10(samples) + 1e-9)
+    inner = [round(10 ** (k / points_per_decade)) for k in range(last + 1)]
+    return sorted({*(point for point in inner if point >= first), samples})
+
+
+@dataclass
+class Progress:
+    """What a checkpoint holds beside the learner and the generator."""
+
+    step_size: float
+    samples: int = 0
+    seconds: float = 0.0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    # Number, sum and sum of squares of the minibatch means of the bound since the last logged point.
+    batches: int = 0
+    moments: torch.Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
+    acceptance: float | None = None  # of the last step's HMC moves
+
+    def status(self, state: State, message: str = "") -> Status:
+        """The run's status as of now."""
+        bound = float(self.moments[0]) / self.batches if self.batches else self._last_bound()
+        finite = bound is not None and math.isfinite(bound)
+        rate = self.samples / self.seconds if self.seconds else None
+        return Status(state, self.samples, bound if finite else None, rate, self.step_size, message)
+
+    def running_mean(self) -> tuple[float, float]:
+        """Mean of the bound since the last point and the mean's standard error over minibatches, nats."""
+        total, squares = self.moments.tolist()
+        mean = total / self.batches
+        variance = max(squares / self.batches - mean**2, 0.0) * self.batches / max(self.batches - 1, 1)
+        return mean, math.sqrt(variance / self.batches)
+
+    def _last_bound(self) -> float | None:
+        """The last logged training value, for learners without a bound of their own."""
+        row: dict[str, Any] = next((row for row in reversed(self.rows) if row["split"] == "train"), {})
+        return row.get("lower_bound", row.get("marginal_log_likelihood"))

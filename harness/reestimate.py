@@ -1,0 +1,160 @@
+"""Better estimates of log p(x) at every logged point of figure 3, and how biased appendix D's were beside them."""
+
+import math
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from aevb.errors import UserError
+from aevb.marginal.ais import ais_log_likelihood
+from aevb.marginal.chains import posterior_gaussian, start_chains
+from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
+from aevb.marginal.importance import importance_log_likelihood
+from aevb.model import GenerativeModel
+from harness.build import EVALUATION_SEED, build_model, load, prepare
+from harness.config import Config
+from harness.progress import duration
+from harness.schedule import guarded, worker_processes
+from harness.store import RunFolder, write_text
+from harness.train import Job
+
+IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
+AIS_POINTS = 20
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one of its logged points, as the run left it."""
+
+    job: Job
+    samples: int
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's files."""
+        return RunFolder(self.job.root, self.job.config)
+
+    @property
+    def done(self) -> bool:
+        """Its better estimates are in the store."""
+        return self.folder.estimates(self.samples).exists()
+
+
+def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
+    """All snapshots that these runs have left."""
+    return [Snapshot(job, samples) for job in jobs for samples in RunFolder(job.root, job.config).snapshot_samples()]
+
+
+def reestimate_all(jobs: Sequence[Job], workers: int) -> None:
+    """Estimate what has no better estimates yet, in parallel; every finished snapshot is kept.
+
+    Raises:
+        UserError: the runs have left no snapshots.
+    """
+    found = snapshots(jobs)
+    if not found:
+        raise UserError("--re-estimate needs finished points of figure 3; these runs have none: leave out --plot-only")
+    left = [snapshot for snapshot in found if not snapshot.done]
+    began = time.monotonic()
+    with worker_processes(max(1, min(workers, len(left)))) as executor:
+        futures = {executor.submit(guarded, reestimate, snapshot): snapshot for snapshot in left}
+        for n, future in enumerate(as_completed(futures), 1):
+            future.result()
+            snapshot = futures[future]
+            remaining = duration((time.monotonic() - began) / n * (len(left) - n))
+            print(f"[{n}/{len(left)}] {snapshot.job.config.name}, {snapshot.samples:,} samples; about {remaining} left")
+
+
+def reestimate(snapshot: Snapshot) -> None:
+    """Importance sampling and AIS on the first evaluated points, beside appendix D's estimates of the same points.
+
+    The proposal is a Gaussian fitted to a chain that starts at the best of 500 prior draws: the same for all three
+    algorithms, with encoder or without.
+    """
+    torch.set_num_threads(1)
+    config = snapshot.job.config
+    saved = torch.load(snapshot.folder.snapshot(snapshot.samples), map_location=snapshot.job.device, weights_only=True)
+    data = prepare(config, load(config, snapshot.job.data), torch.device(snapshot.job.device))
+    model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
+    model.load_state_dict(saved["model"])
+    generator = torch.Generator(data.train.device).manual_seed(EVALUATION_SEED)
+    rows = []
+    for split, points in (("train", data.train_points), ("test", data.test_points)):
+        appendix_d = saved["log_likelihood"][split]
+        for name, x, estimate in (
+            ("importance", points[:IMPORTANCE_POINTS], _importance),
+            ("ais", points[:AIS_POINTS], _ais),
+        ):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UntrustedEstimateWarning)  # counted in the column `untrusted`
+                better = estimate(model, x, generator)
+            rows.append(
+                {"split": split, "samples": snapshot.samples, "estimator": name, **_compare(better, appendix_d)}
+            )
+    write_text(snapshot.folder.estimates(snapshot.samples), pd.DataFrame(rows).to_csv(index=False))
+
+
+def _importance(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
+    proposal, _ = posterior_gaussian(model, x, start_chains(model, x, generator), generator)
+    return importance_log_likelihood(model, x, proposal, generator, n_samples=IMPORTANCE_SAMPLES)
+
+
+def _ais(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
+    return ais_log_likelihood(model, x, generator)
+
+
+def _compare(better: MarginalEstimate, appendix_d: Tensor) -> dict[str, Any]:
+    """Means over the points with both estimates; the bias is appendix D's, its error that of paired differences."""
+    theirs = appendix_d[: len(better.log_likelihood)].to(better.log_likelihood)
+    both = better.log_likelihood.isfinite() & theirs.isfinite()
+    bias = (theirs - better.log_likelihood)[both]
+    return {
+        "datapoints": int(both.sum()),
+        "marginal_log_likelihood": float(better.log_likelihood[both].mean()),
+        "appendix_d": float(theirs[both].mean()),
+        "bias": float(bias.mean()),
+        "bias_standard_error": float(bias.std()) / math.sqrt(max(len(bias), 1)),
+        "largest_deficit": float((-bias).max()) if len(bias) else math.nan,
+        "without_estimate": int((~both).sum()),
+        "untrusted": int((~better.trusted).sum()),
+    }
+
+
+def collect_estimates(root: Path, configs: Iterable[Config], key: Sequence[str]) -> pd.DataFrame:
+    """All better estimates of these runs as one tidy table; empty where nobody asked for any."""
+    tables = []
+    for config in configs:
+        folder = RunFolder(root, config)
+        names = {column: getattr(config, column) for column in ("protocol", *key)} | {"seed": config.seed}
+        for samples in folder.snapshot_samples():
+            if folder.estimates(samples).exists():
+                table = pd.read_csv(folder.estimates(samples))
+                tables.append(table.assign(**names)[[*names, *table.columns]])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
+    """How far appendix D lies from the better estimates, at the first and the last logged point of each curve, nats."""
+    lines = ["appendix D minus a better estimate, nats (standard error; largest shortfall of a single datapoint)"]
+    for name, curve in estimates.groupby([*key, "seed", "split"], sort=False):
+        ends = [
+            curve[curve["samples"] == samples] for samples in sorted({curve["samples"].min(), curve["samples"].max()})
+        ]
+        for end in ends:
+            cells = [
+                f"{row.estimator} {row.bias:+.2f} ({row.bias_standard_error:.2f}; {row.largest_deficit:.1f})"
+                for row in end.itertuples()
+            ]
+            label = " ".join(str(part) for part in name)
+            lines.append(
+                f"{label:38s} {end['samples'].iloc[0]:>11,} samples  " + "  ".join(f"{cell:34s}" for cell in cells)
+            )
+    return "\n".join(lines)

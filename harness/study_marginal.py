@@ -1,0 +1,231 @@
+"""How good is each estimator of log p(x)? Against exact values, on linear-Gaussian models, for rising N_z and effort.
+
+The paper recommends its own estimator (appendix D) below five latent dimensions; this study puts numbers to that.
+"""
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from aevb.data import load_dataset
+from aevb.linear_gaussian import exact_log_marginal, probabilistic_pca
+from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
+from aevb.marginal.annealing import Annealing, sigmoidal_schedule
+from aevb.marginal.appendix_d import PosteriorFit, appendix_d_log_likelihood
+from aevb.marginal.chains import posterior_gaussian, start_chains
+from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
+from aevb.marginal.importance import importance_log_likelihood
+from aevb.model import GaussianModel
+from harness.environment import describe
+from harness.progress import duration
+from harness.schedule import guarded, worker_processes
+from harness.store import write_text
+
+SEED = 3
+DATA = ("mnist", "simulated")
+PAPER_SAMPLES = 50
+# Name, density, jitter: the paper's own as its author's library has it, then with moves that mix, then Gaussians.
+APPENDIX_D: tuple[tuple[str, PosteriorFit, float], ...] = (
+    ("appendix D", "kde", 0.0),
+    ("appendix D, shrunk KDE", "shrunk_kde", 0.5),
+    ("appendix D, Gaussian", "full", 0.5),
+    ("appendix D, diagonal Gaussian", "diagonal", 0.5),
+)
+
+
+@dataclass(frozen=True)
+class MarginalStudy:
+    """Size of the study.
+
+    Attributes:
+        n_latent: sizes of z.
+        datapoints: for each size and kind of data.
+        training_points: MNIST images that the models are fitted to.
+        posterior_samples: appendix D's L.
+        importance_samples: K.
+        temperatures: of AIS.
+        chains: AIS runs for each datapoint.
+    """
+
+    n_latent: tuple[int, ...] = (2, 3, 5, 10, 20)
+    datapoints: int = 100
+    training_points: int = 10_000
+    posterior_samples: tuple[int, ...] = (20, PAPER_SAMPLES, 200, 1000)
+    importance_samples: tuple[int, ...] = (50, 500, 5000)
+    temperatures: tuple[int, ...] = (30, 100, 300)
+    chains: int = 8
+
+
+STUDIES: Mapping[str, MarginalStudy] = {
+    "smoke": MarginalStudy((2, 10), 16, 1000, (20, PAPER_SAMPLES), (50, 500), (30,), 4),
+    "quick": MarginalStudy(),
+    "paper": MarginalStudy(datapoints=1000, temperatures=(30, 100, 300, 1000), chains=16),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of data and one size of z."""
+
+    study: MarginalStudy
+    data: str
+    n_latent: int
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """Where its rows are kept."""
+        return self.folder / "parts" / f"{self.data}-nz{self.n_latent}.csv"
+
+
+def run_study(study: MarginalStudy, folder: Path, workers: int, *, force: bool = False) -> pd.DataFrame:
+    """Compute the parts that are not in the folder, write marginal.csv and return it.
+
+    Columns: data, n_latent, estimator, effort (samples L or K, or temperatures), evaluations (of the decoder, for each
+    datapoint), bias (mean of estimate − exact, nats), standard_error (of the bias), spread (its standard deviation
+    over datapoints), within_3_errors and trusted (shares), without_estimate (datapoints), seconds.
+    """
+    settings = json.dumps(asdict(study) | {"seed": SEED}, indent=1)
+    config = folder / "config.json"
+    parts = [Part(study, data, n_latent, folder) for n_latent in reversed(study.n_latent) for data in DATA]
+    if force or (config.exists() and config.read_text() != settings):
+        for part in parts:
+            part.file.unlink(missing_ok=True)
+    write_text(config, settings)
+    write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
+    left = [part for part in parts if not part.file.exists()]
+    began = time.monotonic()
+    if left:
+        with worker_processes(min(workers, len(left))) as executor:
+            futures = {executor.submit(guarded, compute_part, part): part for part in left}
+            for n, future in enumerate(as_completed(futures), 1):
+                future.result()
+                part, seconds = futures[future], (time.monotonic() - began) / n * (len(left) - n)
+                print(f"[{n}/{len(left)}] {part.data}, N_z = {part.n_latent}; about {duration(seconds)} left")
+    table = pd.concat([pd.read_csv(part.file) for part in reversed(parts)], ignore_index=True)
+    write_text(folder / "marginal.csv", table.to_csv(index=False))
+    return table
+
+
+def compute_part(part: Part) -> None:
+    """All estimators at all efforts, for one kind of data and one size of z."""
+    generator = torch.Generator().manual_seed(SEED)
+    mnist = load_dataset("mnist")
+    model = probabilistic_pca(mnist.train[: part.study.training_points], part.n_latent)
+    n = part.study.datapoints
+    x, z = (mnist.test[:n].double(), None) if part.data == "mnist" else simulate(model, n, generator)
+    exact = exact_log_marginal(model, x).detach()
+    rows = []
+    with _counted(model) as count, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrustedEstimateWarning)  # the column `trusted` says it
+        for estimator, effort, estimate in _estimators(part.study, model, x, z, generator):
+            count.clear()
+            began = time.perf_counter()
+            values = estimate()
+            seconds = time.perf_counter() - began
+            rows.append(
+                {
+                    "data": part.data,
+                    "n_latent": part.n_latent,
+                    "estimator": estimator,
+                    "effort": effort,
+                    "evaluations": sum(count) / n,
+                    **_errors(values, exact),
+                    "seconds": seconds,
+                }
+            )
+    write_text(part.file, pd.DataFrame(rows).to_csv(index=False))
+
+
+def _estimators(
+    study: MarginalStudy, model: GaussianModel, x: Tensor, z: Tensor | None, generator: torch.Generator
+) -> Iterator[tuple[str, int, Callable[[], MarginalEstimate]]]:
+    # All chains start where they have settled: what is studied is the estimator, not the search for the posterior.
+    proposal, chains = posterior_gaussian(model, x, start_chains(model, x, generator), generator)
+    for name, fit, jitter in APPENDIX_D:
+        for n_samples in study.posterior_samples:
+            settings = {"n_samples": n_samples, "fit": fit, "jitter": jitter}
+            yield name, n_samples, lambda s=settings: appendix_d_log_likelihood(model, x, chains, generator, **s)[0]
+    for n_samples in study.importance_samples:
+        yield (
+            "importance sampling",
+            n_samples,
+            partial(importance_log_likelihood, model, x, proposal, generator, n_samples=n_samples),
+        )
+    for n in study.temperatures:
+        annealing = Annealing(betas=sigmoidal_schedule(n), n_chains=study.chains, n_tuning_chains=2)
+        yield "AIS, lower bound", n, partial(ais_log_likelihood, model, x, generator, annealing)
+        if z is not None:
+            yield "AIS, upper bound", n, partial(reverse_ais_log_likelihood, model, x, z, generator, annealing)
+
+
+def _errors(estimate: MarginalEstimate, exact: Tensor) -> dict[str, float]:
+    found = estimate.log_likelihood.isfinite()
+    error = (estimate.log_likelihood - exact)[found]
+    return {
+        "bias": float(error.mean()) if len(error) else math.nan,
+        "standard_error": float(error.std()) / math.sqrt(len(error)) if len(error) > 1 else math.nan,
+        "spread": float(error.std()) if len(error) > 1 else math.nan,
+        "within_3_errors": float((error.abs() <= 3 * estimate.standard_error[found]).double().mean()),
+        "trusted": float(estimate.trusted.double().mean()),
+        "without_estimate": int((~found).sum()),
+    }
+
+
+@contextmanager
+def _counted(model: GaussianModel) -> Iterator[list[int]]:
+    """Datapoint-latent pairs that the decoder evaluates while the block runs, for each call."""
+    calls: list[int] = []
+    evaluate = model.log_likelihood
+
+    def counted(x: Tensor, z: Tensor) -> Tensor:
+        calls.append(math.prod(z.shape[:-1]))
+        return evaluate(x, z)
+
+    model.log_likelihood = counted  # type: ignore[method-assign]
+    try:
+        yield calls
+    finally:
+        del model.log_likelihood
+
+
+def format_study(table: pd.DataFrame) -> str:
+    """Bias ± spread over datapoints in nats, for each estimator, effort and N_z; and a verdict on the paper's claim."""
+    sections = []
+    for data, part in table.groupby("data", sort=False):
+        cells = part.assign(cell=[f"{row.bias:+.2f} ± {row.spread:.2f}" for row in part.itertuples()])
+        wide = cells.pivot_table(
+            index=["estimator", "effort"], columns="n_latent", values="cell", aggfunc="first", sort=False
+        )
+        wide.columns = pd.Index([f"N_z = {size}" for size in wide.columns])
+        source = "MNIST test images" if data == "mnist" else "data simulated from the model"
+        sections.append(f"estimate − exact log p(x), nats, mean ± spread over datapoints; {source}\n{wide.to_string()}")
+    return "\n\n".join([*sections, verdict(table)])
+
+
+def verdict(table: pd.DataFrame) -> str:
+    """Claim: appendix D's estimator is good below five latent dimensions and unreliable above. Good: off by < 1 nat.
+
+    A size passes if bias and spread are below 1 nat with the paper's 50 samples, on both kinds of data.
+    """
+    paper = table[(table["estimator"] == APPENDIX_D[0][0]) & (table["effort"] == PAPER_SAMPLES)]
+    worst = paper.assign(off=paper[["bias", "spread"]].abs().max(axis=1)).groupby("n_latent")["off"].max()
+    numbers = ", ".join(f"{off:.2f} at N_z = {size}" for size, off in worst.items())
+    below, above = worst[worst.index < 5], worst[worst.index > 5]
+    holds = bool((below < 1).all() and (above >= 1).all())
+    return (
+        f"Claim: appendix D's estimator is good below 5 latent dimensions, unreliable above. Bias or spread, whichever "
+        f"is larger, with {PAPER_SAMPLES} samples, nats: {numbers}. With 1 nat as the limit the claim "
+        f"{'holds' if holds else 'does not hold as stated'}."
+    )

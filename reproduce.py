@@ -1,0 +1,155 @@
+"""Reproduce the experiments of "Auto-Encoding Variational Bayes" (Kingma & Welling 2013, arXiv:1312.6114)."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from aevb.errors import UserError
+from harness import catalogue, figure
+from harness.config import METHODS
+from harness.experiments import EXPERIMENTS, FIGURE2, Scale
+from harness.plot_marginal import plot_marginal
+from harness.progress import Display
+from harness.reestimate import reestimate_all
+from harness.study_marginal import STUDIES, format_study, run_study
+
+EXAMPLES = """examples:
+  python reproduce.py --figure 2                                   everything, about ten minutes on two cores
+  python reproduce.py --figure 2 --dataset mnist --latent 10       one panel
+  python reproduce.py --figure 2 --seed 0 1 2                      three seeds for each curve, drawn as a band
+  python reproduce.py --figure 2 --dataset faces.npy               your own array, N×D with values in [0, 1]
+  python reproduce.py --figure 2 --protocol author+binarization=dynamic
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and leave."""
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Reader of whole numbers, also written as 1e6, not below `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = float(text)
+            if value == int(value) and value >= least:
+                return int(text) if text.lstrip("+-").isdigit() else int(value)
+        except (ValueError, OverflowError):
+            pass
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+
+    return read
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = Parser(prog="reproduce.py", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawTextHelpFormatter)
+    task = p.add_mutually_exclusive_group(required=True)
+    task.add_argument("--figure", type=int, choices=EXPERIMENTS, help="figure of the paper to reproduce")
+    task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
+    task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
+    what = p.add_argument_group("what to run")
+    what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
+    what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z in figure 2")
+    what.add_argument("--train", nargs="+", type=whole(0), default=(), metavar="N", help="training points in figure 3")
+    what.add_argument("--method", nargs="+", choices=METHODS, default=(), metavar="M", help=", ".join(METHODS))
+    what.add_argument(
+        "--scale", choices=FIGURE2.scales, default="quick", help="samples for each curve: 2e4, 1e6 or 1e8"
+    )
+    what.add_argument("--samples", type=whole(1), metavar="N", help="samples for each curve, instead of the scale's")
+    what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
+    what.add_argument("--seed", nargs="+", type=whole(0), default=(0,), metavar="S", help="a run for each (0)")
+    how = p.add_argument_group("how to run it")
+    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument("--workers", type=whole(1), metavar="N", help="parallel processes (one for each core)")
+    how.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where results are kept")
+    how.add_argument("--data", type=Path, metavar="DIR", help="where to look for Frey Face (or AEVB_DATA_DIR)")
+    how.add_argument("--plot-only", action="store_true", help="draw what is stored, compute nothing")
+    how.add_argument("--force", action="store_true", help="compute finished runs again")
+    how.add_argument("--re-estimate", action="store_true", help="figure 3: estimate log p(x) by better means too")
+    how.add_argument("--dry-run", action="store_true", help="say what would be computed, and stop")
+    return p
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 done, 1 a run failed, 2 wrong request, 130 interrupted."""
+    options = parser().parse_args(arguments)
+    try:
+        request = read_request(options)
+        if options.list:
+            return catalogue.show_catalogue(request)
+        return study(request) if options.study else reproduce(request, options)
+    except UserError as error:
+        print(f"reproduce.py: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command resumes", file=sys.stderr)
+        return 130
+
+
+def read_request(options: argparse.Namespace) -> figure.Request:
+    """What the options ask for."""
+    experiment = EXPERIMENTS[options.figure or 2]
+    sizes = {"n_latent": options.latent, "n_train": options.train}
+    chosen = sizes.pop(experiment.size)
+    if any(sizes.values()):
+        raise UserError("--latent chooses panels of figure 2, --train of figure 3")
+    scale = experiment.scales[options.scale]
+    if options.samples:
+        scale = Scale(f"{scale.name}-{options.samples}", options.samples, scale.evaluation_points)
+    return figure.Request(
+        experiment=experiment,
+        scale=scale,
+        datasets=tuple(dict.fromkeys(options.dataset)),
+        sizes=tuple(dict.fromkeys(chosen)),
+        methods=tuple(dict.fromkeys(options.method)),
+        protocol=options.protocol,
+        seeds=tuple(dict.fromkeys(options.seed)),
+        device=options.device,
+        workers=options.workers,
+        results=options.results,
+        data=options.data,
+        force=options.force,
+    )
+
+
+def reproduce(request: figure.Request, options: argparse.Namespace) -> int:
+    """The figure, as far as the options say."""
+    if options.re_estimate and request.experiment.figure != 3:
+        raise UserError("--re-estimate is for figure 3; figure 2 shows the lower bound")
+    plan = figure.make_plan(request)
+    if options.dry_run:
+        return figure.show_plan(plan, request)
+    failures = [] if options.plot_only else figure.compute(plan, request, Display())
+    if options.re_estimate:
+        reestimate_all(plan.jobs, figure.worker_count(request))
+    figure.publish(plan, request)
+    for failure in failures:
+        print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
+    figure.show_missing(plan)
+    return 1 if failures else 0
+
+
+def study(request: figure.Request) -> int:
+    """The marginal-likelihood study, at the request's scale."""
+    if request.scale.name not in STUDIES:
+        raise UserError("--samples is for figures; a study takes --scale")
+    folder = request.results / request.scale.name / "marginal"
+    table = run_study(STUDIES[request.scale.name], folder, figure.worker_count(request), force=request.force)
+    print(format_study(table))
+    for path in plot_marginal(table, folder / "marginal"):
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    # Schedulers and shells end a job with SIGTERM: it is treated as Ctrl-C is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())

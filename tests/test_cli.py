@@ -1,0 +1,211 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+import reproduce as command_line
+from tests.support import ROOT, SMALL, environment, reproduce, write_array
+
+FIGURE2_COLUMNS = "protocol,dataset,n_latent,method,split,seed,samples,lower_bound,standard_error,seconds"
+
+
+@pytest.fixture
+def array(tmp_path):
+    return write_array(tmp_path)
+
+
+def small(array, *more):
+    return ("--figure", 2, "--dataset", array.name, "--protocol", SMALL, "--latent", 2, "--samples", "2e4", *more)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "--figure 7",
+        "--figure two",
+        "--figure 2 --list",
+        "--figure 2 --dataset cifar",
+        "--figure 2 --dataset nowhere.npy",
+        "--figure 2 --dataset mnist --latent 0",
+        "--figure 2 --latent 2.5",
+        "--figure 2 --latent 7",
+        "--figure 2 --method mcem",
+        "--figure 2 --scale huge",
+        "--figure 2 --samples 0",
+        "--figure 2 --samples inf",
+        "--figure 2 --samples many",
+        "--figure 2 --protocol mine",
+        "--figure 2 --protocol author+eta=1",
+        "--figure 2 --protocol author+step_size=0",
+        "--figure 2 --seed -1",
+        "--figure 2 --seed 4294967296",
+        "--figure 2 --seed one",
+        "--figure 2 --device tpu",
+        "--figure 2 --workers 0",
+        "--figure 2 --workers two",
+        "--figure 2 --results",
+        "--figure 2 --plot-only --results empty --dataset mnist",
+        "--figure 2 --plot-only=yes",
+        "--figure 2 --force=1",
+        "--figure 2 --dry-run=1",
+        "--figure 2 --data nowhere --dataset frey_face",
+        "--figure 2 --fast",
+    ],
+)
+def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AEVB_DATA_DIR", str(tmp_path))
+    for proxy in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    try:
+        status = command_line.main(arguments.split())
+    except SystemExit as leaving:
+        status = leaving.code
+    printed = capsys.readouterr()
+    assert status == 2
+    assert printed.out == ""
+    assert printed.err.startswith("reproduce.py: error: ")
+    assert printed.err.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_figure_2_leaves_the_tables_and_pictures_it_promises(array, tmp_path):
+    done = reproduce(*small(array, "--seed", 0, 1), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "quick-20000" / "figure2"
+    assert {path.name for path in folder.iterdir()} >= {
+        "figure2.csv", "runs.csv", "comparison.csv", "figure2.png", "figure2.svg", "runs",
+    }  # fmt: skip
+    assert (folder / "figure2.csv").read_text().splitlines()[0] == FIGURE2_COLUMNS
+    table = pd.read_csv(folder / "figure2.csv")
+    assert {*table["split"]} == {"train", "train_eval", "test"}
+    assert {*table["seed"]} == {0, 1}
+    assert {*table["method"]} == {"aevb", "wake_sleep"}
+    for run in (folder / "runs").iterdir():
+        assert {path.name for path in run.iterdir()} >= {"config.json", "environment.json", "status.json", "curve.csv"}
+
+    before = (folder / "figure2.csv").read_bytes()
+    again = reproduce(*small(array, "--seed", 0, 1), cwd=tmp_path)
+    assert again.returncode == 0
+    assert "samples/s" not in again.stderr, "a finished run was computed again"
+    assert (folder / "figure2.csv").read_bytes() == before
+
+    (folder / "figure2.png").unlink()
+    assert reproduce(*small(array, "--plot-only"), cwd=tmp_path).returncode == 0
+    assert (folder / "figure2.png").exists()
+
+    forced = reproduce(*small(array, "--force", "--method", "aevb"), cwd=tmp_path)
+    assert forced.stderr.count("finished") == 1
+    columns = [name for name in table if name != "seconds"]
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "figure2.csv")[columns], table[columns], check_exact=True)
+
+
+def test_the_number_of_workers_changes_no_curve(array, tmp_path):
+    tables = []
+    for workers in (1, 3):
+        done = reproduce(*small(array, "--workers", workers, "--results", f"r{workers}"), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        table = pd.read_csv(tmp_path / f"r{workers}" / "quick-20000" / "figure2" / "figure2.csv")
+        tables.append(table.drop(columns="seconds"))
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_a_dry_run_computes_nothing(array, tmp_path):
+    done = reproduce(*small(array, "--dry-run"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.count("to compute") == 2
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_list_counts_what_is_done(tmp_path):
+    before = reproduce("--list", cwd=tmp_path)
+    assert before.returncode == 0
+    assert "core_hours" in before.stdout
+    done = reproduce(
+        "--figure", 2, "--dataset", "mnist", "--latent", 3, "--method", "aevb", "--scale", "smoke", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    smoke = [line.split() for line in reproduce("--list", cwd=tmp_path).stdout.splitlines() if "smoke" in line]
+    assert [(line[3], line[4], line[5]) for line in smoke] == [("mnist", "10", "1"), ("frey_face", "8", "0")]
+
+
+def test_without_network_and_frey_face_mnist_completes_and_says_what_is_missing(tmp_path):
+    began = time.monotonic()
+    done = reproduce("--figure", 2, "--scale", "smoke", "--samples", 300, "--workers", 2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert "frey_face" in last
+    assert "AEVB_DATA_DIR" in last
+    table = pd.read_csv(tmp_path / "results" / "smoke-300" / "figure2" / "figure2.csv")
+    assert {*table["dataset"]} == {"mnist"}
+    assert {*table["n_latent"]} == {3, 5, 10, 20, 200}
+    svg = (tmp_path / "results" / "smoke-300" / "figure2" / "figure2.svg").read_text()
+    assert "data missing" in svg
+    assert time.monotonic() - began < 120
+
+
+def test_frey_face_by_name_without_it_is_an_error(tmp_path):
+    done = reproduce("--figure", 2, "--dataset", "frey_face", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "AEVB_DATA_DIR" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(name, array, tmp_path):
+    arguments = [str(a) for a in small(array, "--workers", 2)]
+    arguments[arguments.index("2e4")] = "2e5"
+    assert reproduce(*arguments, "--results", "whole", cwd=tmp_path).returncode == 0
+    env = environment(XDG_CACHE_HOME=str(tmp_path / "cache"))
+    command = [sys.executable, str(ROOT / "reproduce.py"), *arguments, "--results", "stopped"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    runs = tmp_path / "stopped" / "quick-200000" / "figure2" / "runs"
+    deadline = time.monotonic() + 60
+    while not list(runs.glob("*/curve.csv")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(getattr(signal, name))
+    _, stderr = process.communicate(timeout=60)
+    if name == "SIGINT":
+        assert process.returncode == 130
+        assert stderr.splitlines()[-1] == "interrupted; the same command resumes"
+    while _members(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _members(process.pid), "a worker outlived its parent"
+    assert reproduce(*arguments, "--results", "stopped", cwd=tmp_path).returncode == 0
+    tables = [
+        pd.read_csv(tmp_path / root / "quick-200000" / "figure2" / "figure2.csv").drop(columns="seconds")
+        for root in ("whole", "stopped")
+    ]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def _members(group):
+    """Living processes of a process group."""
+    listing = subprocess.run(["ps", "-eo", "pid,pgid,stat"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listing.splitlines()[1:]]
+    return [pid for pid, pgid, state in rows if pgid == str(group) and not state.startswith("Z")]
+
+
+def test_a_run_that_fails_leaves_the_others_whole(array, tmp_path):
+    assert reproduce(*small(array), cwd=tmp_path).returncode == 0
+    runs = tmp_path / "results" / "quick-20000" / "figure2" / "runs"
+    shutil.rmtree(next(runs.glob("*wake_sleep*")))
+    victim = next(runs.glob("*aevb*"))
+    (victim / "status.json").unlink()
+    (victim / "checkpoint.pt").write_bytes(b"damaged")
+    done = reproduce(*small(array), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "checkpoint must be whole" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "wake_sleep seed 0: finished" in done.stderr
+    assert os.path.exists(runs.parent / "figure2.png")

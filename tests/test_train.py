@@ -1,0 +1,246 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aevb.errors import DataError, UserError
+from aevb.estimators import evaluate_lower_bound
+from harness import train
+from harness.build import EVALUATION_SEED, build_learner, load, prepare
+from harness.curve import Progress
+from harness.store import RunFolder
+from harness.train import Interrupted, choose_step_size, run
+from tests.support import ROOT, SMALL, environment, small_job, write_array
+
+SETTINGS = {
+    "aevb": {"method": "aevb"},
+    "wake_sleep": {"method": "wake_sleep"},
+    "mcem": {"method": "mcem", "batch_size": 0, "warm_up": 0, "measure": "marginal_log_likelihood"},
+    "aevb, log p(x)": {"method": "aevb", "measure": "marginal_log_likelihood", "samples": 20_000},
+}
+ALL = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+
+
+@pytest.fixture
+def array(tmp_path):
+    return write_array(tmp_path)
+
+
+def curve(job):
+    """All but the clock's column."""
+    return pd.read_csv(RunFolder(job.root, job.config).curve).drop(columns="seconds")
+
+
+@ALL
+def test_the_same_seed_gives_the_same_curve_bit_for_bit(setting, tmp_path, array):
+    one, other = (small_job(tmp_path / name, array, **setting) for name in "ab")
+    assert run(one).state == run(other).state == "finished"
+    pd.testing.assert_frame_equal(curve(one), curve(other), check_exact=True)
+    third = small_job(tmp_path, array, **setting, seed=1)
+    run(third)
+    assert not curve(one).equals(curve(third))
+
+
+@pytest.mark.parametrize("method", ["aevb", "wake_sleep"])
+def test_training_climbs_and_logs_three_splits_on_the_grid(method, tmp_path, array):
+    job = small_job(tmp_path, array, method=method)
+    run(job)
+    table = curve(job)
+    assert [*pd.read_csv(RunFolder(job.root, job.config).curve).columns] == [
+        "split", "samples", "lower_bound", "standard_error", "seconds",
+    ]  # fmt: skip
+    for _, part in table.groupby("split"):
+        assert [*part["samples"]] == [10_000, 15_860, 25_120, 39_820, 40_000]
+        assert part["lower_bound"].iloc[-1] > part["lower_bound"].iloc[0] + 0.1
+        assert (part["standard_error"] > 0).all()
+
+
+def test_the_logged_test_bound_is_the_estimators_on_the_stored_model(tmp_path, array):
+    job = small_job(tmp_path, array)
+    run(job)
+    folder = RunFolder(job.root, job.config)
+    data = prepare(job.config, load(job.config, array), torch.device("cpu"))
+    learner = build_learner(job.config, data, 0.05)
+    learner.load_state_dict(torch.load(folder.checkpoint, weights_only=True)["learner"])
+    noise = torch.Generator().manual_seed(EVALUATION_SEED)
+    bound = evaluate_lower_bound(learner.model, learner.encoder, data.test_points, noise)
+    logged = curve(job).query("split == 'test'").iloc[-1]
+    assert float(bound.mean()) == pytest.approx(logged["lower_bound"], rel=1e-12)
+    assert float(bound.std()) / len(bound) ** 0.5 == pytest.approx(logged["standard_error"], rel=1e-12)
+
+
+def test_the_running_mean_is_over_the_minibatches_since_the_last_point():
+    progress = Progress(0.1)
+    values = np.random.default_rng(0).normal(-100, 3, 40)
+    for value in values:
+        progress.moments += torch.tensor([value, value**2], dtype=torch.float64)
+        progress.batches += 1
+    mean, error = progress.running_mean()
+    assert mean == pytest.approx(values.mean())
+    assert error == pytest.approx(values.std(ddof=1) / 40**0.5)
+
+
+@ALL
+def test_an_interrupted_run_resumes_to_the_identical_curve(setting, tmp_path, array, monkeypatch):
+    whole = small_job(tmp_path / "whole", array, **setting)
+    run(whole)
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", 0.0)
+    halting = small_job(tmp_path / "halting", array, **setting)
+    stops, looks_between = 0, 4 if setting["method"] == "mcem" else 300
+    while True:
+        looks = iter(range(looks_between))
+        try:
+            status = run(halting, should_stop=lambda looks=looks: next(looks, None) is None)
+            break
+        except Interrupted:
+            stops += 1
+            assert RunFolder(halting.root, halting.config).status().state == "interrupted"
+    assert status.state == "finished"
+    assert stops >= 2
+    pd.testing.assert_frame_equal(curve(whole), curve(halting), check_exact=True)
+
+
+KILLED = """
+import json, sys; from pathlib import Path
+from tests.support import small_job; from harness import train; import torch
+torch.set_num_threads(1)
+train.SECONDS_BETWEEN_CHECKPOINTS = 0.05
+train.run(small_job(Path(sys.argv[1]), Path(sys.argv[2]), **json.loads(sys.argv[3])))
+"""
+
+
+@ALL
+def test_a_killed_run_resumes_to_the_identical_curve(setting, tmp_path, array):
+    whole = small_job(tmp_path / "whole", array, **setting)
+    run(whole)
+    killed = small_job(tmp_path / "killed", array, **setting)
+    folder = RunFolder(killed.root, killed.config)
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(array), json.dumps(setting)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
+    deadline = time.monotonic() + 60
+    while not (folder.curve.exists() and folder.checkpoint.exists()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert folder.status().state == "running"
+    assert run(killed).state == "finished"
+    pd.testing.assert_frame_equal(curve(whole), curve(killed), check_exact=True)
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path, array):
+    job = small_job(tmp_path, array)
+    run(job)
+    path = RunFolder(job.root, job.config).curve
+    before = path.stat().st_mtime_ns, path.read_bytes()
+    assert run(job).state == "finished"
+    assert (path.stat().st_mtime_ns, path.read_bytes()) == before
+
+
+def test_a_diverging_run_is_stored_as_such_with_its_finite_points(tmp_path, array):
+    protocol = SMALL + "+decoder=gaussian+decoder_log_var=hidden"
+    job = small_job(tmp_path, array, protocol, step_size=1e30, warm_up=550)
+    status = run(job)
+    assert status.state == "diverged"
+    assert "no longer finite" in status.message
+    table = curve(job)
+    assert len(table) == 3
+    assert np.isfinite(table["lower_bound"]).all()
+    assert run(job) == RunFolder(job.root, job.config).status()
+
+
+def test_a_failed_run_says_why_and_can_be_tried_again(tmp_path, array):
+    job = small_job(tmp_path, array)
+    content = array.read_bytes()
+    array.write_bytes(b"nothing")
+    with pytest.raises(DataError):
+        run(job)
+    status = RunFolder(job.root, job.config).status()
+    assert status.state == "failed"
+    assert "DataError" in status.message
+    array.write_bytes(content)
+    assert run(job).state == "finished"
+
+
+def test_an_array_that_changed_is_refused(tmp_path, array):
+    job = small_job(tmp_path, array)
+    np.save(array, np.load(array)[::-1])
+    with pytest.raises(DataError, match="must not change"):
+        run(job)
+
+
+def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path, array):
+    job = small_job(tmp_path, array)
+    with pytest.raises(Interrupted):
+        run(job, should_stop=lambda: True)
+    path = RunFolder(job.root, job.config).checkpoint
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"checkpoint must be whole; .*checkpoint.pt.*--force"):
+        run(job)
+
+
+def test_the_environment_is_beside_every_run(tmp_path, array):
+    job = small_job(tmp_path, array)
+    run(job)
+    values = json.loads((RunFolder(job.root, job.config).path / "environment.json").read_text())
+    assert values["threads"] == 1
+    assert values["packages"]["torch"] == torch.__version__
+    assert values["device_type"] == "cpu"
+
+
+def test_the_automatic_step_size_is_the_candidate_with_the_best_training_bound(tmp_path, array, monkeypatch):
+    job = small_job(tmp_path, array, step_size="auto", auto_steps=60)
+    data = prepare(job.config, load(job.config, array), torch.device("cpu"))
+    monkeypatch.setattr(train, "STEP_SIZE_CANDIDATES", (1e-6, 0.05, 1e20))
+    assert choose_step_size(job.config, data) == 0.05
+    assert run(job).step_size == 0.05
+    fixed = small_job(tmp_path, array, step_size=0.05, auto_steps=60)
+    run(fixed)
+    pd.testing.assert_frame_equal(curve(job), curve(fixed), check_exact=True)
+
+
+def test_dynamic_binarization_draws_anew_and_static_once(tmp_path, array):
+    config = small_job(tmp_path, array).config
+    dataset = load(config, array)
+    generator = torch.Generator().manual_seed(0)
+    for binarization in ("none", "threshold", "static", "dynamic"):
+        data = prepare(replace(config, binarization=binarization), dataset, torch.device("cpu"))
+        batches = [train.draw_batch(data, 2000, generator) for _ in range(2)]
+        values = [{i: x.tolist() for i, x in zip(b.indices.tolist(), b.x, strict=True)} for b in batches]
+        binary = all(set(np.unique(b.x)) <= {0.0, 1.0} for b in batches)
+        assert binary == (binarization != "none")
+        again = prepare(replace(config, binarization=binarization), dataset, torch.device("cpu"))
+        assert torch.equal(data.test_points, again.test_points)
+        if binarization == "dynamic":
+            assert values[0] != values[1]
+            mean = torch.stack([train.draw_batch(data, 5000, generator).x.mean() for _ in range(10)]).mean()
+            assert abs(float(mean - dataset.train.mean())) < 0.01
+        else:
+            assert all(values[0][i] == values[1][i] for i in values[0].keys() & values[1].keys())
+
+
+def test_two_processes_given_the_same_run_do_not_both_compute_it(tmp_path, array):
+    job = small_job(tmp_path, array, samples=4000)
+    with RunFolder(job.root, job.config).lock():
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(array), json.dumps({"samples": 4000})]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment())
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(6)
+        assert not RunFolder(job.root, job.config).curve.exists()
+    assert process.wait(60) == 0
+    assert run(job).state == "finished"
+
+
+def test_results_that_cannot_be_written_are_a_clear_error(tmp_path, array):
+    (tmp_path / "file").write_text("")
+    job = small_job(tmp_path, array)
+    with pytest.raises((UserError, OSError), match=r"file"):
+        run(replace(job, root=tmp_path / "file" / "runs"))
+    assert os.path.isfile(tmp_path / "file")
