@@ -8,21 +8,34 @@ from pathlib import Path
 from typing import NoReturn
 
 from aevb.errors import UserError
-from harness import catalogue, figure
+from harness import figure
+from harness.catalogue import show_catalogue
+from harness.compute import compute
 from harness.config import METHODS
 from harness.experiments import EXPERIMENTS, FIGURE2, Scale
-from harness.plot_marginal import plot_marginal
+from harness.plan import Request, make_plan
 from harness.progress import Display
 from harness.reestimate import reestimate_all
-from harness.study_marginal import STUDIES, format_study, run_study
+from harness.schedule import WorkerDied
+from harness.study_marginal import show_study
 
 EXAMPLES = """examples:
-  python reproduce.py --figure 2                                   everything, about ten minutes on two cores
+  python reproduce.py --figure 2                                   lower bounds, about ten minutes on two cores
   python reproduce.py --figure 2 --dataset mnist --latent 10       one panel
   python reproduce.py --figure 2 --seed 0 1 2                      three seeds for each curve, drawn as a band
   python reproduce.py --figure 2 --dataset faces.npy               your own array, N×D with values in [0, 1]
   python reproduce.py --figure 2 --protocol author+binarization=dynamic
+  python reproduce.py --figure 3 --re-estimate                     marginal likelihoods, and how far off they are
+  python reproduce.py --study marginal                             estimators of log p(x) against exact values
 """
+# What each task would ignore, and therefore refuses.
+UNUSED = {
+    "--list": "dataset latent train scale samples device workers data plot_only force re_estimate dry_run",
+    "--study": "dataset latent train method samples protocol seed device data plot_only re_estimate dry_run",
+    "--figure 2": "train re_estimate",
+    "--figure 3": "latent",
+    "--plot-only": "workers force re_estimate dry_run",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,7 +63,13 @@ def whole(least: int) -> Callable[[str], int]:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = Parser(prog="reproduce.py", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawTextHelpFormatter)
+    p = Parser(
+        prog="reproduce.py",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawTextHelpFormatter,
+        allow_abbrev=False,
+    )
     task = p.add_mutually_exclusive_group(required=True)
     task.add_argument("--figure", type=int, choices=EXPERIMENTS, help="figure of the paper to reproduce")
     task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
@@ -58,10 +77,10 @@ def parser() -> argparse.ArgumentParser:
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
     what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z in figure 2")
-    what.add_argument("--train", nargs="+", type=whole(0), default=(), metavar="N", help="training points in figure 3")
+    what.add_argument("--train", nargs="+", type=whole(1), default=(), metavar="N", help="training points in figure 3")
     what.add_argument("--method", nargs="+", choices=METHODS, default=(), metavar="M", help=", ".join(METHODS))
     what.add_argument(
-        "--scale", choices=FIGURE2.scales, default="quick", help="samples for each curve: 2e4, 1e6 or 1e8"
+        "--scale", choices=FIGURE2.scales, default="quick", help="how far to go: smoke (seconds), quick or paper (days)"
     )
     what.add_argument("--samples", type=whole(1), metavar="N", help="samples for each curve, instead of the scale's")
     what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
@@ -82,33 +101,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 a run failed, 2 wrong request, 130 interrupted."""
     options = parser().parse_args(arguments)
     try:
+        check(options)
         request = read_request(options)
         if options.list:
-            return catalogue.show_catalogue(request)
-        return study(request) if options.study else reproduce(request, options)
+            show_catalogue(request)
+        elif options.study:
+            show_study(request)
+        else:
+            return reproduce(request, options)
     except UserError as error:
         print(f"reproduce.py: error: {error}", file=sys.stderr)
         return 2
+    except WorkerDied as error:
+        print(f"failed: {error}; the same command resumes", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command resumes", file=sys.stderr)
+        without = " without --force" if options.force else ""
+        print(f"interrupted; the same command{without} resumes", file=sys.stderr)
         return 130
+    return 0
 
 
-def read_request(options: argparse.Namespace) -> figure.Request:
+def check(options: argparse.Namespace) -> None:
+    """Refuse options that the task would ignore.
+
+    Raises:
+        UserError: there is one.
+    """
+    defaults = vars(parser().parse_args(["--list"]))
+    given = {name for name, value in vars(options).items() if value != defaults[name]}
+    tasks = {
+        "--list": options.list,
+        "--study": options.study,
+        f"--figure {options.figure}": options.figure,
+        "--plot-only": options.plot_only,
+    }
+    for task in (task for task, asked in tasks.items() if asked):
+        if unused := sorted(given & {*UNUSED[task].split()}):
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+            raise UserError(f"{task} has no use for {names}: leave it out")
+
+
+def read_request(options: argparse.Namespace) -> Request:
     """What the options ask for."""
     experiment = EXPERIMENTS[options.figure or 2]
-    sizes = {"n_latent": options.latent, "n_train": options.train}
-    chosen = sizes.pop(experiment.size)
-    if any(sizes.values()):
-        raise UserError("--latent chooses panels of figure 2, --train of figure 3")
     scale = experiment.scales[options.scale]
     if options.samples:
         scale = Scale(f"{scale.name}-{options.samples}", options.samples, scale.evaluation_points)
-    return figure.Request(
+    return Request(
         experiment=experiment,
         scale=scale,
         datasets=tuple(dict.fromkeys(options.dataset)),
-        sizes=tuple(dict.fromkeys(chosen)),
+        sizes=tuple(dict.fromkeys(options.latent or options.train)),
         methods=tuple(dict.fromkeys(options.method)),
         protocol=options.protocol,
         seeds=tuple(dict.fromkeys(options.seed)),
@@ -120,33 +164,20 @@ def read_request(options: argparse.Namespace) -> figure.Request:
     )
 
 
-def reproduce(request: figure.Request, options: argparse.Namespace) -> int:
+def reproduce(request: Request, options: argparse.Namespace) -> int:
     """The figure, as far as the options say."""
-    if options.re_estimate and request.experiment.figure != 3:
-        raise UserError("--re-estimate is for figure 3; figure 2 shows the lower bound")
-    plan = figure.make_plan(request)
+    plan = make_plan(request)
     if options.dry_run:
-        return figure.show_plan(plan, request)
-    failures = [] if options.plot_only else figure.compute(plan, request, Display())
-    if options.re_estimate:
-        reestimate_all(plan.jobs, figure.worker_count(request))
-    figure.publish(plan, request)
+        figure.show_plan(plan, request)
+        return 0
+    failures = [] if options.plot_only else compute(plan, request, Display())
     for failure in failures:
         print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
+    if options.re_estimate:
+        reestimate_all(plan.jobs, request.worker_count)
+    figure.publish(plan, request)
     figure.show_missing(plan)
     return 1 if failures else 0
-
-
-def study(request: figure.Request) -> int:
-    """The marginal-likelihood study, at the request's scale."""
-    if request.scale.name not in STUDIES:
-        raise UserError("--samples is for figures; a study takes --scale")
-    folder = request.results / request.scale.name / "marginal"
-    table = run_study(STUDIES[request.scale.name], folder, figure.worker_count(request), force=request.force)
-    print(format_study(table))
-    for path in plot_marginal(table, folder / "marginal"):
-        print(f"wrote {path}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -26,12 +26,10 @@ class StepInfo:
     Attributes:
         bound: lower bound of each datapoint before the update, nats, shape (batch,); None without an encoder.
         samples: training samples evaluated, as the paper's x axes count them.
-        acceptance: mean accept probability of the step's HMC moves, shape (); None without HMC.
     """
 
     bound: Float[Tensor, " batch"] | None
     samples: int
-    acceptance: Float[Tensor, ""] | None = None
 
 
 class Learner(Protocol):
@@ -42,6 +40,10 @@ class Learner(Protocol):
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
         """Update the parameters once."""
+        ...
+
+    def diagnostics(self) -> dict[str, float]:
+        """Numbers by which to judge the steps since the last call; empty where an algorithm has none."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -136,6 +138,10 @@ class LearnerState:
 
     def _parts(self) -> dict[str, Any]:
         raise NotImplementedError
+
+    def diagnostics(self) -> dict[str, float]:
+        """None, unless a learner has some of its own."""
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """State of every part."""

@@ -96,6 +96,8 @@ class GaussianModel(GenerativeModel):
     Note:
         The paper puts log σ² on the hidden layer (`log_var="hidden"`). A head linear in z (`"latent"`, the default)
         fits its Frey Face curves far better. `"constant"` learns one log σ² for each pixel.
+        `log_var_factor` multiplies that head before its bias is added, `zero_log_var` starts it at zero: both as in
+        `aevb.encoder.GaussianEncoder`.
         `squash_mean=False` with `hidden=()` and `"constant"` is the linear-Gaussian model, whose answers are known.
 
     Raises:
@@ -109,6 +111,8 @@ class GaussianModel(GenerativeModel):
         hidden: Sequence[int] = (200,),
         *,
         log_var: DecoderLogVar = "latent",
+        log_var_factor: float = 1.0,
+        zero_log_var: bool = False,
         squash_mean: bool = True,
         init_std: float = 0.01,
         generator: torch.Generator | None = None,
@@ -119,7 +123,8 @@ class GaussianModel(GenerativeModel):
         self.log_var_input = log_var
         self.squash_mean = squash_mean
         n_in = hidden[-1] if log_var == "hidden" and hidden else n_latent
-        self.log_var = linear(n_in, n_pixels, init_std, generator)
+        self.log_var_factor = log_var_factor
+        self.log_var = linear(n_in, n_pixels, 0.0 if zero_log_var else init_std, generator)
         if log_var == "constant":
             self.log_var.register_parameter("weight", None)
 
@@ -131,7 +136,8 @@ class GaussianModel(GenerativeModel):
             mean = torch.sigmoid(mean)
         if self.log_var_input == "constant":
             return DiagonalGaussian(mean, self.log_var.bias)
-        return DiagonalGaussian(mean, self.log_var(h if self.log_var_input == "hidden" else z))
+        source = (h if self.log_var_input == "hidden" else z) * self.log_var_factor
+        return DiagonalGaussian(mean, self.log_var(source))
 
     def log_likelihood(
         self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from aevb import hmc
+from aevb import hmc, tuning
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
 from aevb.model import GenerativeModel
 
@@ -17,7 +17,7 @@ class MonteCarloEM(LearnerState):
 
     The paper's algorithm: every step takes the whole training set, Σₙ log p(xₙ|zₙ) is summed over all N points, and the
     prior on θ has weight 1. The chains persist from step to step, so that each follows its posterior as θ moves. The
-    one step size of all chains is tuned to acceptance 0.9 forever (`aevb.hmc.tune_global`).
+    one step size of all chains is tuned to acceptance 0.9 forever (`aevb.tuning.tune_global`).
 
     Source: Kingma & Welling 2013, app. E; persistence and prior draws as starting points as in its author's library.
 
@@ -35,9 +35,6 @@ class MonteCarloEM(LearnerState):
         n_leapfrog: leapfrog steps of an iteration's one HMC move.
         n_weight_steps: Adagrad steps of an iteration.
         step_size: HMC's, before any tuning.
-
-    Attributes:
-        last_move: acceptance and finiteness of the last HMC move, for each of its chains; None before the first.
     """
 
     def __init__(
@@ -53,7 +50,6 @@ class MonteCarloEM(LearnerState):
     ) -> None:
         self.model = model
         self.encoder: nn.Module | None = None
-        self.last_move: hmc.Move | None = None
         self._n_datapoints = n_datapoints
         self._n_leapfrog = n_leapfrog
         self._n_weight_steps = n_weight_steps
@@ -85,9 +81,9 @@ class MonteCarloEM(LearnerState):
         chains, log_joint = self._chains, partial(self.model.log_joint, x)
         state = hmc.evaluate(log_joint, chains.z[indices])  # θ has moved, so nothing can be carried over
         outcome = hmc.move(log_joint, state, chains.step_size, self._n_leapfrog, generator)
-        chains.step_size = hmc.tune_global(chains.step_size, outcome.accept_probability)
+        chains.step_size = tuning.tune_global(chains.step_size, outcome.accept_probability)
         chains.z[indices] = outcome.state.z
-        self.last_move = outcome
+        chains.count(indices, outcome)
         return outcome.state.z
 
     def _climb(self, x: Float[Tensor, "batch pixel"], z: Float[Tensor, "batch latent"]) -> None:
@@ -95,9 +91,11 @@ class MonteCarloEM(LearnerState):
             self._ascent.step(self.model.log_likelihood(x, z).sum(), prior_scale=len(x) / self._n_datapoints)
 
     def _info(self, batch: Batch) -> StepInfo:
-        assert self.last_move is not None
-        samples = (self._n_leapfrog + self._n_weight_steps) * len(batch.x)
-        return StepInfo(None, samples, self.last_move.accept_probability.mean())
+        return StepInfo(None, (self._n_leapfrog + self._n_weight_steps) * len(batch.x))
+
+    def diagnostics(self) -> dict[str, float]:
+        """How the training chains have fared since the last call: see `PersistentChains.summary`."""
+        return self._chains.summary()
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "ascent": self._ascent, "chains": self._chains}
@@ -129,18 +127,42 @@ class MinibatchMonteCarloEM(MonteCarloEM):
 
 
 class PersistentChains:
-    """One chain for each training point and the step size that they share."""
+    """One chain for each training point, the step size that they share, and counts of what their moves did."""
 
     def __init__(self, z: Float[Tensor, "N latent"], step_size: Float[Tensor, ""]) -> None:
         self.z = z
         self.step_size = step_size
+        # For each chain: moves, those accepted, proposals that were not finite, and the sum of accept probabilities.
+        self._counts = z.new_zeros(4, len(z))
+
+    def count(self, indices: Int[Tensor, " batch"], outcome: hmc.Move) -> None:
+        """Add a move of these (distinct) chains."""
+        one = torch.ones_like(outcome.accept_probability)
+        did = torch.stack((one, outcome.accepted.to(one), (~outcome.finite).to(one), outcome.accept_probability))
+        self._counts[:, indices] += did
+
+    def summary(self) -> dict[str, float]:
+        """What the moves since the last call did.
+
+        - training_acceptance: mean accept probability, NaN without moves.
+        - training_stuck: chains that were moved and never accepted; their z has not changed.
+        - training_non_finite: proposals whose density was not finite.
+        """
+        moves, accepted, non_finite, probability = self._counts
+        result = {
+            "training_acceptance": float(probability.sum() / moves.sum()),
+            "training_stuck": int(((moves > 0) & (accepted == 0)).sum()),
+            "training_non_finite": int(non_finite.sum()),
+        }
+        self._counts.zero_()
+        return result
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Positions and step size, copied, since the chains go on."""
-        return {"z": self.z.clone(), "step_size": self.step_size.clone()}
+        """Positions, step size and counts, copied, since the chains go on."""
+        return {"z": self.z.clone(), "step_size": self.step_size.clone(), "counts": self._counts.clone()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over positions and step size.
+        """Take over positions, step size and counts.
 
         Raises:
             ValueError: the positions are those of another number of points or latents.
@@ -152,3 +174,4 @@ class PersistentChains:
             )
         self.z = state["z"].to(self.z, copy=True)
         self.step_size = state["step_size"].to(self.step_size, copy=True)
+        self._counts = state["counts"].to(self._counts, copy=True)

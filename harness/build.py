@@ -17,10 +17,7 @@ from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from baselines.wake_sleep import WakeSleep
 from harness.config import Config
-
-# Fixed for all runs, so that seeds differ in what the algorithms do and never in the data or in what is measured.
-DATA_SEED = 1
-EVALUATION_SEED = 2
+from harness.streams import stream
 
 
 @dataclass(frozen=True)
@@ -49,31 +46,35 @@ def load(config: Config, data: Path | None) -> Dataset:
 
     Raises:
         DataError: it is not to be had, or an array's content is not what the config was made for.
+        UserError: it has fewer training points than the config asks for.
     """
-    if not config.data_sha256:
-        return load_dataset(config.dataset, data_dir=data, pixel_scale=config.pixel_scale, split=config.split)
-    dataset = load_dataset(str(data), split=config.split)
-    if dataset.sha256 != config.data_sha256:
+    own = bool(config.data_sha256)
+    dataset = load_dataset(
+        str(data) if own else config.dataset,
+        data_dir=None if own else data,
+        pixel_scale=config.pixel_scale or None,
+        split=config.split,
+    )
+    if own and dataset.sha256 != config.data_sha256:
         raise DataError(
             f"an array must not change while runs on it are open; {data} had SHA-256 {config.data_sha256[:12]}…, now "
             f"{dataset.sha256[:12]}…: start again with the array as it is"
+        )
+    if config.n_train > len(dataset.train):
+        raise UserError(
+            f"n_train must be at most the {len(dataset.train)} training points of {dataset.name}, got {config.n_train}"
         )
     return dataset
 
 
 def prepare(config: Config, dataset: Dataset, device: torch.device) -> RunData:
-    """Binarize as the config says, and choose the points to train and to evaluate on.
-
-    Raises:
-        UserError: there are fewer training points than the config asks for.
-    """
-    if config.n_train > len(dataset.train):
-        raise UserError(
-            f"n_train must be at most the {len(dataset.train)} training points of {dataset.name}, got {config.n_train}"
-        )
+    """Binarize as the config says, and choose the points to train and to evaluate on."""
     grey = dataset.train[: config.n_train] if config.n_train else dataset.train
-    generator = torch.Generator().manual_seed(DATA_SEED)
-    train, test = (binarize(x, config.binarization, generator) for x in (grey, dataset.test))
+    # The same for all seeds, which differ in what the algorithms do, never in the data; and for any number of points.
+    train, test = (
+        binarize(x, config.binarization, stream(f"binarization of {split}"))
+        for split, x in (("train", grey), ("test", dataset.test))
+    )
     dynamic = config.binarization == "dynamic"
     return RunData(
         train=(grey if dynamic else train).to(device),
@@ -92,6 +93,8 @@ def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> Ge
         n_pixels,
         config.hidden,
         log_var=config.decoder_log_var,
+        log_var_factor=config.decoder_log_var_factor,
+        zero_log_var=config.decoder_log_var_zero,
         init_std=config.init_std,
         generator=generator,
     )
@@ -100,14 +103,22 @@ def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> Ge
 def build_learner(config: Config, data: RunData, step_size: float) -> Learner:
     """A fresh learner whose weights are drawn from the config's seed, on the device of the data."""
     n_datapoints, n_pixels = data.train.shape
-    generator = torch.Generator().manual_seed(config.seed)
+    generator = stream("weights", config.seed)
     model = build_model(config, n_pixels, generator)
     model = model.to(data.train.device)
     options = AscentOptions(step_size, config.warm_up, config.prior_weight, config.prior_on_biases)
     if config.method == "mcem":
-        starts = torch.Generator(data.train.device).manual_seed(config.seed + 2**33)
+        starts = stream("chains", config.seed, data.train.device)
         algorithm = MinibatchMonteCarloEM if config.batch_size else MonteCarloEM
-        return algorithm(model, n_datapoints, starts, options)
+        return algorithm(
+            model,
+            n_datapoints,
+            starts,
+            options,
+            n_leapfrog=config.chain_leapfrog,
+            n_weight_steps=config.weight_steps,
+            step_size=config.chain_step_size,
+        )
     encoder = GaussianEncoder(
         n_pixels,
         config.n_latent,
@@ -125,5 +136,10 @@ def build_learner(config: Config, data: RunData, step_size: float) -> Learner:
 
 
 def training_generator(config: Config, device: torch.device) -> torch.Generator:
-    """Source of a run's minibatches and noise; apart from the one that drew its weights."""
-    return torch.Generator(device).manual_seed(config.seed + 2**32)
+    """Source of a run's minibatches and noise."""
+    return stream("training", config.seed, device)
+
+
+def evaluation_generator(device: torch.device) -> torch.Generator:
+    """Source of the noise in what is measured: the same for all runs."""
+    return stream("evaluation", device=device)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from aevb.errors import UserError
 
+STEP_SIZE_TYPE = float | Literal["auto"]
 STEP_SIZE_CANDIDATES = (0.01, 0.02, 0.1)
 METHODS = ("aevb", "wake_sleep", "mcem")
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -33,6 +34,11 @@ AT_LEAST: Mapping[str, float] = {
     "evaluation_points": 2,
     "points_per_decade": 1,
     "first_point": 1,
+    "chain_leapfrog": 1,
+    "chain_step_size": 0,
+    "weight_steps": 1,
+    "posterior_leapfrog": 1,
+    "posterior_burn_in": 0,
     "posterior_samples": 8,
     "posterior_starts": 1,
     "posterior_jitter": 0,
@@ -40,6 +46,7 @@ AT_LEAST: Mapping[str, float] = {
     "init_std": 0,
     "prior_weight": 0,
     "encoder_log_var_factor": 0,
+    "decoder_log_var_factor": 0,
 }
 
 
@@ -66,6 +73,8 @@ class Config:
         decoder: "bernoulli" or "gaussian".
         hidden: widths of the tanh layers of encoder and of decoder.
         decoder_log_var: what a Gaussian decoder's log σ² takes: "hidden" layer, "latent" z, nothing ("constant").
+        decoder_log_var_factor: multiplies that head before its bias is added.
+        decoder_log_var_zero: that head starts at zero.
         encoder_log_var_factor: multiplies the encoder's log-variance head before its bias is added.
         encoder_log_var_zero: that head starts at zero.
         init_std: standard deviation of all other initial weights and biases.
@@ -80,6 +89,11 @@ class Config:
         evaluation_points: how many test and how many training points are evaluated (the first ones).
         first_point: training samples before the first logged point.
         points_per_decade: density of the log-spaced grid of logged points.
+        chain_leapfrog: leapfrog steps of an HMC move in Monte Carlo EM.
+        chain_step_size: HMC's there, before any tuning.
+        weight_steps: Adagrad steps of an iteration of Monte Carlo EM.
+        posterior_leapfrog: leapfrog steps of an HMC move in appendix D.
+        posterior_burn_in: moves before the draws at every evaluation there; they tune the step size.
         posterior_samples: appendix D's draws of p(z|x) for each evaluated point.
         posterior_starts: prior draws of which the best starts a point's chain; 1 is the author's library's.
         posterior_fit: appendix D's density, as `aevb.marginal.appendix_d` names it.
@@ -101,13 +115,15 @@ class Config:
     decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
     hidden: tuple[int, ...] = (500,)
     decoder_log_var: Literal["hidden", "latent", "constant"] = "latent"
+    decoder_log_var_factor: float = 1.0
+    decoder_log_var_zero: bool = False
     encoder_log_var_factor: float = 0.1
     encoder_log_var_zero: bool = True
     init_std: float = 0.01
     batch_size: int = 100
     n_samples: int = 1
     estimator: str = "b"
-    step_size: float | Literal["auto"] = 0.02
+    step_size: STEP_SIZE_TYPE = 0.02
     auto_steps: int = 500
     warm_up: int = 100
     prior_weight: float = 1.0
@@ -115,6 +131,11 @@ class Config:
     evaluation_points: int = 10_000
     first_point: int = 10_000
     points_per_decade: int = 10
+    chain_leapfrog: int = 10
+    chain_step_size: float = 0.01
+    weight_steps: int = 5
+    posterior_leapfrog: int = 4
+    posterior_burn_in: int = 5
     posterior_samples: int = 50
     posterior_starts: int = 1
     posterior_fit: Literal["shrunk_kde", "kde", "full", "diagonal"] = "kde"
@@ -136,6 +157,8 @@ class Config:
                     raise _bad(field.name, "a whole number" if kind is int else "a finite number", value)
                 if value < AT_LEAST[field.name]:
                     raise _bad(field.name, f"at least {AT_LEAST[field.name]:g}", value)
+            if isinstance(value, int) and not isinstance(value, bool) and field.type in (float, STEP_SIZE_TYPE):
+                object.__setattr__(self, field.name, float(value))  # 1 and 1.0 are one config, with one id
             if field.type is bool and not isinstance(value, bool):
                 raise _bad(field.name, "true or false", value)
         if not (isinstance(self.hidden, tuple) and all(type(width) is int and width > 0 for width in self.hidden)):
@@ -144,6 +167,8 @@ class Config:
             raise _bad("seed", "below 2^32", self.seed)
         if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < math.inf):
             raise _bad("step_size", 'a positive number or "auto"', self.step_size)
+        if self.method == "mcem" and self.step_size == "auto":
+            raise _bad("step_size", "a number for mcem, which has no lower bounds to compare", self.step_size)
 
     @property
     def id(self) -> str:

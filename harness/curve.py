@@ -30,14 +30,16 @@ class Progress:
     # Number, sum and sum of squares of the minibatch means of the bound since the last logged point.
     batches: int = 0
     moments: torch.Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
-    acceptance: float | None = None  # of the last step's HMC moves
+    evaluation_seconds: float = 0.0
 
     def status(self, state: State, message: str = "") -> Status:
         """The run's status as of now."""
         bound = float(self.moments[0]) / self.batches if self.batches else self._last_bound()
         finite = bound is not None and math.isfinite(bound)
         rate = self.samples / self.seconds if self.seconds else None
-        return Status(state, self.samples, bound if finite else None, rate, self.step_size, message)
+        return Status(
+            state, self.samples, bound if finite else None, rate, self.evaluation_seconds, self.step_size, message
+        )
 
     def running_mean(self) -> tuple[float, float]:
         """Mean of the bound since the last point and the mean's standard error over minibatches, nats."""

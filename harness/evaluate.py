@@ -4,16 +4,15 @@ import math
 import warnings
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
-from aevb.estimators import LOWER_BOUNDS, evaluate_lower_bound
-from aevb.hmc import Chains
+from aevb.estimators import evaluate_lower_bound
 from aevb.learner import Learner
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning
-from harness.build import EVALUATION_SEED, RunData
+from aevb.tuning import Chains
+from harness.build import RunData, evaluation_generator
 from harness.config import Config
 
 Measurement = dict[str, float]
@@ -43,11 +42,10 @@ class Evaluator(Protocol):
 
 
 class LowerBoundEvaluator:
-    """The lower bound on fixed points, with the same noise at every logged point; keeps nothing."""
+    """The lower bound on fixed points by estimator B, with the same noise at every logged point; keeps nothing."""
 
-    def __init__(self, config: Config, data: RunData) -> None:
+    def __init__(self, data: RunData) -> None:
         self.pointwise: dict[str, Tensor] = {}
-        self._estimator = LOWER_BOUNDS[config.estimator]
         self._points = {"train_eval": data.train_points, "test": data.test_points}
 
     def measure(self, learner: Learner) -> dict[str, Measurement]:
@@ -56,8 +54,8 @@ class LowerBoundEvaluator:
             raise ValueError("the lower bound needs an encoder, and this learner has none: measure log p(x) instead")
         result = {}
         for split, x in self._points.items():
-            noise = torch.Generator(x.device).manual_seed(EVALUATION_SEED)
-            bound = evaluate_lower_bound(learner.model, learner.encoder, x, noise, estimator=self._estimator)
+            noise = evaluation_generator(x.device)
+            bound = evaluate_lower_bound(learner.model, learner.encoder, x, noise)
             result[split] = {"lower_bound": float(bound.mean()), "standard_error": _standard_error(bound)}
         return result
 
@@ -81,7 +79,7 @@ class MarginalEvaluator:
         self._config = config
         self._points = {"train": data.train_points, "test": data.test_points}
         self._chains: dict[str, Chains] = {}
-        self._generator = torch.Generator(data.train.device).manual_seed(EVALUATION_SEED)
+        self._generator = evaluation_generator(data.train.device)
 
     def measure(self, learner: Learner) -> dict[str, Measurement]:
         """Means over the points, for `train` and `test`."""
@@ -100,6 +98,8 @@ class MarginalEvaluator:
                 self._chains[split],
                 self._generator,
                 n_samples=config.posterior_samples,
+                n_burn_in=config.posterior_burn_in,
+                n_leapfrog=config.posterior_leapfrog,
                 fit=config.posterior_fit,
                 jitter=config.posterior_jitter,
             )
@@ -127,7 +127,7 @@ class MarginalEvaluator:
 
 def make_evaluator(config: Config, data: RunData) -> Evaluator:
     """What the config measures."""
-    return LowerBoundEvaluator(config, data) if config.measure == "lower_bound" else MarginalEvaluator(config, data)
+    return LowerBoundEvaluator(data) if config.measure == "lower_bound" else MarginalEvaluator(config, data)
 
 
 def _standard_error(values: Tensor) -> float:

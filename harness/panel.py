@@ -14,7 +14,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from harness.compare import SPLITS, label, value_at
-from harness.store import replacing
+from harness.files import replacing
 
 DARK, GREY = "#333333", "#757575"
 

@@ -1,7 +1,9 @@
 """One live display of all runs on a terminal, plain log lines elsewhere. It reads the store, as anybody may."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,6 +16,8 @@ from harness.store import RunFolder, Status
 
 SECONDS_BETWEEN_LINES = 10.0
 
+Task = TypeVar("Task")
+
 
 def duration(seconds: float | None) -> str:
     """Hours, minutes and seconds as people write them."""
@@ -22,6 +26,21 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def countdown(total: int, name: Callable[[Task], str]) -> Callable[[Task, Future[None]], None]:
+    """What prints a line for each finished task, how many are done and the time left; a task's error is raised."""
+    began = time.monotonic()
+    done = 0
+
+    def line(task: Task, future: Future[None]) -> None:
+        nonlocal done
+        future.result()
+        done += 1
+        left = duration((time.monotonic() - began) / done * (total - done))
+        print(f"[{done}/{total}] {name(task)}; about {left} left", flush=True)
+
+    return line
 
 
 class Display:
@@ -40,7 +59,7 @@ class Display:
         """Begin with these runs and how much work each is."""
         self._cost = dict(cost)
         # A run whose samples have not moved since now is waiting, whatever an earlier process wrote.
-        self._first = {folder.config.id: _samples(folder.status()) for folder in cost}
+        self._first = {folder.config.id: 0 if folder.is_stale() else _samples(folder.status()) for folder in cost}
         self._began = self._last_line = time.monotonic()
         if self._console.is_terminal and cost:
             self._live = Live(console=self._console, transient=True, refresh_per_second=4)
@@ -59,7 +78,7 @@ class Display:
     def look(self) -> None:
         """Read the store and show what has changed."""
         for folder in self._cost:
-            if (status := folder.status()) is not None:
+            if (status := folder.status()) is not None and not folder.is_stale():
                 self._status[folder.config.id] = status
         if self._live is not None:
             self._live.update(self._table())

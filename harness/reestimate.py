@@ -1,10 +1,8 @@
 """Better estimates of log p(x) at every logged point of figure 3, and how biased appendix D's were beside them."""
 
 import math
-import time
 import warnings
 from collections.abc import Iterable, Sequence
-from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,13 @@ from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
-from harness.build import EVALUATION_SEED, build_model, load, prepare
+from harness.build import build_model, load, prepare
 from harness.config import Config
-from harness.progress import duration
-from harness.schedule import guarded, worker_processes
-from harness.store import RunFolder, write_text
+from harness.files import write_text
+from harness.progress import countdown
+from harness.schedule import in_parallel
+from harness.store import RunFolder
+from harness.streams import stream
 from harness.train import Job
 
 IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
@@ -38,19 +38,14 @@ class Snapshot:
     samples: int
 
     @property
-    def folder(self) -> RunFolder:
-        """The run's files."""
-        return RunFolder(self.job.root, self.job.config)
-
-    @property
     def done(self) -> bool:
         """Its better estimates are in the store."""
-        return self.folder.estimates(self.samples).exists()
+        return self.job.folder.estimates(self.samples).exists()
 
 
 def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
     """All snapshots that these runs have left."""
-    return [Snapshot(job, samples) for job in jobs for samples in RunFolder(job.root, job.config).snapshot_samples()]
+    return [Snapshot(job, samples) for job in jobs for samples in job.folder.snapshot_samples()]
 
 
 def reestimate_all(jobs: Sequence[Job], workers: int) -> None:
@@ -63,14 +58,8 @@ def reestimate_all(jobs: Sequence[Job], workers: int) -> None:
     if not found:
         raise UserError("--re-estimate needs finished points of figure 3; these runs have none: leave out --plot-only")
     left = [snapshot for snapshot in found if not snapshot.done]
-    began = time.monotonic()
-    with worker_processes(max(1, min(workers, len(left)))) as executor:
-        futures = {executor.submit(guarded, reestimate, snapshot): snapshot for snapshot in left}
-        for n, future in enumerate(as_completed(futures), 1):
-            future.result()
-            snapshot = futures[future]
-            remaining = duration((time.monotonic() - began) / n * (len(left) - n))
-            print(f"[{n}/{len(left)}] {snapshot.job.config.name}, {snapshot.samples:,} samples; about {remaining} left")
+    name = "{0.job.config.name}, {0.samples:,} samples".format
+    in_parallel(reestimate, left, workers, countdown(len(left), name))
 
 
 def reestimate(snapshot: Snapshot) -> None:
@@ -79,13 +68,14 @@ def reestimate(snapshot: Snapshot) -> None:
     The proposal is a Gaussian fitted to a chain that starts at the best of 500 prior draws: the same for all three
     algorithms, with encoder or without.
     """
-    torch.set_num_threads(1)
     config = snapshot.job.config
-    saved = torch.load(snapshot.folder.snapshot(snapshot.samples), map_location=snapshot.job.device, weights_only=True)
+    saved = torch.load(
+        snapshot.job.folder.snapshot(snapshot.samples), map_location=snapshot.job.device, weights_only=True
+    )
     data = prepare(config, load(config, snapshot.job.data), torch.device(snapshot.job.device))
     model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
     model.load_state_dict(saved["model"])
-    generator = torch.Generator(data.train.device).manual_seed(EVALUATION_SEED)
+    generator = stream("re-estimation", device=data.train.device)
     rows = []
     for split, points in (("train", data.train_points), ("test", data.test_points)):
         appendix_d = saved["log_likelihood"][split]
@@ -99,7 +89,7 @@ def reestimate(snapshot: Snapshot) -> None:
             rows.append(
                 {"split": split, "samples": snapshot.samples, "estimator": name, **_compare(better, appendix_d)}
             )
-    write_text(snapshot.folder.estimates(snapshot.samples), pd.DataFrame(rows).to_csv(index=False))
+    write_text(snapshot.job.folder.estimates(snapshot.samples), pd.DataFrame(rows).to_csv(index=False))
 
 
 def _importance(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
@@ -138,7 +128,7 @@ def collect_estimates(root: Path, configs: Iterable[Config], key: Sequence[str])
             if folder.estimates(samples).exists():
                 table = pd.read_csv(folder.estimates(samples))
                 tables.append(table.assign(**names)[[*names, *table.columns]])
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["protocol"])
 
 
 def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:

@@ -1,22 +1,24 @@
 """The result store: one folder for each run, tidy tables beside them. Every file lands whole or not at all."""
 
+import contextlib
 import io
 import json
-import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from aevb.errors import UserError
 from harness.config import Config
+from harness.files import unwritable, write_text
 
 State = Literal["running", "interrupted", "finished", "diverged", "failed"]
+SECONDS_BETWEEN_TRIES = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Status:
         samples: training samples evaluated.
         bound: latest running training bound, nats.
         samples_per_second: training alone, evaluation excluded.
+        evaluation_seconds: what the logged points took.
         step_size: η, once it is chosen.
         message: why it failed or diverged.
     """
@@ -36,6 +39,7 @@ class Status:
     samples: int = 0
     bound: float | None = None
     samples_per_second: float | None = None
+    evaluation_seconds: float = 0.0
     step_size: float | None = None
     message: str = ""
 
@@ -43,35 +47,6 @@ class Status:
     def final(self) -> bool:
         """Nothing more will be computed."""
         return self.state in ("finished", "diverged")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that replaces `path` when the block ends well.
-
-    Raises:
-        UserError: the folder cannot be written, or the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(
-            f"results must be writable; {path}: {reason}; free or choose a folder with --results DIR"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    with replacing(path) as temporary:
-        temporary.write_text(text)
 
 
 class RunFolder:
@@ -97,10 +72,29 @@ class RunFolder:
         """The logged points that have a snapshot."""
         return sorted(int(path.stem) for path in (self.path / "snapshots").glob("[0-9]*.pt"))
 
-    def lock(self) -> FileLock:
-        """Held by the one process that works on the run; let go when that process dies."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.path / ".lock")
+    @contextmanager
+    def lock(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[bool]:
+        """Held by the one process that works on the run; let go when that process dies.
+
+        False where `should_stop` ended the wait for another process.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            while True:
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=SECONDS_BETWEEN_TRIES)
+                if lock.is_locked or should_stop():
+                    break
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        try:
+            yield lock.is_locked
+        finally:
+            lock.release()
 
     def status(self) -> Status | None:
         """Latest status, or None where the run was never begun.
@@ -123,9 +117,13 @@ class RunFolder:
         write_text(self.path / "status.json", json.dumps(asdict(status), indent=1))
 
     def begin(self, environment: dict[str, Any]) -> None:
-        """Write the config and the environment that computes it."""
+        """Write the config, and add to the environments that compute it; called by the holder of the lock."""
+        for left_by_the_killed in self.path.glob(".*.[0-9]*"):
+            left_by_the_killed.unlink(missing_ok=True)
+        path = self.path / "environment.json"
+        earlier = json.loads(path.read_text()) if path.exists() else []
         write_text(self.path / "config.json", self.config.to_json())
-        write_text(self.path / "environment.json", json.dumps(environment, indent=1))
+        write_text(path, json.dumps([*earlier, environment], indent=1))
 
     def write_curve(self, rows: Sequence[dict[str, Any]]) -> None:
         """Replace the curve by these rows, one for each split and logged point."""
@@ -139,17 +137,40 @@ class RunFolder:
         """
         if not self.curve.exists():
             return pd.DataFrame()
-        curve = pd.read_csv(io.StringIO(self.curve.read_text()))
         needed = {"split", "samples", self.config.measure, "standard_error", "seconds"}
-        if absent := needed - {*curve.columns}:
+        try:
+            curve = pd.read_csv(io.StringIO(self.curve.read_text()))
+            if absent := needed - {*curve.columns}:
+                raise ValueError(f"no column {', '.join(sorted(absent))}")
+            return curve.astype({"samples": int, self.config.measure: float})
+        except ValueError as error:  # pandas' errors are ValueErrors
+            reason = str(error).splitlines()[0]
             raise UserError(
-                f"a curve must have columns {sorted(needed)}; {self.curve} lacks {sorted(absent)}; use --force"
-            )
-        return curve
+                f"a curve must be whole; {self.curve}: {reason}; compute the run anew with --force"
+            ) from error
+
+    def mark_stale(self) -> None:
+        """Have the next process that works on the run begin anew; until then what was computed stays."""
+        if self.path.exists():
+            write_text(self.path / "stale", "")
+
+    def is_stale(self) -> bool:
+        """The run is to begin anew."""
+        return (self.path / "stale").exists()
+
+    def is_done(self) -> bool:
+        """Nothing is left to compute."""
+        status = self.status()
+        return status is not None and status.final and not self.is_stale()
 
     def clear(self) -> None:
-        """Forget all that was computed."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Forget all that was computed; called by the holder of the lock, which stays."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in (".lock", "stale"):
+                path.unlink()
+        (self.path / "stale").unlink(missing_ok=True)  # last: a process that dies before this leaves it to the next
 
 
 def stored_configs(root: Path) -> list[Config]:
@@ -163,28 +184,32 @@ def stored_configs(root: Path) -> list[Config]:
     return configs
 
 
-def collect(root: Path, configs: Iterable[Config], key: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def collect(
+    root: Path, configs: Iterable[Config], key: Sequence[str], measure: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Curves of these runs as one tidy table, and one line for each run with its status.
 
-    Columns: protocol and `key`, then split, seed, samples and what was measured; in the second table seed, status
-    (finished, diverged, failed or unfinished), samples, step_size and message.
+    Columns: protocol and `key`, then split, seed, samples, `measure` and what else was measured; in the second table
+    seed, status (finished, diverged, failed or unfinished), and from the run's status samples, step_size,
+    samples_per_second, evaluation_seconds and message.
     """
-    curves, runs = [], []
+    outcomes = ("samples", "step_size", "samples_per_second", "evaluation_seconds", "message")
+    front = ["split", "seed", "samples", measure, "standard_error"]
+    curves, runs = [pd.DataFrame(columns=["protocol", *key, *front, "seconds"])], []
     for config in configs:
         folder = RunFolder(root, config)
         status = folder.status()
         if status is None:
             continue
-        curve = folder.read_curve()
         names = {column: getattr(config, column) for column in ("protocol", *key)}
-        front = ["split", "seed"]
-        measured = [column for column in curve.columns if column not in front]
-        curves.append(curve.assign(**names, seed=config.seed).reindex(columns=[*names, *front, *measured]))
+        curve = folder.read_curve()
+        if len(curve):
+            others = [column for column in curve.columns if column not in front]
+            curve = curve.assign(**names, seed=config.seed)[[*names, *front, *others]]
+            curves = [*curves, curve] if len(curves[0]) else [curve]
         state = status.state if status.final or status.state == "failed" else "unfinished"
-        outcome = {"status": state, "samples": status.samples, "step_size": status.step_size, "message": status.message}
-        runs.append({**names, "seed": config.seed, **outcome})
-    nonempty = [curve for curve in curves if len(curve)]
-    columns = ["protocol", *key, "split", "seed", "samples", "lower_bound", "standard_error", "seconds"]
-    table = pd.concat(nonempty, ignore_index=True) if nonempty else pd.DataFrame(columns=columns)
-    outcomes = ["seed", "status", "samples", "step_size", "message"]
-    return table, pd.DataFrame(runs, columns=["protocol", *key, *outcomes])
+        runs.append(
+            {**names, "seed": config.seed, "status": state, **{name: getattr(status, name) for name in outcomes}}
+        )
+    table = pd.concat(curves, ignore_index=True)
+    return table, pd.DataFrame(runs, columns=["protocol", *key, "seed", "status", *outcomes])

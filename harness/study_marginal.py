@@ -8,7 +8,6 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -28,16 +27,18 @@ from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GaussianModel
 from harness.environment import describe
-from harness.progress import duration
-from harness.schedule import guarded, worker_processes
-from harness.store import write_text
+from harness.files import write_text
+from harness.plan import Request
+from harness.plot_marginal import plot_marginal
+from harness.progress import countdown
+from harness.schedule import in_parallel
+from harness.streams import stream
+from harness.study_table import PAPER_SAMPLES, PAPERS_OWN, format_study
 
-SEED = 3
 DATA = ("mnist", "simulated")
-PAPER_SAMPLES = 50
 # Name, density, jitter: the paper's own as its author's library has it, then with moves that mix, then Gaussians.
 APPENDIX_D: tuple[tuple[str, PosteriorFit, float], ...] = (
-    ("appendix D", "kde", 0.0),
+    (PAPERS_OWN, "kde", 0.0),
     ("appendix D, shrunk KDE", "shrunk_kde", 0.5),
     ("appendix D, Gaussian", "full", 0.5),
     ("appendix D, diagonal Gaussian", "diagonal", 0.5),
@@ -89,6 +90,15 @@ class Part:
         return self.folder / "parts" / f"{self.data}-nz{self.n_latent}.csv"
 
 
+def show_study(request: Request) -> None:
+    """Run the study at the request's scale, print its table and draw its figure."""
+    study, folder = STUDIES[request.scale.name], request.results / request.scale.name / "marginal"
+    table = run_study(study, folder, request.worker_count, force=request.force)
+    print(format_study(table))
+    for path in plot_marginal(table, folder / "marginal"):
+        print(f"wrote {path}")
+
+
 def run_study(study: MarginalStudy, folder: Path, workers: int, *, force: bool = False) -> pd.DataFrame:
     """Compute the parts that are not in the folder, write marginal.csv and return it.
 
@@ -96,23 +106,17 @@ def run_study(study: MarginalStudy, folder: Path, workers: int, *, force: bool =
     datapoint), bias (mean of estimate − exact, nats), standard_error (of the bias), spread (its standard deviation
     over datapoints), within_3_errors and trusted (shares), without_estimate (datapoints), seconds.
     """
-    settings = json.dumps(asdict(study) | {"seed": SEED}, indent=1)
+    settings = json.dumps(asdict(study), indent=1)
     config = folder / "config.json"
     parts = [Part(study, data, n_latent, folder) for n_latent in reversed(study.n_latent) for data in DATA]
     if force or (config.exists() and config.read_text() != settings):
         for part in parts:
             part.file.unlink(missing_ok=True)
-    write_text(config, settings)
-    write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
     left = [part for part in parts if not part.file.exists()]
-    began = time.monotonic()
     if left:
-        with worker_processes(min(workers, len(left))) as executor:
-            futures = {executor.submit(guarded, compute_part, part): part for part in left}
-            for n, future in enumerate(as_completed(futures), 1):
-                future.result()
-                part, seconds = futures[future], (time.monotonic() - began) / n * (len(left) - n)
-                print(f"[{n}/{len(left)}] {part.data}, N_z = {part.n_latent}; about {duration(seconds)} left")
+        write_text(config, settings)
+        write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
+    in_parallel(compute_part, left, workers, countdown(len(left), "{0.data}, N_z = {0.n_latent}".format))
     table = pd.concat([pd.read_csv(part.file) for part in reversed(parts)], ignore_index=True)
     write_text(folder / "marginal.csv", table.to_csv(index=False))
     return table
@@ -120,7 +124,7 @@ def run_study(study: MarginalStudy, folder: Path, workers: int, *, force: bool =
 
 def compute_part(part: Part) -> None:
     """All estimators at all efforts, for one kind of data and one size of z."""
-    generator = torch.Generator().manual_seed(SEED)
+    generator = stream("marginal study")
     mnist = load_dataset("mnist")
     model = probabilistic_pca(mnist.train[: part.study.training_points], part.n_latent)
     n = part.study.datapoints
@@ -153,10 +157,13 @@ def _estimators(
 ) -> Iterator[tuple[str, int, Callable[[], MarginalEstimate]]]:
     # All chains start where they have settled: what is studied is the estimator, not the search for the posterior.
     proposal, chains = posterior_gaussian(model, x, start_chains(model, x, generator), generator)
+
+    def appendix_d(n_samples: int, fit: PosteriorFit, jitter: float) -> MarginalEstimate:
+        return appendix_d_log_likelihood(model, x, chains, generator, n_samples=n_samples, fit=fit, jitter=jitter)[0]
+
     for name, fit, jitter in APPENDIX_D:
         for n_samples in study.posterior_samples:
-            settings = {"n_samples": n_samples, "fit": fit, "jitter": jitter}
-            yield name, n_samples, lambda s=settings: appendix_d_log_likelihood(model, x, chains, generator, **s)[0]
+            yield name, n_samples, partial(appendix_d, n_samples, fit, jitter)
     for n_samples in study.importance_samples:
         yield (
             "importance sampling",
@@ -198,34 +205,3 @@ def _counted(model: GaussianModel) -> Iterator[list[int]]:
         yield calls
     finally:
         del model.log_likelihood
-
-
-def format_study(table: pd.DataFrame) -> str:
-    """Bias ± spread over datapoints in nats, for each estimator, effort and N_z; and a verdict on the paper's claim."""
-    sections = []
-    for data, part in table.groupby("data", sort=False):
-        cells = part.assign(cell=[f"{row.bias:+.2f} ± {row.spread:.2f}" for row in part.itertuples()])
-        wide = cells.pivot_table(
-            index=["estimator", "effort"], columns="n_latent", values="cell", aggfunc="first", sort=False
-        )
-        wide.columns = pd.Index([f"N_z = {size}" for size in wide.columns])
-        source = "MNIST test images" if data == "mnist" else "data simulated from the model"
-        sections.append(f"estimate − exact log p(x), nats, mean ± spread over datapoints; {source}\n{wide.to_string()}")
-    return "\n\n".join([*sections, verdict(table)])
-
-
-def verdict(table: pd.DataFrame) -> str:
-    """Claim: appendix D's estimator is good below five latent dimensions and unreliable above. Good: off by < 1 nat.
-
-    A size passes if bias and spread are below 1 nat with the paper's 50 samples, on both kinds of data.
-    """
-    paper = table[(table["estimator"] == APPENDIX_D[0][0]) & (table["effort"] == PAPER_SAMPLES)]
-    worst = paper.assign(off=paper[["bias", "spread"]].abs().max(axis=1)).groupby("n_latent")["off"].max()
-    numbers = ", ".join(f"{off:.2f} at N_z = {size}" for size, off in worst.items())
-    below, above = worst[worst.index < 5], worst[worst.index > 5]
-    holds = bool((below < 1).all() and (above >= 1).all())
-    return (
-        f"Claim: appendix D's estimator is good below 5 latent dimensions, unreliable above. Bias or spread, whichever "
-        f"is larger, with {PAPER_SAMPLES} samples, nats: {numbers}. With 1 nat as the limit the claim "
-        f"{'holds' if holds else 'does not hold as stated'}."
-    )

@@ -1,5 +1,6 @@
 """One run from its config to its curve: resume, train, evaluate, record, and survive being stopped."""
 
+import io
 import math
 import pickle
 import time
@@ -12,13 +13,15 @@ from typing import Any
 import torch
 
 from aevb.errors import UserError
-from aevb.learner import Batch, Learner
-from harness.build import RunData, build_learner, load, prepare, training_generator
-from harness.config import STEP_SIZE_CANDIDATES, Config
+from harness import schedule
+from harness.batches import choose_step_size, draw_batch
+from harness.build import build_learner, load, prepare, training_generator
+from harness.config import Config
 from harness.curve import Progress, grid
 from harness.environment import describe
 from harness.evaluate import make_evaluator
-from harness.store import RunFolder, Status, replacing, write_text
+from harness.files import write_bytes, write_text
+from harness.store import RunFolder, Status
 
 SECONDS_BETWEEN_REPORTS = 0.5
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
@@ -33,16 +36,21 @@ class Job:
     data: Path | None
     device: str
 
+    @property
+    def folder(self) -> RunFolder:
+        """The run's files."""
+        return RunFolder(self.root, self.config)
+
 
 class Interrupted(Exception):
     """The run was asked to stop, and has saved all it computed."""
 
 
 class Run:
-    """A learner on its way along the grid. `step`, `record`, `save`: nothing here knows about processes or screens."""
+    """A learner on its way along the grid; nothing here knows about processes or screens."""
 
-    def __init__(self, job: Job, folder: RunFolder) -> None:
-        self._folder = folder
+    def __init__(self, job: Job) -> None:
+        self._folder = job.folder
         self._config = config = job.config
         self._device = torch.device(job.device)
         self._data = prepare(config, load(config, job.data), self._device)
@@ -57,7 +65,6 @@ class Run:
             self._evaluator.load_state_dict(saved["evaluator"])
             self._generator.set_state(saved["generator"].cpu())
             self._progress = Progress(**saved["progress"])
-            self._progress.moments = self._progress.moments.to(self._device)
 
     def train(self, should_stop: Callable[[], bool]) -> Status:
         """Go on to the end of the grid.
@@ -94,15 +101,13 @@ class Run:
         return status
 
     def _advance(self, until: float, target: int) -> None:
-        """Train up to `target` samples or until the monotonic clock says so; only this is timed."""
+        """Train up to `target` samples or until the monotonic clock says so; only this counts as training time."""
         progress = self._progress
         begin = time.perf_counter()
         while progress.samples < target:
             batch = draw_batch(self._data, self._config.batch_size, self._generator)
             info = self._learner.step(batch, self._generator)
             progress.samples += info.samples
-            if info.acceptance is not None:
-                progress.acceptance = float(info.acceptance)
             if info.bound is not None:
                 mean = info.bound.mean(dtype=torch.float64)
                 progress.moments += torch.stack((mean, mean * mean))
@@ -116,37 +121,36 @@ class Run:
     def _record(self) -> bool:
         """Log a point and start the next running mean; False, and nothing logged, where it is not finite."""
         progress = self._progress
+        begin = time.perf_counter()
         measured = self._evaluator.measure(self._learner)
+        progress.evaluation_seconds += time.perf_counter() - begin
         if progress.batches and self._config.measure == "lower_bound":
             mean, error = progress.running_mean()
             measured = {"train": {"lower_bound": mean, "standard_error": error}, **measured}
-        if progress.acceptance is not None:
-            # Zero where the training chains are stuck or their proposals not finite.
-            measured = {split: {**values, "acceptance": progress.acceptance} for split, values in measured.items()}
         if not all(math.isfinite(values[self._config.measure]) for values in measured.values()):
             return False
+        chains = self._learner.diagnostics()
         progress.rows += [
-            {"split": split, "samples": progress.samples, **values, "seconds": progress.seconds}
+            {"split": split, "samples": progress.samples, **values, **chains, "seconds": progress.seconds}
             for split, values in measured.items()
         ]
         progress.batches = 0
         progress.moments.zero_()
         if self._evaluator.pointwise:
             state = {"model": self._learner.model.state_dict(), "log_likelihood": self._evaluator.pointwise}
-            with replacing(self._folder.snapshot(progress.samples)) as temporary:
-                torch.save(state, temporary)
+            save(state, self._folder.snapshot(progress.samples))
         self._folder.write_curve(progress.rows)
         return True
 
     def _save(self) -> None:
         state = {
+            "device": self._device.type,
             "learner": self._learner.state_dict(),
             "evaluator": self._evaluator.state_dict(),
             "generator": self._generator.get_state(),
             "progress": dict(vars(self._progress)),
         }
-        with replacing(self._folder.checkpoint) as temporary:
-            torch.save(state, temporary)
+        save(state, self._folder.checkpoint)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
         path = self._folder.checkpoint
@@ -159,41 +163,19 @@ class Run:
             raise UserError(
                 f"a checkpoint must be whole; {path}: {reason}; compute the run anew with --force"
             ) from error
+        if state["device"] != self._device.type:
+            raise UserError(
+                f"a run must end on the kind of device it began on; {path} is of {state['device']}, got "
+                f"{self._device.type}: use --device {state['device']}, or compute the run anew with --force"
+            )
         return state
 
 
-def draw_batch(data: RunData, size: int, generator: torch.Generator) -> Batch:
-    """`size` training points, uniformly with replacement, or all of them for 0; binarized here if that is dynamic."""
-    n, device = len(data.train), data.train.device
-    if size:
-        indices = torch.randint(n, (size,), device=device, generator=generator)
-        x = data.train.index_select(0, indices)
-    else:
-        indices, x = torch.arange(n, device=device), data.train
-    return Batch(torch.bernoulli(x, generator=generator) if data.dynamic else x, indices)
-
-
-def choose_step_size(config: Config, data: RunData) -> float:
-    """The config's η; for "auto" the candidate with the best training bound after the first iterations.
-
-    The mean bound of each candidate's last fifth of `auto_steps` iterations decides; what is not finite loses. These
-    iterations are not counted on the axis (Kingma & Welling 2013, section 5).
-    """
-    if config.step_size != "auto":
-        return config.step_size
-    results = {}
-    for step_size in STEP_SIZE_CANDIDATES:
-        learner: Learner = build_learner(config, data, step_size)
-        generator = training_generator(config, data.train.device)
-        bounds = []
-        for _ in range(config.auto_steps):
-            bound = learner.step(draw_batch(data, config.batch_size, generator), generator).bound
-            if bound is None:
-                raise UserError(f"step_size auto compares lower bounds, which {config.method} has not; name a number")
-            bounds.append(bound.mean())
-        mean = float(torch.stack(bounds[-max(config.auto_steps // 5, 1) :]).mean())
-        results[step_size] = mean if math.isfinite(mean) else -math.inf
-    return max(results, key=lambda step_size: results[step_size])
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write tensors and plain values atomically."""
+    buffer = io.BytesIO()  # a full disk is then the store's to report
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getbuffer())
 
 
 def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
@@ -203,14 +185,18 @@ def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
         UserError: data, checkpoint or folder are not fit for it.
         Interrupted: `should_stop` said so.
     """
-    folder = RunFolder(job.root, job.config)
-    with folder.lock():
+    folder = job.folder
+    with folder.lock(should_stop) as held:
+        if not held:
+            raise Interrupted
+        if folder.is_stale():
+            folder.clear()
         status = folder.status()
         if status is not None and status.final:
             return status
         try:
             folder.begin(describe(torch.device(job.device)))
-            return Run(job, folder).train(should_stop)
+            return Run(job).train(should_stop)
         except Interrupted:
             raise
         except Exception as error:
@@ -218,3 +204,8 @@ def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             folder.write_status(Status("failed", message=f"{type(error).__name__}: {reason}"))
             raise
+
+
+def work(job: Job) -> Status:
+    """`run` in a worker process."""
+    return run(job, schedule.should_stop)

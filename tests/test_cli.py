@@ -1,4 +1,3 @@
-import os
 import shutil
 import signal
 import subprocess
@@ -24,46 +23,62 @@ def small(array, *more):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "says"),
     [
-        "",
-        "--figure 7",
-        "--figure two",
-        "--figure 2 --list",
-        "--figure 2 --dataset cifar",
-        "--figure 2 --dataset nowhere.npy",
-        "--figure 2 --dataset mnist --latent 0",
-        "--figure 2 --latent 2.5",
-        "--figure 2 --latent 7",
-        "--figure 2 --method mcem",
-        "--figure 2 --scale huge",
-        "--figure 2 --samples 0",
-        "--figure 2 --samples inf",
-        "--figure 2 --samples many",
-        "--figure 2 --protocol mine",
-        "--figure 2 --protocol author+eta=1",
-        "--figure 2 --protocol author+step_size=0",
-        "--figure 2 --seed -1",
-        "--figure 2 --seed 4294967296",
-        "--figure 2 --seed one",
-        "--figure 2 --device tpu",
-        "--figure 2 --workers 0",
-        "--figure 2 --workers two",
-        "--figure 2 --results",
-        "--figure 2 --plot-only --results empty --dataset mnist",
-        "--figure 2 --plot-only=yes",
-        "--figure 2 --force=1",
-        "--figure 2 --dry-run=1",
-        "--figure 2 --data nowhere --dataset frey_face",
-        "--figure 2 --fast",
+        ("", "required"),
+        ("--figure 7", "choose from 2, 3"),
+        ("--figure two", "invalid int value: 'two'"),
+        ("--figure 2 --list", "not allowed with"),
+        ("--figure 2 --dataset cifar", "one of mnist, frey_face"),
+        ("--figure 2 --dataset nowhere.npy", "No such file"),
+        ("--figure 2 --dataset mnist --latent 0", "at least 1"),
+        ("--figure 2 --latent 2.5", "whole number"),
+        ("--figure 2 --latent 7", "no panel with n_latent 7"),
+        ("--figure 2 --latent 2", "frey_face: frey_rawface.mat must be on this machine"),
+        ("--figure 2 --method mcem", "has the methods aevb, wake_sleep"),
+        ("--figure 2 --scale huge", "smoke"),
+        ("--figure 2 --samples 0", "at least 1"),
+        ("--figure 2 --samples inf", "whole number"),
+        ("--figure 2 --samples many", "whole number"),
+        ("--figure 2 --protocol mine", "one of author, paper"),
+        ("--figure 2 --protocol author+eta=1", "with a field of"),
+        ("--figure 2 --protocol author+step_size=0", "positive number"),
+        ("--figure 2 --dataset mnist --protocol author+pixel_scale=100", "must lie in [0, 1]"),
+        ("--figure 2 --seed -1", "at least 0"),
+        ("--figure 2 --dataset mnist --seed 4294967296", "below 2^32"),
+        ("--figure 2 --seed one", "whole number"),
+        ("--figure 2 --device tpu", "cuda"),
+        ("--figure 2 --workers 0", "at least 1"),
+        ("--figure 2 --workers two", "whole number"),
+        ("--figure 2 --results", "expected one argument"),
+        ("--figure 2 --plot-only --results empty --dataset mnist", "leave out --plot-only"),
+        ("--figure 2 --plot-only --force", "no use for --force"),
+        ("--figure 2 --plot-only=yes", "ignored explicit argument"),
+        ("--figure 2 --force=1", "ignored explicit argument"),
+        ("--figure 2 --dry-run=1", "ignored explicit argument"),
+        ("--figure 2 --data nowhere --dataset frey_face", "an existing folder"),
+        ("--figure 2 --dataset mnist --results file", "results must be writable"),
+        ("--figure 2 --fast", "unrecognized"),
+        ("--figure 2 --train 1000", "no use for --train"),
+        ("--figure 2 --re-estimate", "no use for --re-estimate"),
+        ("--figure 3 --latent 5", "no use for --latent"),
+        ("--figure 3 --train 0", "at least 1"),
+        ("--figure 3 --train 5", "no panel with n_train 5"),
+        ("--figure 3 --dataset mnist --train 60000", "at most the 50000 training points"),
+        ("--figure 3 --plot-only --re-estimate", "no use for --re-estimate"),
+        ("--study everything", "marginal"),
+        ("--study marginal --samples 9", "no use for --samples"),
+        ("--study marginal --seed 1", "no use for --seed"),
+        ("--list --dataset mnist", "no use for --dataset"),
     ],
 )
-def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, capsys, monkeypatch, tmp_path):
+def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("AEVB_DATA_DIR", str(tmp_path))
     for proxy in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    (tmp_path / "file").write_text("")
     try:
         status = command_line.main(arguments.split())
     except SystemExit as leaving:
@@ -72,6 +87,7 @@ def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, capsys, monke
     assert status == 2
     assert printed.out == ""
     assert printed.err.startswith("reproduce.py: error: ")
+    assert says in printed.err
     assert printed.err.count("\n") == 1
     assert not (tmp_path / "results").exists()
 
@@ -81,7 +97,7 @@ def test_figure_2_leaves_the_tables_and_pictures_it_promises(array, tmp_path):
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "results" / "quick-20000" / "figure2"
     assert {path.name for path in folder.iterdir()} >= {
-        "figure2.csv", "runs.csv", "comparison.csv", "figure2.png", "figure2.svg", "runs",
+        "figure2.csv", "runs.csv", "comparison.csv", f"figure2-{SMALL}.png", f"figure2-{SMALL}.svg", "runs",
     }  # fmt: skip
     assert (folder / "figure2.csv").read_text().splitlines()[0] == FIGURE2_COLUMNS
     table = pd.read_csv(folder / "figure2.csv")
@@ -97,9 +113,10 @@ def test_figure_2_leaves_the_tables_and_pictures_it_promises(array, tmp_path):
     assert "samples/s" not in again.stderr, "a finished run was computed again"
     assert (folder / "figure2.csv").read_bytes() == before
 
-    (folder / "figure2.png").unlink()
+    picture = folder / f"figure2-{SMALL}.png"
+    picture.unlink()
     assert reproduce(*small(array, "--plot-only"), cwd=tmp_path).returncode == 0
-    assert (folder / "figure2.png").exists()
+    assert picture.exists()
 
     forced = reproduce(*small(array, "--force", "--method", "aevb"), cwd=tmp_path)
     assert forced.stderr.count("finished") == 1
@@ -132,8 +149,16 @@ def test_the_list_counts_what_is_done(tmp_path):
         "--figure", 2, "--dataset", "mnist", "--latent", 3, "--method", "aevb", "--scale", "smoke", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    smoke = [line.split() for line in reproduce("--list", cwd=tmp_path).stdout.splitlines() if "smoke" in line]
-    assert [(line[3], line[4], line[5]) for line in smoke] == [("mnist", "10", "1"), ("frey_face", "8", "0")]
+    lines = [" ".join(line.split()) for line in reproduce("--list", cwd=tmp_path).stdout.splitlines()]
+    smoke = [line for line in lines if "smoke" in line]
+    counts = [
+        "figure 2 smoke 20,000 mnist 10 1 ",
+        "figure 2 smoke 20,000 frey_face 8 0 ",
+        "figure 3 smoke 60,000 mnist 6 0 ",
+        "study marginal smoke – mnist, simulated 4 0 ",
+    ]
+    assert all(line.startswith(start) for line, start in zip(smoke, counts, strict=True))
+    assert all(0 < float(line.split()[-1]) < 1 for line in smoke[:3]), "the published runs tell the cost"
 
 
 def test_without_network_and_frey_face_mnist_completes_and_says_what_is_missing(tmp_path):
@@ -208,4 +233,4 @@ def test_a_run_that_fails_leaves_the_others_whole(array, tmp_path):
     assert "checkpoint must be whole" in done.stderr
     assert "Traceback" not in done.stderr
     assert "wake_sleep seed 0: finished" in done.stderr
-    assert os.path.exists(runs.parent / "figure2.png")
+    assert (runs.parent / f"figure2-{SMALL}.png").exists()

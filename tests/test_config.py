@@ -15,6 +15,7 @@ def small(protocol, dataset):
 
 
 AUTHOR = small("author", "mnist")
+QUICK = FIGURE2.scales["quick"]
 
 
 def test_equal_configs_have_equal_ids_and_any_change_another():
@@ -26,8 +27,9 @@ def test_equal_configs_have_equal_ids_and_any_change_another():
         "n_samples": 2, "pixel_scale": 9.0, "split": "chronological", "binarization": "static", "decoder": "gaussian",
         "hidden": (3,), "batch_size": 3, "estimator": "a", "auto_steps": 3, "prior_weight": 0.5, "first_point": 9,
         "evaluation_points": 9, "points_per_decade": 3, "measure": "marginal_log_likelihood", "n_train": 8,
-        "posterior_samples": 9, "posterior_starts": 9, "posterior_fit": "full", "posterior_jitter": 0.5,
-        "protocol": "x",
+        "chain_leapfrog": 9, "chain_step_size": 0.5, "weight_steps": 9, "posterior_leapfrog": 9,
+        "posterior_burn_in": 9, "posterior_samples": 9, "posterior_starts": 9, "posterior_fit": "full",
+        "posterior_jitter": 0.5, "decoder_log_var_factor": 0.5, "decoder_log_var_zero": True, "protocol": "x",
     }  # fmt: skip
     other = asdict(small("paper", "mnist")) | other
     for field in fields(Config):
@@ -57,7 +59,8 @@ def test_a_config_of_an_older_version_keeps_its_id():
 def test_the_author_protocol_is_the_fitted_one():
     mnist, frey = small("author", "mnist"), small("author", "frey_face")
     assert (mnist.hidden, mnist.decoder, mnist.step_size, mnist.pixel_scale) == ((500,), "bernoulli", 0.02, 255)
-    assert (frey.hidden, frey.decoder, frey.step_size, frey.pixel_scale) == ((200,), "gaussian", 0.01, 256)
+    assert (frey.hidden, frey.decoder, frey.step_size, frey.pixel_scale) == ((200,), "gaussian", 0.02, 256)
+    assert (frey.decoder_log_var_factor, frey.decoder_log_var_zero) == (0.1, True)
     for config in (mnist, frey):
         assert (config.encoder_log_var_factor, config.encoder_log_var_zero, config.decoder_log_var) == (
             0.1,
@@ -65,6 +68,18 @@ def test_the_author_protocol_is_the_fitted_one():
             "latent",
         )
         assert (config.batch_size, config.n_samples, config.warm_up, config.init_std) == (100, 1, 100, 0.01)
+
+
+def test_wake_sleep_has_a_step_size_of_its_own_on_frey_face():
+    etas = {(c.dataset, c.method): c.step_size for c in FIGURE2.configs(QUICK, "author", ["mnist", "frey_face"], [0])}
+    assert etas == {
+        ("mnist", "aevb"): 0.02, ("mnist", "wake_sleep"): 0.02,
+        ("frey_face", "aevb"): 0.02, ("frey_face", "wake_sleep"): 0.1,
+    }  # fmt: skip
+
+
+def test_one_and_one_point_zero_are_one_config():
+    assert replace(AUTHOR, init_std=1).id == replace(AUTHOR, init_std=1.0).id != AUTHOR.id
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from aevb import diagnostics, hmc
+from aevb import diagnostics, hmc, tuning
 from tests.oracles import linear_gaussian
 
 COVARIANCE = torch.tensor([[2.0, 0.6, 0.0], [0.6, 0.5, -0.2], [0.0, -0.2, 1.0]], dtype=torch.float64)
@@ -155,7 +155,7 @@ def test_global_rule_reaches_acceptance_of_nine_tenths() -> None:
     accepted = []
     for _ in range(120):
         outcome = hmc.move(gaussian, state, step_size, 4, generator)
-        step_size, state = hmc.tune_global(step_size, outcome.accept_probability), outcome.state
+        step_size, state = tuning.tune_global(step_size, outcome.accept_probability), outcome.state
         accepted.append(outcome.accepted.double().mean().item())
     assert np.mean(accepted[40:]) == pytest.approx(0.9, abs=0.02)
 
@@ -163,16 +163,16 @@ def test_global_rule_reaches_acceptance_of_nine_tenths() -> None:
 @pytest.mark.parametrize(("n_chains", "factor"), [(1, 1.02), (5, 1.02**5), (12, 1.25), (1000, 1.25)])
 def test_global_rule_moves_by_the_factor_of_the_paper(n_chains: int, factor: float) -> None:
     ones = torch.ones(n_chains, dtype=torch.float64)
-    assert hmc.tune_global(scalar(1.0), ones).item() == pytest.approx(factor)
-    assert hmc.tune_global(scalar(1.0), 0.8 * ones).item() == pytest.approx(1 / factor)
+    assert tuning.tune_global(scalar(1.0), ones).item() == pytest.approx(factor)
+    assert tuning.tune_global(scalar(1.0), 0.8 * ones).item() == pytest.approx(1 / factor)
 
 
 def test_every_chain_is_tuned_to_its_own_scale() -> None:
     # 300 chains of each of three targets, whose standard deviations are 0.01, 1 and 100.
     scale = torch.tensor([0.01, 1.0, 100.0], dtype=torch.float64).repeat_interleave(300)
     target = lambda z: -0.5 * (z / scale[:, None]).square().sum(-1)  # noqa: E731
-    chains = hmc.Chains(noise(900, 3) * scale[:, None], scalar(0.1), torch.tensor(0))
-    chains, state = hmc.tune(target, chains, 300, 4, seeded())
+    chains = tuning.Chains(noise(900, 3) * scale[:, None], scalar(0.1), torch.tensor(0))
+    chains, state = tuning.tune(target, chains, 300, 4, seeded())
     frozen = hmc.sample(target, state, chains.step_size, 100, 4, seeded(1))
     by_scale = frozen.acceptance.reshape(3, 300).mean(1)
     assert ((by_scale - 0.9).abs() < 0.03).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aevb import hmc
+from aevb import tuning
 from aevb.densities import DiagonalGaussian
 from aevb.linear_gaussian import exact_log_marginal, exact_posterior
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
@@ -32,7 +32,7 @@ def within(estimate: MarginalEstimate, exact: Tensor, errors: float = 3) -> int:
     return int(((estimate.log_likelihood - exact).abs() <= errors * estimate.standard_error).sum())
 
 
-def settled_chains(oracle: LinearGaussian, x: Tensor, generator: torch.Generator) -> hmc.Chains:
+def settled_chains(oracle: LinearGaussian, x: Tensor, generator: torch.Generator) -> tuning.Chains:
     return posterior_gaussian(oracle.model, x, start_chains(oracle.model, x, generator), generator, n_samples=20)[1]
 
 

@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from aevb import diagnostics, hmc
+from aevb import diagnostics, tuning
 from aevb.densities import DiagonalGaussian
 from aevb.linear_gaussian import exact_posterior
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood
@@ -246,7 +246,7 @@ def test_kernels_and_gaussians_on_too_few_distinct_samples_are_nan() -> None:
 
 def test_chains_of_other_datapoints_are_refused() -> None:
     x = ORACLE.simulate(5)
-    chains = hmc.Chains(torch.zeros(4, 3).double(), torch.tensor(0.1).double(), torch.tensor(0))
+    chains = tuning.Chains(torch.zeros(4, 3).double(), torch.tensor(0.1).double(), torch.tensor(0))
     with pytest.raises(ValueError, match="start them for these datapoints"):
         appendix_d_log_likelihood(ORACLE.model, x, chains, seeded())
 

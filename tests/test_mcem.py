@@ -173,8 +173,6 @@ def test_a_point_drawn_twice_has_one_chain_and_only_the_batch_moves() -> None:
     before = learner.state_dict()["chains"]["z"]
     indices = torch.tensor([7, 3, 7, 7, 150])
     learner.step(Batch(x[indices], indices), generator)
-    assert learner.last_move is not None
-    assert len(learner.last_move.accepted) == 3
     moved = (learner.state_dict()["chains"]["z"] != before).any(1).nonzero()[:, 0]
     assert moved.tolist() == [3, 7, 150]
 
@@ -211,7 +209,24 @@ def test_a_model_that_is_not_finite_moves_no_chain_and_says_so() -> None:
     x, generator = data().sigmoid(), seeded(1)
     learner = MonteCarloEM(model, N, generator)
     before = learner.state_dict()["chains"]["z"]
-    learner.step(whole(x), generator)
-    assert learner.last_move is not None
-    assert not learner.last_move.finite.any()
+    for _ in range(3):
+        learner.step(whole(x), generator)
     assert torch.equal(learner.state_dict()["chains"]["z"], before)
+    assert learner.diagnostics() == {
+        "training_acceptance": 0.0, "training_stuck": N, "training_non_finite": 3 * N,
+    }  # fmt: skip
+
+
+def test_one_stuck_chain_is_counted_however_well_the_others_move() -> None:
+    oracle = linear_gaussian(n_latent=2, n_pixels=5, diagonal_posterior=False)
+    x, generator = oracle.simulate(N), seeded(1)
+    x[17] = torch.nan
+    learner = MonteCarloEM(oracle.model, N, generator, n_weight_steps=0)
+    for _ in range(10):
+        learner.step(whole(x), generator)
+    found = learner.diagnostics()
+    assert (found["training_stuck"], found["training_non_finite"]) == (1, 10)
+    assert found["training_acceptance"] > 0.8
+    for _ in range(4):
+        learner.step(whole(x), generator)
+    assert learner.diagnostics()["training_non_finite"] == 4, "each call is about the steps since the last"

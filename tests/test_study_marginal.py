@@ -5,7 +5,8 @@ import torch
 from aevb.linear_gaussian import exact_log_marginal
 from harness import study_marginal
 from harness.plot_marginal import plot_marginal
-from harness.study_marginal import MarginalStudy, Part, compute_part, format_study, run_study, verdict
+from harness.study_marginal import MarginalStudy, Part, compute_part, run_study
+from harness.study_table import format_study, verdict
 from tests.oracles import linear_gaussian
 
 SMALL = MarginalStudy((2, 8), 12, 500, (20, 50), (50,), (30,), 4)
@@ -21,8 +22,10 @@ def table(tmp_path_factory):
 
 
 def test_every_estimator_is_close_to_the_truth_in_two_dimensions(table):
-    two = table[(table["n_latent"] == 2) & (table["effort"] >= 30) & (table["estimator"] != "appendix D")]
-    assert (two["bias"].abs() < 0.4).all(), two.to_string()
+    # But AIS, which needs more temperatures than this, and the paper's own, whose chains do not mix.
+    two = table[(table["n_latent"] == 2) & (table["effort"] >= 30) & ~table["estimator"].str.startswith("AIS")]
+    two = two[two["estimator"] != "appendix D"]
+    assert (two["bias"].abs() < 0.2).all(), two.to_string()
     assert (two["without_estimate"] == 0).all()
 
 

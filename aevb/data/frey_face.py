@@ -103,7 +103,7 @@ def _accept(url: str, body: bytes) -> Frames:
 
 
 def _change_cache(path: Path, content: bytes | None) -> None:
-    """Put the content in the cache, or for None remove what is there; raise DataError where that is not possible."""
+    """Put the content in the cache, or for None remove what is there; raise DatasetUnavailable where that fails."""
     try:
         if content is None:
             path.unlink()
@@ -112,4 +112,5 @@ def _change_cache(path: Path, content: bytes | None) -> None:
     except OSError as error:
         rule, expected = "the cache folder must be writable", "write permission"
         remedy = f"make it writable, or {REMEDY}"
-        raise data_error(path.parent, rule, expected, describe(error), remedy) from error
+        message = data_error(path.parent, rule, expected, describe(error), remedy)
+        raise DatasetUnavailable(str(message), remedy) from error

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from aevb import hmc
+from aevb import hmc, tuning
 from aevb.densities import standard_normal_log_density
 from aevb.estimators import standard_normal
 from aevb.model import GenerativeModel
@@ -84,7 +84,7 @@ def tune_step_sizes(
             each = step_size.expand(z.shape[:2])
             outcome = hmc.move(target, state, each, annealing.n_leapfrog, generator, jitter=annealing.jitter)
             state = outcome.state
-            step_size = step_size * torch.exp(outcome.accept_probability.mean(0) - hmc.TARGET_ACCEPTANCE)
+            step_size = step_size * torch.exp(outcome.accept_probability.mean(0) - tuning.TARGET_ACCEPTANCE)
         steps.append(step_size)
     return torch.stack(steps)
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb import hmc
+from aevb import hmc, tuning
 from aevb.marginal.estimate import MarginalEstimate, concatenate, independent_draws, summary
 from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.kde import KernelDensity
@@ -28,7 +28,7 @@ _FITS: dict[PosteriorFit, Callable[[Tensor], FullGaussian | KernelDensity]] = {
 def appendix_d_log_likelihood(
     model: GenerativeModel,
     x: Float[Tensor, "batch pixel"],
-    chains: hmc.Chains,
+    chains: tuning.Chains,
     generator: torch.Generator,
     *,
     n_samples: int = 50,
@@ -37,7 +37,7 @@ def appendix_d_log_likelihood(
     fit: PosteriorFit = "shrunk_kde",
     jitter: float = 0.5,
     chunk: int = 2000,
-) -> tuple[MarginalEstimate, hmc.Chains]:
+) -> tuple[MarginalEstimate, tuning.Chains]:
     """Log p(x) ≈ −log (1/L) Σ q(z_l) / (p(z_l) p(x|z_l)), z_l ~ p(z|x) by HMC and q fitted to other samples.
 
     Burn-in moves tune each chain's step size to acceptance 0.9; it is then frozen. The first half of the samples fits
@@ -86,8 +86,8 @@ def appendix_d_log_likelihood(
     for start in range(0, len(x), chunk):
         rows = slice(start, start + chunk)
         log_joint = partial(model.log_joint, x[rows])
-        part = hmc.Chains(chains.z[rows], step_sizes[rows], chains.n_tuned)
-        part, state = hmc.tune(log_joint, part, n_burn_in, n_leapfrog, generator, jitter=jitter)
+        part = tuning.Chains(chains.z[rows], step_sizes[rows], chains.n_tuned)
+        part, state = tuning.tune(log_joint, part, n_burn_in, n_leapfrog, generator, jitter=jitter)
         first = hmc.sample(log_joint, state, part.step_size, n_samples // 2, n_leapfrog, generator, jitter=jitter)
         second = hmc.sample(
             log_joint, first.state, part.step_size, n_samples - n_samples // 2, n_leapfrog, generator, jitter=jitter
@@ -96,7 +96,7 @@ def appendix_d_log_likelihood(
         moved.append(part._replace(z=second.state.z))
     estimate = concatenate(estimates)
     estimate.warn("draw more samples, or start the chains better; above 4 latent dimensions use AIS")
-    last = hmc.Chains(
+    last = tuning.Chains(
         torch.cat([part.z for part in moved]), torch.cat([part.step_size for part in moved]), moved[-1].n_tuned
     )
     return estimate, last

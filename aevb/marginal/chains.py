@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb import hmc
+from aevb import hmc, tuning
 from aevb.estimators import standard_normal
 from aevb.marginal.gaussian import FullGaussian
 from aevb.model import GenerativeModel
@@ -20,7 +20,7 @@ def start_chains(
     n_candidates: int = 500,
     step_size: float = 0.1,
     chunk: int = 20_000,
-) -> hmc.Chains:
+) -> tuning.Chains:
     """One chain for each datapoint, at the best of `n_candidates` draws from the prior: the highest log p(x, z).
 
     1 is what the paper's author's library does. Such a chain may sit in a wrong mode for good, which nothing here can
@@ -44,13 +44,13 @@ def start_chains(
             best = chosen if best is None else torch.where((top > value)[:, None], chosen, best)
             value = torch.maximum(value, top)
     assert best is not None
-    return hmc.Chains(best, x.new_full((len(x),), step_size), torch.tensor(0, device=x.device))
+    return tuning.Chains(best, x.new_full((len(x),), step_size), torch.tensor(0, device=x.device))
 
 
 def posterior_gaussian(
     model: GenerativeModel,
     x: Float[Tensor, "batch pixel"],
-    chains: hmc.Chains,
+    chains: tuning.Chains,
     generator: torch.Generator,
     *,
     n_samples: int = 200,
@@ -58,7 +58,7 @@ def posterior_gaussian(
     n_leapfrog: int = 4,
     inflate: float = 1.5,
     jitter: float = 0.5,
-) -> tuple[FullGaussian, hmc.Chains]:
+) -> tuple[FullGaussian, tuning.Chains]:
     """A Gaussian fitted to a chain for each datapoint: a proposal for a model that has no encoder.
 
     Args:
@@ -76,7 +76,7 @@ def posterior_gaussian(
         The Gaussian, NaN for a chain that did not move in all directions, and the chains.
     """
     log_joint = partial(model.log_joint, x)
-    chains, state = hmc.tune(log_joint, chains, n_burn_in, n_leapfrog, generator, jitter=jitter)
+    chains, state = tuning.tune(log_joint, chains, n_burn_in, n_leapfrog, generator, jitter=jitter)
     samples = hmc.sample(log_joint, state, chains.step_size, n_samples, n_leapfrog, generator, jitter=jitter)
     return FullGaussian.fit(samples.z, inflate=inflate), chains._replace(z=samples.state.z)
 

@@ -1,0 +1,62 @@
+"""Compute the runs that the store does not have."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from aevb.errors import UserError
+from harness.files import check_writable
+from harness.plan import Plan, Request
+from harness.progress import Display
+from harness.schedule import WorkerDied, in_parallel
+from harness.store import Status
+from harness.train import Interrupted, Job, work
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that could not be completed, and why."""
+
+    job: Job
+    reason: str
+
+
+def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
+    """Compute what the store does not have, or with force all; the most expensive first, so that no core waits long.
+
+    Returns:
+        What could not be completed; all other runs are in the store.
+    """
+    check_writable(request.runs)
+    if request.force:
+        for job in plan.jobs:
+            job.folder.mark_stale()
+    jobs = sorted(plan.unfinished(), key=cost, reverse=True)
+    failures: list[Failure] = []
+
+    def done(job: Job, future: Future[Status]) -> None:
+        error = future.exception()
+        if error is None:
+            display.finished(job.config, future.result())
+        else:
+            failures.append(Failure(job, _reason(error)))
+
+    display.start({job.folder: cost(job) for job in jobs})
+    try:
+        in_parallel(work, jobs, request.worker_count, done, look=display.look, saves=True)
+    finally:
+        display.stop()
+    return failures
+
+
+def cost(job: Job) -> float:
+    """Rough work of a run: large products, 7 a sample for wake-sleep where AEVB has 5."""
+    config = job.config
+    products = 7 if config.method == "wake_sleep" else 5
+    return products * sum(config.hidden) * (1 + config.n_latent / 500) * config.samples
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, (WorkerDied, Interrupted)):
+        return f"{error or 'interrupted'}; the same command resumes"
+    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return text.splitlines()[0]

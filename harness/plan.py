@@ -1,0 +1,167 @@
+"""From a request to the runs that it takes."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from aevb.data import NAMES, DatasetUnavailable, load_dataset
+from aevb.errors import UserError
+from harness.build import load
+from harness.config import Config
+from harness.experiments import FIGURE2, Experiment, Scale
+from harness.train import Job
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for; None and () mean all that there is.
+
+    Attributes:
+        experiment: the figure.
+        scale: how far to go.
+        datasets: names, or paths of arrays.
+        sizes: of the panels, N_z in figure 2.
+        methods: algorithms.
+        protocol: "author" or "paper", with changes as `harness.protocols.protocol_config` reads them.
+        seeds: one run of each curve for each.
+        device: "auto", "cpu" or "cuda".
+        workers: parallel processes; None for one on each core.
+        results: root of the store.
+        data: folder to look for datasets in.
+        force: compute finished runs again.
+    """
+
+    experiment: Experiment = FIGURE2
+    scale: Scale = FIGURE2.scales["quick"]
+    datasets: Sequence[str] = ()
+    sizes: Sequence[int] = ()
+    methods: Sequence[str] = ()
+    protocol: str = "author"
+    seeds: Sequence[int] = (0,)
+    device: str = "auto"
+    workers: int | None = None
+    results: Path = Path("results")
+    data: Path | None = None
+    force: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where this scale's figure is kept."""
+        return self.results / self.scale.name / f"figure{self.experiment.figure}"
+
+    @property
+    def runs(self) -> Path:
+        """Where its runs are kept."""
+        return self.folder / "runs"
+
+    @property
+    def worker_count(self) -> int:
+        """As asked for, or one on each core that this process may use."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or cores
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a request, and what it cannot have: each missing dataset, and why."""
+
+    jobs: list[Job]
+    missing: Mapping[str, DatasetUnavailable] = field(default_factory=dict)
+
+    def unfinished(self) -> list[Job]:
+        """Jobs whose runs are not done yet."""
+        return [job for job in self.jobs if not job.folder.is_done()]
+
+
+def make_plan(request: Request) -> Plan:
+    """Look for the data and lay out the runs.
+
+    Raises:
+        UserError: a dataset that was asked for by name is not to be had, or an option is wrong.
+    """
+    device, experiment = choose_device(request.device), request.experiment
+    if others := set(request.methods) - set(experiment.methods):
+        known, got = ", ".join(experiment.methods), ", ".join(sorted(others))
+        raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}")
+    jobs: list[Job] = []
+    missing: dict[str, DatasetUnavailable] = {}
+    for wanted in request.datasets or experiment.panels:
+        sizes = _sizes(wanted, request)
+        if not sizes:
+            continue
+        own = wanted not in NAMES
+        try:
+            dataset = load_dataset(wanted, data_dir=None if own else request.data)
+        except DatasetUnavailable as error:
+            if request.datasets:
+                raise
+            missing[wanted] = error
+            continue
+        configs = experiment.configs(
+            request.scale,
+            request.protocol,
+            [dataset.name],
+            request.seeds,
+            methods=request.methods,
+            sizes=sizes,
+            data_sha256=dataset.sha256 if own else "",
+        )
+        jobs += [Job(config, request.runs, Path(wanted) if own else request.data, device) for config in configs]
+    if not jobs and missing:
+        raise next(iter(missing.values()))
+    if not jobs:
+        got = ", ".join(map(str, request.sizes))
+        raise UserError(
+            f"figure {experiment.figure} has no panel with {experiment.size} {got}; name a --dataset for other sizes"
+        )
+    _check(jobs)
+    return Plan(jobs, missing)
+
+
+def _sizes(dataset: str, request: Request) -> list[int]:
+    """The panels of a dataset; sizes that the paper does not have are welcome where a dataset is named."""
+    known = request.experiment.sizes(dataset)
+    return [size for size in request.sizes or known if request.datasets or size in known]
+
+
+def _check(jobs: Sequence[Job]) -> None:
+    """Find out now what would fail later: settings that the data do not fit, arrays that cannot be told apart."""
+    contents: dict[str, str] = {}
+    checked: list[tuple[object, ...]] = []
+    for job in jobs:
+        config = job.config
+        if contents.setdefault(config.dataset, config.data_sha256) != config.data_sha256:
+            raise UserError(f"arrays must have different file names, got two of {config.dataset}: rename one")
+        settings = (config.dataset, config.pixel_scale, config.split, config.n_train)
+        if settings not in checked:
+            load(config, job.data)
+            checked.append(settings)
+
+
+def choose_device(name: str) -> str:
+    """ "cpu" or "cuda"; "auto" takes CUDA where there is one.
+
+    Raises:
+        UserError: CUDA was asked for and is not there.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UserError("--device cuda needs a CUDA device, and torch finds none; use --device cpu")
+    return "cuda" if name != "cpu" and available else "cpu"
+
+
+def current(config: Config, request: Request, plan: Plan) -> bool:
+    """A stored run is the figure's as this version defines it, and not on an array that this plan is not about."""
+    same = request.experiment.configs(
+        request.scale,
+        config.protocol,
+        [config.dataset],
+        [config.seed],
+        methods=[config.method],
+        sizes=[getattr(config, request.experiment.size)],
+        data_sha256=config.data_sha256,
+    )
+    return same == [config] and config.data_sha256 in {"", *(job.config.data_sha256 for job in plan.jobs)}
