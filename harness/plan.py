@@ -129,11 +129,11 @@ def _sizes(dataset: str, request: Request) -> list[int]:
 
 def _check(jobs: Sequence[Job]) -> None:
     """Find out now what would fail later: settings that the data do not fit, arrays that cannot be told apart."""
-    contents: dict[str, str] = {}
+    paths: dict[str, Path | None] = {}
     checked: list[tuple[object, ...]] = []
     for job in jobs:
         config = job.config
-        if contents.setdefault(config.dataset, config.data_sha256) != config.data_sha256:
+        if paths.setdefault(config.dataset, job.data) != job.data:
             raise UserError(f"arrays must have different file names, got two of {config.dataset}: rename one")
         settings = (config.dataset, config.pixel_scale, config.split, config.n_train)
         if settings not in checked:

@@ -66,7 +66,7 @@ def plot_figure3(
                 if tried.empty:
                     write(axes, wrap(missing.get(dataset, "not run"), 40), GREY)
                 else:
-                    write(axes, unfinished(tried), DARK)
+                    write(axes, [*unfinished(tried), *_doubts(mine)], DARK)
                 if i == len(spans) - 1:
                     axes.set_xlabel("# training samples evaluated (millions)")
                 if j == 0:
@@ -74,6 +74,18 @@ def plot_figure3(
         legends(figure.add_subplot(grid[0, -1]), METHODS)
         figure.supxlabel(_caption(sorted({*runs["protocol"]}), ours), fontsize=9.5, color=DARK)
         return [save(figure, stem, kind) for kind in ("png", "svg")]
+
+
+def _doubts(curves: pd.DataFrame) -> list[str]:
+    """A note on each method whose last logged point leaves evaluated points out, or whose training chains are stuck."""
+    notes: list[str] = []
+    last = curves.groupby(["method", "split", "seed"]).tail(1)
+    for method, ends in last.groupby("method"):
+        without = int(ends["without_estimate"].sum()) if "without_estimate" in ends else 0
+        stuck = ends["training_stuck"].max() if "training_stuck" in ends else 0
+        notes += wrap(f"{label(str(method))}: {without} points have no estimate", 40) if without else []
+        notes += wrap(f"{label(str(method))}: {stuck:.0f} training chains stuck", 40) if stuck > 0 else []
+    return notes
 
 
 def _nats(size: int, shown: pd.DataFrame, *, zoomed: bool) -> tuple[float, float]:

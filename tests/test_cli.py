@@ -1,3 +1,4 @@
+import os
 import shutil
 import signal
 import subprocess
@@ -59,6 +60,8 @@ def small(array, *more):
         ("--figure 2 --data nowhere --dataset frey_face", "an existing folder"),
         ("--figure 2 --dataset mnist --results file", "results must be writable"),
         ("--figure 2 --fast", "unrecognized"),
+        ("--figure 2 --dataset a/stripes.npy b/stripes.npy", "must have different file names"),
+        ("--figure 2 --dataset a/stripes.npy --protocol author+pixel_scale=255", "an array holds values in [0, 1]"),
         ("--figure 2 --train 1000", "no use for --train"),
         ("--figure 2 --re-estimate", "no use for --re-estimate"),
         ("--figure 3 --latent 5", "no use for --latent"),
@@ -79,6 +82,9 @@ def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys,
     for proxy in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
     (tmp_path / "file").write_text("")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_array(tmp_path / folder)
     try:
         status = command_line.main(arguments.split())
     except SystemExit as leaving:
@@ -184,21 +190,41 @@ def test_frey_face_by_name_without_it_is_an_error(tmp_path):
     assert "AEVB_DATA_DIR" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
-def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(name, array, tmp_path):
-    arguments = [str(a) for a in small(array, "--workers", 2)]
-    arguments[arguments.index("2e4")] = "2e5"
-    assert reproduce(*arguments, "--results", "whole", cwd=tmp_path).returncode == 0
+def stoppable(array, results):
+    arguments = ["--figure", 2, "--dataset", array.name, "--protocol", SMALL, "--latent", 2, "--samples", "1e5"]
+    return [str(argument) for argument in (*arguments, "--workers", 2, "--results", results)]
+
+
+def figure2_table(folder):
+    return pd.read_csv(folder / "quick-100000" / "figure2" / "figure2.csv").drop(columns="seconds")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    assert reproduce(*stoppable(write_array(folder), "whole"), cwd=folder).returncode == 0
+    return figure2_table(folder / "whole")
+
+
+@pytest.mark.parametrize(
+    ("name", "to_all"),
+    [("SIGINT", False), ("SIGINT", True), ("SIGKILL", False)],
+    ids=["interrupted", "Ctrl-C in a terminal", "killed"],
+)
+def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
+    name, to_all, uninterrupted, array, tmp_path
+):
+    arguments = stoppable(array, "stopped")
     env = environment(XDG_CACHE_HOME=str(tmp_path / "cache"))
-    command = [sys.executable, str(ROOT / "reproduce.py"), *arguments, "--results", "stopped"]
+    command = [sys.executable, str(ROOT / "reproduce.py"), *arguments]
     process = subprocess.Popen(
         command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    runs = tmp_path / "stopped" / "quick-200000" / "figure2" / "runs"
+    runs = tmp_path / "stopped" / "quick-100000" / "figure2" / "runs"
     deadline = time.monotonic() + 60
     while not list(runs.glob("*/curve.csv")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(getattr(signal, name))
+    (os.killpg if to_all else os.kill)(process.pid, getattr(signal, name))
     _, stderr = process.communicate(timeout=60)
     if name == "SIGINT":
         assert process.returncode == 130
@@ -206,12 +232,8 @@ def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
     while _members(process.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _members(process.pid), "a worker outlived its parent"
-    assert reproduce(*arguments, "--results", "stopped", cwd=tmp_path).returncode == 0
-    tables = [
-        pd.read_csv(tmp_path / root / "quick-200000" / "figure2" / "figure2.csv").drop(columns="seconds")
-        for root in ("whole", "stopped")
-    ]
-    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    assert reproduce(*arguments, cwd=tmp_path).returncode == 0
+    pd.testing.assert_frame_equal(figure2_table(tmp_path / "stopped"), uninterrupted, check_exact=True)
 
 
 def _members(group):
