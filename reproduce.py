@@ -171,10 +171,10 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
         figure.show_plan(plan, request)
         return 0
     failures = [] if options.plot_only else compute(plan, request, Display())
+    if options.re_estimate:
+        failures += reestimate_all(plan.jobs, request.worker_count)
     for failure in failures:
         print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
-    if options.re_estimate:
-        reestimate_all(plan.jobs, request.worker_count)
     figure.publish(plan, request)
     figure.show_missing(plan)
     return 1 if failures else 0

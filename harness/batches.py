@@ -1,12 +1,14 @@
 """Minibatches, and the step size that the paper picks by their bounds."""
 
 import math
+from collections.abc import Callable
 
 import torch
 
 from aevb.learner import Batch, Learner
 from harness.build import RunData, build_learner, training_generator
 from harness.config import STEP_SIZE_CANDIDATES, Config
+from harness.schedule import Interrupted
 
 
 def draw_batch(data: RunData, size: int, generator: torch.Generator) -> Batch:
@@ -20,11 +22,14 @@ def draw_batch(data: RunData, size: int, generator: torch.Generator) -> Batch:
     return Batch(torch.bernoulli(x, generator=generator) if data.dynamic else x, indices)
 
 
-def choose_step_size(config: Config, data: RunData) -> float:
+def choose_step_size(config: Config, data: RunData, should_stop: Callable[[], bool] = lambda: False) -> float:
     """The config's η; for "auto" the candidate with the best training bound after the first iterations.
 
     The mean bound of each candidate's last fifth of `auto_steps` iterations decides; what is not finite loses. These
     iterations are not counted on the axis (Kingma & Welling 2013, section 5).
+
+    Raises:
+        Interrupted: `should_stop` said so; the choice begins anew next time.
     """
     if config.step_size != "auto":
         return config.step_size
@@ -34,6 +39,8 @@ def choose_step_size(config: Config, data: RunData) -> float:
         generator = training_generator(config, data.train.device)
         bounds = []
         for _ in range(config.auto_steps):
+            if should_stop():
+                raise Interrupted
             bound = learner.step(draw_batch(data, config.batch_size, generator), generator).bound
             assert bound is not None, "a config with a method that has no bound names its step size"
             bounds.append(bound.mean())

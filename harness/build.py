@@ -52,7 +52,7 @@ def load(config: Config, data: Path | None) -> Dataset:
     dataset = load_dataset(
         str(data) if own else config.dataset,
         data_dir=None if own else data,
-        pixel_scale=config.pixel_scale or None,
+        pixel_scale=(config.pixel_scale or None) if own else config.pixel_scale,
         split=config.split,
     )
     if own and dataset.sha256 != config.data_sha256:

@@ -34,8 +34,9 @@ def catalogue(request: Request) -> pd.DataFrame:
     scales = [(experiment, scale) for experiment in EXPERIMENTS.values() for scale in experiment.scales.values()]
     for experiment, scale in scales:
         at_scale = replace(request, experiment=experiment, scale=scale)
-        for dataset in experiment.panels:
-            configs = experiment.configs(scale, request.protocol, [dataset], request.seeds, methods=request.methods)
+        methods = [method for method in request.methods or experiment.methods if method in experiment.methods]
+        for dataset in experiment.panels if methods else ():
+            configs = experiment.configs(scale, request.protocol, [dataset], request.seeds, methods=methods)
             left = [config for config in configs if not RunFolder(at_scale.runs, config).is_done()]
             rows.append(
                 {

@@ -9,7 +9,7 @@ from harness.plan import Plan, Request
 from harness.progress import Display
 from harness.schedule import WorkerDied, in_parallel
 from harness.store import Status
-from harness.train import Interrupted, Job, work
+from harness.train import Job, work
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
         if error is None:
             display.finished(job.config, future.result())
         else:
-            failures.append(Failure(job, _reason(error)))
+            failures.append(Failure(job, reason(error)))
 
     display.start({job.folder: cost(job) for job in jobs})
     try:
@@ -55,8 +55,9 @@ def cost(job: Job) -> float:
     return products * sum(config.hidden) * (1 + config.n_latent / 500) * config.samples
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, (WorkerDied, Interrupted)):
-        return f"{error or 'interrupted'}; the same command resumes"
+def reason(error: BaseException) -> str:
+    """A task's error in one line."""
+    if isinstance(error, WorkerDied):
+        return f"{error}; the same command resumes"
     text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return text.splitlines()[0]

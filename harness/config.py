@@ -163,8 +163,6 @@ class Config:
                 raise _bad(field.name, "true or false", value)
         if not (isinstance(self.hidden, tuple) and all(type(width) is int and width > 0 for width in self.hidden)):
             raise _bad("hidden", "a list of positive widths, as in [500]", self.hidden)
-        if self.seed >= 2**32:
-            raise _bad("seed", "below 2^32", self.seed)
         if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < math.inf):
             raise _bad("step_size", 'a positive number or "auto"', self.step_size)
         if self.method == "mcem" and self.step_size == "auto":

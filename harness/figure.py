@@ -33,7 +33,8 @@ def publish(plan: Plan, request: Request) -> None:
     curves, runs = collect(request.runs, configs, experiment.key, experiment.measure)
     if not (runs["protocol"] == request.protocol).any():
         raise UserError(
-            f"there must be runs to draw; {request.runs} has none of protocol {request.protocol}: leave out --plot-only"
+            f"there must be runs to draw; {request.runs} has none of protocol {request.protocol}: "
+            "compute some, without --plot-only"
         )
     order, key = ["protocol", *experiment.key, "seed"], (*experiment.key, "split")
     published = read_published(experiment.figure)

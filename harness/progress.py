@@ -78,7 +78,7 @@ class Display:
     def look(self) -> None:
         """Read the store and show what has changed."""
         for folder in self._cost:
-            if (status := folder.status()) is not None and not folder.is_stale():
+            if not folder.is_stale() and (status := folder.status()) is not None:
                 self._status[folder.config.id] = status
         if self._live is not None:
             self._live.update(self._table())
@@ -112,7 +112,8 @@ class Display:
             status = self._status.get(folder.config.id)
             samples = min(_samples(status), folder.config.samples)  # a last big step may go beyond
             end = samples if status is not None and status.final else folder.config.samples
-            done += cost * (samples - self._first[folder.config.id]) / folder.config.samples
+            # A run that was killed goes on from its last checkpoint, behind the last status.
+            done += cost * max(samples - self._first[folder.config.id], 0) / folder.config.samples
             left += cost * (end - samples) / folder.config.samples
         elapsed = time.monotonic() - self._began
         return left * elapsed / done if done else None

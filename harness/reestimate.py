@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from aevb.errors import UserError
 from aevb.marginal.ais import ais_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
 from harness.build import build_model, load, prepare
+from harness.compute import Failure, reason
 from harness.config import Config
 from harness.files import write_text
 from harness.progress import countdown
@@ -48,18 +49,24 @@ def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
     return [Snapshot(job, samples) for job in jobs for samples in job.folder.snapshot_samples()]
 
 
-def reestimate_all(jobs: Sequence[Job], workers: int) -> None:
+def reestimate_all(jobs: Sequence[Job], workers: int) -> list[Failure]:
     """Estimate what has no better estimates yet, in parallel; every finished snapshot is kept.
 
-    Raises:
-        UserError: the runs have left no snapshots.
+    Returns:
+        What could not be estimated.
     """
-    found = snapshots(jobs)
-    if not found:
-        raise UserError("--re-estimate needs finished points of figure 3; these runs have none: leave out --plot-only")
-    left = [snapshot for snapshot in found if not snapshot.done]
-    name = "{0.job.config.name}, {0.samples:,} samples".format
-    in_parallel(reestimate, left, workers, countdown(len(left), name))
+    left = [snapshot for snapshot in snapshots(jobs) if not snapshot.done]
+    finished = countdown(len(left), "{0.job.config.name}, {0.samples:,} samples".format)
+    failures = []
+
+    def done(snapshot: Snapshot, future: Future[None]) -> None:
+        if (error := future.exception()) is None:
+            finished(snapshot, future)
+        else:
+            failures.append(Failure(snapshot.job, f"re-estimation at {snapshot.samples:,} samples: {reason(error)}"))
+
+    in_parallel(reestimate, left, workers, done)
+    return failures
 
 
 def reestimate(snapshot: Snapshot) -> None:

@@ -14,18 +14,20 @@ from typing import TypeVar
 import torch
 
 SECONDS_BETWEEN_LOOKS = 0.25
-# A worker that dies (killed by the system for want of memory, say) takes its pool with it; a fresh pool takes over.
-POOLS = 2
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_stop = threading.Event()
+_stop = False
 _busy = threading.Lock()
 
 
 class WorkerDied(Exception):
     """The process that worked on a task died, and so did its successor; what it has saved can be resumed."""
+
+
+class Interrupted(Exception):
+    """A function was told to stop, and has saved all it computed."""
 
 
 def in_parallel(
@@ -48,33 +50,54 @@ def in_parallel(
         look: called here a few times a second.
         saves: the function asks `should_stop` often, and then saves and returns. When this is left early, as by
             Ctrl-C, it waits for such a function; any other ends where it is.
+
+    A worker that dies (killed for want of memory, say) takes its pool with it. What was running then is tried once
+    more, each task in a process of its own, so that the one at fault takes nothing else down; a fresh pool does the
+    rest.
     """
     left = list(tasks)
-    for pool in range(POOLS):
-        lost: list[Task] = []
-        with _workers(max(1, min(workers, len(left)))) as executor:
-            pending = {executor.submit(_call, function, task, saves): task for task in left}
-            while pending:
-                ready, _ = wait(pending, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    task = pending.pop(future)
-                    if not isinstance(future.exception(), BrokenProcessPool):
-                        done(task, future)
-                    elif pool < POOLS - 1:
-                        lost.append(task)
-                    else:
-                        dead: Future[Result] = Future()
-                        dead.set_exception(WorkerDied("a worker process died twice (out of memory, or killed)"))
-                        done(task, dead)
-                look()
-        left = lost
-        if not left:
-            return
+    while left:
+        suspects, left = _in_pool(function, left, workers, done, look, saves)
+        for task in suspects:
+            again, waiting = _in_pool(function, [task], 1, done, look, saves)
+            if again or waiting:
+                dead: Future[Result] = Future()
+                dead.set_exception(WorkerDied("a worker process died twice (out of memory, or killed)"))
+                done(task, dead)
+
+
+def _in_pool(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    workers: int,
+    done: Callable[[Task, Future[Result]], None],
+    look: Callable[[], None],
+    saves: bool,
+) -> tuple[list[Task], list[Task]]:
+    """All tasks in one pool; where it breaks, those that were running and those that were waiting, in their order."""
+    lost: list[int] = []
+    ran: set[int] = set()
+    with _workers(min(workers, len(tasks))) as executor:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is the parent's, from the first
+        pending = {executor.submit(_call, function, task, saves): n for n, task in enumerate(tasks)}
+        signal.signal(signal.SIGINT, before)
+        while pending:
+            ready, _ = wait(pending, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+            for future in ready:
+                n = pending.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    lost.append(n)
+                else:
+                    done(tasks[n], future)
+            ran |= {n for future, n in pending.items() if future.running()}
+            look()
+    suspects = sorted(ran & {*lost}) or sorted(lost)
+    return [tasks[n] for n in suspects], [tasks[n] for n in sorted({*lost} - {*suspects})]
 
 
 def should_stop() -> bool:
     """In a worker: what is being computed is to be saved now."""
-    return _stop.is_set()
+    return _stop
 
 
 @contextmanager
@@ -100,27 +123,28 @@ def _call(function: Callable[[Task], Result], task: Task, saves: bool) -> Result
         try:
             return function(task)
         finally:
-            if _stop.is_set():
+            if _stop:
                 os._exit(1)  # all is saved, and nobody waits for the answer
 
 
 def _start_worker(parent: int) -> None:
-    """One thread; the terminal's Ctrl-C is the parent's to handle; nobody outlives the parent."""
+    """One thread; nobody outlives the parent."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: _end())
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _end() -> None:
     """Leave, now or as soon as what is being computed is saved."""
-    _stop.set()
+    global _stop
+    _stop = True  # not an Event: its lock is not for signal handlers
     if not _busy.locked():
         os._exit(1)
 
 
 def _watch(parent: int) -> None:
     """Leave where the parent died (kill -9)."""
-    while os.getppid() == parent:
+    while True:
+        if os.getppid() != parent:
+            _end()
         time.sleep(0.5)
-    _end()

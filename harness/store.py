@@ -28,7 +28,7 @@ class Status:
     Attributes:
         state: "finished" and "diverged" are final; "failed" and "interrupted" runs go on when asked for again.
         samples: training samples evaluated.
-        bound: latest running training bound, nats.
+        bound: latest running training bound, or log p(x) where that is measured, nats.
         samples_per_second: training alone, evaluation excluded.
         evaluation_seconds: what the logged points took.
         step_size: η, once it is chosen.
@@ -103,10 +103,10 @@ class RunFolder:
             UserError: the file is damaged.
         """
         path = self.path / "status.json"
-        if not path.exists():
-            return None
         try:
             return Status(**json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
         except (ValueError, TypeError) as error:
             raise UserError(
                 f"a status must be JSON of this version; {path}: {error}; compute it anew with --force"
@@ -118,7 +118,7 @@ class RunFolder:
 
     def begin(self, environment: dict[str, Any]) -> None:
         """Write the config, and add to the environments that compute it; called by the holder of the lock."""
-        for left_by_the_killed in self.path.glob(".*.[0-9]*"):
+        for left_by_the_killed in self.path.rglob(".*.[0-9]*"):
             left_by_the_killed.unlink(missing_ok=True)
         path = self.path / "environment.json"
         earlier = json.loads(path.read_text()) if path.exists() else []
@@ -160,8 +160,10 @@ class RunFolder:
 
     def is_done(self) -> bool:
         """Nothing is left to compute."""
+        if self.is_stale():
+            return False
         status = self.status()
-        return status is not None and status.final and not self.is_stale()
+        return status is not None and status.final
 
     def clear(self) -> None:
         """Forget all that was computed; called by the holder of the lock, which stays."""
@@ -198,11 +200,13 @@ def collect(
     curves, runs = [pd.DataFrame(columns=["protocol", *key, *front, "seconds"])], []
     for config in configs:
         folder = RunFolder(root, config)
-        status = folder.status()
+        names = {column: getattr(config, column) for column in ("protocol", *key)}
+        try:
+            status, curve = folder.status(), folder.read_curve()
+        except UserError as error:
+            status, curve = Status("failed", message=str(error)), pd.DataFrame()
         if status is None:
             continue
-        names = {column: getattr(config, column) for column in ("protocol", *key)}
-        curve = folder.read_curve()
         if len(curve):
             others = [column for column in curve.columns if column not in front]
             curve = curve.assign(**names, seed=config.seed)[[*names, *front, *others]]

@@ -21,6 +21,7 @@ from harness.curve import Progress, grid
 from harness.environment import describe
 from harness.evaluate import make_evaluator
 from harness.files import write_bytes, write_text
+from harness.schedule import Interrupted
 from harness.store import RunFolder, Status
 
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -42,20 +43,17 @@ class Job:
         return RunFolder(self.root, self.config)
 
 
-class Interrupted(Exception):
-    """The run was asked to stop, and has saved all it computed."""
-
-
 class Run:
     """A learner on its way along the grid; nothing here knows about processes or screens."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, should_stop: Callable[[], bool]) -> None:
+        self._should_stop = should_stop
         self._folder = job.folder
         self._config = config = job.config
         self._device = torch.device(job.device)
         self._data = prepare(config, load(config, job.data), self._device)
         saved = self._read_checkpoint()
-        step_size = saved["progress"]["step_size"] if saved else choose_step_size(config, self._data)
+        step_size = saved["progress"]["step_size"] if saved else choose_step_size(config, self._data, should_stop)
         self._learner = build_learner(config, self._data, step_size)
         self._evaluator = make_evaluator(config, self._data)
         self._generator = training_generator(config, self._device)
@@ -66,11 +64,11 @@ class Run:
             self._generator.set_state(saved["generator"].cpu())
             self._progress = Progress(**saved["progress"])
 
-    def train(self, should_stop: Callable[[], bool]) -> Status:
+    def train(self) -> Status:
         """Go on to the end of the grid.
 
         Raises:
-            Interrupted: `should_stop` said so; the checkpoint and the status are written.
+            Interrupted: it was told to stop; the checkpoint and the status are written.
         """
         progress, config = self._progress, self._config
         next_report = next_save = 0.0
@@ -80,7 +78,7 @@ class Run:
             while progress.samples < target:
                 self._advance(min(next_report, next_save), target)
                 now = time.monotonic()
-                if should_stop():
+                if self._should_stop():
                     self._save()
                     self._folder.write_status(progress.status("interrupted"))
                     raise Interrupted
@@ -91,7 +89,8 @@ class Run:
                     self._folder.write_status(progress.status("running"))
                     next_report = now + SECONDS_BETWEEN_REPORTS
             if not self._record():
-                message = f"the bound was no longer finite at {progress.samples:,} samples"
+                measure = config.measure.replace("_", " ")
+                message = f"the {measure} was no longer finite at {progress.samples:,} samples"
                 status = progress.status("diverged", message)
                 self._folder.write_status(status)
                 return status
@@ -159,7 +158,7 @@ class Run:
         try:
             state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
         except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise UserError(
                 f"a checkpoint must be whole; {path}: {reason}; compute the run anew with --force"
             ) from error
@@ -196,7 +195,7 @@ def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
             return status
         try:
             folder.begin(describe(torch.device(job.device)))
-            return Run(job).train(should_stop)
+            return Run(job, should_stop).train()
         except Interrupted:
             raise
         except Exception as error:

@@ -45,14 +45,14 @@ def small(array, *more):
         ("--figure 2 --protocol author+eta=1", "with a field of"),
         ("--figure 2 --protocol author+step_size=0", "positive number"),
         ("--figure 2 --dataset mnist --protocol author+pixel_scale=100", "must lie in [0, 1]"),
+        ("--figure 2 --dataset mnist --protocol author+pixel_scale=0", "a finite number >= 255"),
         ("--figure 2 --seed -1", "at least 0"),
-        ("--figure 2 --dataset mnist --seed 4294967296", "below 2^32"),
         ("--figure 2 --seed one", "whole number"),
         ("--figure 2 --device tpu", "cuda"),
         ("--figure 2 --workers 0", "at least 1"),
         ("--figure 2 --workers two", "whole number"),
         ("--figure 2 --results", "expected one argument"),
-        ("--figure 2 --plot-only --results empty --dataset mnist", "leave out --plot-only"),
+        ("--figure 2 --plot-only --results empty --dataset mnist", "without --plot-only"),
         ("--figure 2 --plot-only --force", "no use for --force"),
         ("--figure 2 --plot-only=yes", "ignored explicit argument"),
         ("--figure 2 --force=1", "ignored explicit argument"),
@@ -256,3 +256,13 @@ def test_a_run_that_fails_leaves_the_others_whole(array, tmp_path):
     assert "Traceback" not in done.stderr
     assert "wake_sleep seed 0: finished" in done.stderr
     assert (runs.parent / f"figure2-{SMALL}.png").exists()
+
+
+def test_force_mends_a_damaged_status(array, tmp_path):
+    assert reproduce(*small(array, "--method", "aevb"), cwd=tmp_path).returncode == 0
+    (path,) = (tmp_path / "results").glob("*/figure2/runs/*/status.json")
+    path.write_text("{")
+    done = reproduce(*small(array, "--method", "aevb"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "compute it anew with --force" in done.stderr
+    assert reproduce(*small(array, "--method", "aevb", "--force"), cwd=tmp_path).returncode == 0

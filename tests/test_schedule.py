@@ -17,8 +17,11 @@ def die_the_first_time(path):
     return path.name
 
 
-def die(_):
-    os.kill(os.getpid(), signal.SIGKILL)
+def die_if_told(name):
+    if name == "kills":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.3)
+    return name
 
 
 def fail(number):
@@ -53,8 +56,11 @@ def test_a_worker_that_dies_is_replaced_and_its_task_done(tmp_path):
     assert outcomes(die_the_first_time, tasks) == {path: path.name for path in tasks}
 
 
-def test_a_task_that_kills_every_worker_is_given_up():
-    assert isinstance(outcomes(die, [0], 1)[0], WorkerDied)
+def test_a_task_that_kills_every_worker_is_given_up_and_takes_no_other_down(tmp_path):
+    names = ["kills", *"abcd"]
+    found = outcomes(die_if_told, names)
+    assert isinstance(found.pop("kills"), WorkerDied)
+    assert found == {name: name for name in "abcd"}
 
 
 def test_a_task_that_fails_takes_no_other_down():

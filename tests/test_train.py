@@ -117,6 +117,7 @@ import json, sys; from pathlib import Path
 from tests.support import small_job; from harness import train; import torch
 torch.set_num_threads(1)
 train.SECONDS_BETWEEN_CHECKPOINTS = 0.05
+Path(sys.argv[1]).mkdir(exist_ok=True); (Path(sys.argv[1]) / "tries").touch()
 train.run(small_job(Path(sys.argv[1]), Path(sys.argv[2]), **json.loads(sys.argv[3])))
 """
 
@@ -185,9 +186,11 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path, array):
     with pytest.raises(Interrupted):
         run(job, should_stop=lambda: True)
     path = job.folder.checkpoint
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"checkpoint must be whole; .*checkpoint.pt.*--force"):
-        run(job)
+    whole = path.read_bytes()
+    for damaged in (whole[:1000], b"", b"damaged"):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"checkpoint must be whole; .*checkpoint.pt: .+--force"):
+            run(job)
 
 
 def test_the_environment_is_beside_every_run(tmp_path, array):
@@ -204,6 +207,9 @@ def test_the_automatic_step_size_is_the_candidate_with_the_best_training_bound(t
     data = prepare(job.config, load(job.config, array), torch.device("cpu"))
     monkeypatch.setattr(batches, "STEP_SIZE_CANDIDATES", (1e-6, 0.05, 1e20))
     assert choose_step_size(job.config, data) == 0.05
+    looks = iter(range(100))
+    with pytest.raises(Interrupted):
+        run(job, should_stop=lambda: next(looks, None) is None)
     assert run(job).step_size == 0.05
     fixed = small_job(tmp_path, array, step_size=0.05, auto_steps=60)
     run(fixed)
@@ -232,11 +238,16 @@ def test_dynamic_binarization_draws_anew_and_static_once(tmp_path, array):
 
 def test_two_processes_given_the_same_run_do_not_both_compute_it(tmp_path, array):
     job = small_job(tmp_path, array, samples=4000)
+    tries = tmp_path / "tries"
     with job.folder.lock():
         command = [sys.executable, "-c", KILLED, str(tmp_path), str(array), json.dumps({"samples": 4000})]
         process = subprocess.Popen(command, cwd=ROOT, env=environment())
+        deadline = time.monotonic() + 60
+        while not tries.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert tries.exists()
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(6)
+            process.wait(2)
         assert not job.folder.curve.exists()
     assert process.wait(60) == 0
     assert run(job).state == "finished"

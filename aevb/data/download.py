@@ -33,6 +33,10 @@ class DatasetUnavailable(DataError):
         super().__init__(message)
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type["DatasetUnavailable"], tuple[str, str]]:
+        """Let it come whole out of another process."""
+        return type(self), (str(self), self.remedy)
+
 
 class TransferError(Exception):
     """A transfer failed; `transient` where the next attempt may not."""
