@@ -137,7 +137,7 @@ def test_figure_3_from_the_command_line(array, tmp_path):
     assert {*estimates["estimator"]} == {"importance", "ais"}
     assert {*estimates["samples"]} == {*table["samples"]}
     assert "appendix D minus a better estimate" in done.stdout
-    assert "mcem" in format_bias(estimates, FIGURE3.key)
+    assert "MCEM seed 0 train" in format_bias(estimates, FIGURE3.key)
     assert done.stdout.count("; about ") == len(estimates) / 4
     again = reproduce(*arguments, "--re-estimate", cwd=tmp_path)
     assert "; about " not in again.stdout, "estimates were computed again"

@@ -244,6 +244,29 @@ def test_kernels_and_gaussians_on_too_few_distinct_samples_are_nan() -> None:
         assert log_density[:, 1].isnan().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n_latent", [1, 3, 10, 20])
+def test_draws_that_do_not_span_the_space_have_no_density(n_latent: int, dtype: torch.dtype) -> None:
+    z = 1 + 1e-3 * torch.randn(n_latent + 1, 50, n_latent, dtype=dtype, generator=seeded())
+    assert FullGaussian.fit(z).cholesky.isfinite().double().mean() > 0.9
+    one_less = z[:-1].repeat_interleave(3, 0)
+    assert FullGaussian.fit(one_less).cholesky.isnan().all()
+    assert FullGaussian.fit(one_less, diagonal=True).cholesky.isfinite().all() == (n_latent > 1)
+
+
+def test_a_singular_fit_gives_no_estimate_rather_than_an_absurd_one() -> None:
+    oracle = linear_gaussian(n_latent=10, n_pixels=20)
+    x = oracle.simulate(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrustedEstimateWarning)
+        for fit in ("kde", "shrunk_kde", "full"):
+            estimate, _ = appendix_d_log_likelihood(
+                oracle.model, x, start_chains(oracle.model, x, seeded()), seeded(1), n_samples=20, fit=fit
+            )
+            assert estimate.log_likelihood.isnan().all()
+            assert not estimate.trusted.any()
+
+
 def test_chains_of_other_datapoints_are_refused() -> None:
     x = ORACLE.simulate(5)
     chains = tuning.Chains(torch.zeros(4, 3).double(), torch.tensor(0.1).double(), torch.tensor(0))

@@ -1,12 +1,15 @@
 """What README says is what the published results say, and what CI runs is what README says."""
 
 import re
+import textwrap
 
 import pandas as pd
 import pytest
 
 from harness.compare import format_comparison
 from harness.experiments import EXPERIMENTS
+from harness.reestimate import format_bias
+from harness.study_table import verdict
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -17,6 +20,12 @@ REFERENCE = ROOT / "results" / "reference" / "quick"
 def test_the_table_is_that_of_the_published_results(figure):
     comparison = pd.read_csv(REFERENCE / f"figure{figure}" / "comparison.csv")
     assert format_comparison(comparison, (*EXPERIMENTS[figure].key, "split")) in README
+
+
+def test_what_is_said_of_the_papers_estimator_is_what_was_measured():
+    estimates = pd.read_csv(REFERENCE / "figure3" / "reestimates.csv")
+    assert format_bias(estimates, EXPERIMENTS[3].key) in README
+    assert textwrap.fill(verdict(pd.read_csv(REFERENCE / "marginal" / "marginal.csv")), 120) in README
 
 
 def test_every_picture_and_link_into_the_project_exists():

@@ -1,3 +1,5 @@
+import math
+
 import pandas as pd
 import pytest
 import torch
@@ -65,7 +67,14 @@ def test_errors_are_against_the_exact_value():
 
 
 @pytest.mark.parametrize(
-    ("off", "holds"), [([0.3, 0.4, 2.0], True), ([0.3, 0.4, 0.5], False), ([0.3, 1.4, 2.0], False)]
+    ("off", "holds"),
+    [
+        ([0.3, 0.4, 2.0], True),
+        ([0.3, 0.4, math.nan], True),
+        ([0.3, 0.4, 0.5], False),
+        ([0.3, 1.4, 2.0], False),
+        ([0.3, math.nan, 2.0], False),
+    ],
 )
 def test_the_verdict_follows_the_numbers(off, holds):
     rows = pd.DataFrame({"n_latent": [2, 3, 10], "bias": off, "spread": 0.1, "effort": 50, "estimator": "appendix D"})

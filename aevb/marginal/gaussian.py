@@ -50,7 +50,9 @@ class FullGaussian:
             diagonal: leave out the correlations.
 
         Returns:
-            The Gaussian; its Cholesky factor is NaN where the samples do not span all dimensions.
+            The Gaussian; its Cholesky factor is NaN where the samples do not span all dimensions. A rejected move
+            repeats the draw before it, and n dimensions take n + 1 different draws: rounding may hide that the
+            covariance is singular, a count does not.
         """
         mean = z.mean(0)
         centred = (z - mean).movedim(0, -2)
@@ -58,4 +60,6 @@ class FullGaussian:
         if diagonal:
             covariance = torch.diag_embed(covariance.diagonal(dim1=-2, dim2=-1))
         cholesky, failed = torch.linalg.cholesky_ex(covariance)
-        return FullGaussian(mean, torch.where(failed[..., None, None] > 0, torch.nan, cholesky))
+        steps = (z[1:] != z[:-1]).any(-1).sum(0)
+        singular = (failed > 0) | (steps < (1 if diagonal else z.shape[-1]))
+        return FullGaussian(mean, torch.where(singular[..., None, None], torch.nan, cholesky))
