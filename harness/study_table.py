@@ -4,14 +4,18 @@ import math
 
 import pandas as pd
 
+CELL = ("bias", "spread", "without_estimate")
 PAPERS_OWN, PAPER_SAMPLES = "appendix D", 50  # the estimator and the number of posterior samples of its figure 3
 
 
 def format_study(table: pd.DataFrame) -> str:
-    """Bias ± spread over datapoints in nats, for each estimator, effort and N_z; and a verdict on the paper's claim."""
+    """Bias ± spread over datapoints in nats, for each estimator, effort and N_z; and a verdict on the paper's claim.
+
+    In brackets, how many datapoints have no estimate and are left out.
+    """
     sections = []
     for data, part in table.groupby("data", sort=False):
-        cells = part.assign(cell=[f"{row.bias:+.2f} ± {row.spread:.2f}" for row in part.itertuples()])
+        cells = part.assign(cell=[_cell(*values) for values in zip(*(part[column] for column in CELL), strict=True)])
         wide = cells.pivot_table(
             index=["estimator", "effort"], columns="n_latent", values="cell", aggfunc="first", sort=False
         )
@@ -19,6 +23,12 @@ def format_study(table: pd.DataFrame) -> str:
         source = "MNIST test images" if data == "mnist" else "data simulated from the model"
         sections.append(f"estimate − exact log p(x), nats, mean ± spread over datapoints; {source}\n{wide.to_string()}")
     return "\n\n".join([*sections, verdict(table)])
+
+
+def _cell(bias: float, spread: float, without_estimate: int) -> str:
+    form = "{:+.2f} ± {:.2f}" if max(abs(bias), spread) < 1000 else "{:+.0e} ± {:.0e}"
+    value = "–" if math.isnan(bias) else form.format(bias, spread)
+    return f"{value} [{without_estimate}]" if without_estimate else value
 
 
 def verdict(table: pd.DataFrame) -> str:
@@ -29,7 +39,7 @@ def verdict(table: pd.DataFrame) -> str:
     paper = table[(table["estimator"] == PAPERS_OWN) & (table["effort"] == PAPER_SAMPLES)]
     off = paper[["bias", "spread"]].abs().max(axis=1, skipna=False).fillna(math.inf)  # no estimate is the worst
     worst = off.groupby(paper["n_latent"]).max()
-    numbers = ", ".join(f"{off:.2f} at N_z = {size}" for size, off in worst.items())
+    numbers = ", ".join(f"{off:.3g} at N_z = {size}" for size, off in worst.items())
     below, above = worst[worst.index < 5], worst[worst.index > 5]
     holds = bool((below < 1).all() and (above >= 1).all())
     return (

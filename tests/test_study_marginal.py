@@ -83,4 +83,9 @@ def test_the_verdict_follows_the_numbers(off, holds):
 
 def test_the_figure_and_the_tables_are_written(table, tmp_path):
     assert "N_z = 8" in format_study(table)
+    extreme = table.assign(bias=[math.nan, 1e9, *table["bias"][2:]], without_estimate=[12, 3, *[0] * (len(table) - 2)])
+    printed = format_study(extreme)
+    assert "– [12]" in printed
+    assert "+1e+09" in printed
+    plot_marginal(extreme, tmp_path / "extreme")
     assert all(path.stat().st_size > 10_000 for path in plot_marginal(table, tmp_path / "marginal"))
