@@ -80,7 +80,10 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--train", nargs="+", type=whole(1), default=(), metavar="N", help="training points in figure 3")
     what.add_argument("--method", nargs="+", choices=METHODS, default=(), metavar="M", help=", ".join(METHODS))
     what.add_argument(
-        "--scale", choices=FIGURE2.scales, default="quick", help="how far to go: smoke (seconds), quick or paper (days)"
+        "--scale",
+        choices=FIGURE2.scales,
+        default="quick",
+        help="how far to go: smoke (seconds), quick (minutes) or paper (a day)",
     )
     what.add_argument("--samples", type=whole(1), metavar="N", help="samples for each curve, instead of the scale's")
     what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
