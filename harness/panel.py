@@ -59,7 +59,7 @@ def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
         axes.add_line(line)
         if len(seeds) > 1:
             low, high = np.nanmin(seeds, axis=0), np.nanmax(seeds, axis=0)
-            axes.fill_between(samples, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
+            axes.fill_between(samples, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
 
 
 def cross(axes: Axes, ours: pd.DataFrame, runs: pd.DataFrame, measure: str) -> None:
@@ -111,6 +111,11 @@ def seed_names(seeds: pd.Series) -> str:
     """ "seed 0", or "seeds 0, 1, 2"."""
     distinct = sorted(seeds.unique())
     return f"seed{'s' * (len(distinct) > 1)} {', '.join(map(str, distinct))}"
+
+
+def seeds_shown(seeds: pd.Series) -> str:
+    """What a figure's lines and bands are made of."""
+    return seed_names(seeds) + (": mean, band from the lowest to the highest" if seeds.nunique() > 1 else "")
 
 
 def legends(axes: Axes, methods: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from harness.panel import (
     draw,
     legends,
     save,
-    seed_names,
+    seeds_shown,
     unfinished,
     wrap,
     write,
@@ -135,8 +135,7 @@ def _caption(protocols: Sequence[str], ours: pd.DataFrame) -> str:
     parts = [f"protocol {name}" for name in protocols]
     if ours.empty:
         return "; ".join([*parts, "the paper's curves only"])
-    many = ": mean, band from the lowest to the highest" if ours["seed"].nunique() > 1 else ""
-    parts += [seed_names(ours["seed"]) + many, f"up to {scientific(ours['samples'].max())} training samples"]
+    parts += [seeds_shown(ours["seed"]), f"up to {scientific(ours['samples'].max())} training samples"]
     return "; ".join([*parts, "train: running mean of the minibatch bounds"])
 
 

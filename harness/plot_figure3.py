@@ -21,7 +21,7 @@ from harness.panel import (
     draw,
     legends,
     save,
-    seed_names,
+    seeds_shown,
     unfinished,
     wrap,
     write,
@@ -113,5 +113,5 @@ def _caption(protocols: Sequence[str], ours: pd.DataFrame) -> str:
     parts = [f"protocol {name}" for name in protocols]
     if ours.empty:
         return "; ".join([*parts, "the paper's curves only"])
-    parts += [seed_names(ours["seed"]), f"up to {scientific(ours['samples'].max())} training samples"]
+    parts += [seeds_shown(ours["seed"]), f"up to {scientific(ours['samples'].max())} training samples"]
     return "; ".join([*parts, "estimated as in the paper's appendix D"])
