@@ -52,8 +52,11 @@ def plot_marginal(table: pd.DataFrame, stem: Path) -> list[Path]:
                     )
                     _points(panel, place, curve, marker, colours[effort], None if upper else f"{effort:,}")
                 if data == ROWS[0][0]:
-                    panel.set_title(title)
-                    panel.legend(title=UNITS.get(estimator, "samples"), loc="lower left", frameon=True, fontsize=8.5)
+                    panel.set_title(f"{title}\n{UNITS.get(estimator, 'samples')}:", pad=22)
+                    panel.legend(
+                        ncols=len(efforts), loc="lower center", bbox_to_anchor=(0.5, 0.985), frameon=False,
+                        fontsize=8.5, handletextpad=0, columnspacing=0.8,
+                    )  # fmt: skip
                 panel.set_yscale("symlog", linthresh=0.1, linscale=0.6)
                 panel.set_ylim(-LIMIT, LIMIT)
                 panel.yaxis.set_major_locator(FixedLocator([-10, -1, -0.1, 0, 0.1, 1, 10]))
