@@ -88,3 +88,16 @@ def test_gaussian_samples_have_the_models_variance(generator):
     z = draw(generator, 1, 2).expand(100_000, 2)
     variance = model.pixels(z[:1]).log_var.exp()[0]
     assert torch.all((model.sample_pixels(z, generator).var(0) / variance - 1).abs() < 5 * (2 / 1e5) ** 0.5)
+
+
+@pytest.mark.parametrize("log_var", ["latent", "hidden"])
+def test_the_log_variance_head_is_scaled_before_its_bias_is_added(log_var, generator):
+    model = GaussianModel(2, 3, (4,), log_var=log_var, log_var_factor=0.1, zero_log_var=True, generator=generator)
+    z = torch.randn(5, 2, generator=generator)
+    assert (model.pixels(z).log_var == 0).all()
+    with torch.no_grad():
+        model.log_var.weight.normal_(generator=generator)
+        model.log_var.bias.normal_(generator=generator)
+    source = z if log_var == "latent" else model.hidden(z)
+    expected = 0.1 * (source @ model.log_var.weight.T) + model.log_var.bias
+    torch.testing.assert_close(model.pixels(z).log_var, expected)
