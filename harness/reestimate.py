@@ -151,5 +151,5 @@ def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
             for row in curve[curve["samples"] == curve["samples"].max()].itertuples()
         ]
         curve_name = f"{' '.join(names)} seed {seed} {split}"
-        lines.append(f"{curve_name:35s}" + "".join(f"{cell:33s}" for cell in cells).rstrip())
+        lines.append(f"{curve_name:37s}" + "".join(f"{cell:33s}" for cell in cells).rstrip())
     return "\n".join(lines)
