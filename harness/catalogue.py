@@ -19,7 +19,7 @@ PUBLISHED_RUNS = Path(__file__).resolve().parent.parent / "results" / "reference
 def show_catalogue(request: Request) -> None:
     """Print the catalogue."""
     table = catalogue(request)
-    hours = table["core_hours"].map(lambda value: "not measured" if pd.isna(value) else f"{value:.2f}")
+    hours = table["core_hours"].map(lambda value: "not measured" if pd.isna(value) else f"{value:.2g}")
     print(table.assign(core_hours=hours).to_string(index=False))
 
 
