@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from aevb.data import load_dataset
 from harness.config import Config
@@ -34,6 +35,11 @@ def small_config(array: Path, protocol: str = SMALL, **changes) -> Config:
 
 def small_job(folder: Path, array: Path, protocol: str = SMALL, **changes) -> Job:
     return Job(small_config(array, protocol, **changes), folder / "runs", array, "cpu")
+
+
+def curve(job: Job) -> pd.DataFrame:
+    """All but the clock's column."""
+    return pd.read_csv(job.folder.curve).drop(columns="seconds")
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -14,11 +14,6 @@ from tests.support import ROOT, SMALL, environment, reproduce, write_array
 FIGURE2_COLUMNS = "protocol,dataset,n_latent,method,split,seed,samples,lower_bound,standard_error,seconds"
 
 
-@pytest.fixture
-def array(tmp_path):
-    return write_array(tmp_path)
-
-
 def small(array, *more):
     return ("--figure", 2, "--dataset", array.name, "--protocol", SMALL, "--latent", 2, "--samples", "2e4", *more)
 

@@ -12,15 +12,10 @@ from harness.evaluate import LowerBoundEvaluator, MarginalEvaluator
 from harness.experiments import FIGURE3
 from harness.reestimate import Snapshot, format_bias
 from harness.train import run
-from tests.support import reproduce, small_job, write_array
+from tests.support import reproduce, small_job
 
 SMALL = "author+hidden=[8]+points_per_decade=3+step_size=0.05+first_point=10000"
 MCEM = {"method": "mcem", "batch_size": 0, "warm_up": 0, "measure": "marginal_log_likelihood", "samples": 20_000}
-
-
-@pytest.fixture
-def array(tmp_path):
-    return write_array(tmp_path)
 
 
 def test_figure_3_has_the_papers_six_curves():
