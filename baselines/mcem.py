@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from aevb import hmc, tuning
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -37,6 +37,8 @@ class MonteCarloEM(LearnerState):
         step_size: HMC's, before any tuning.
     """
 
+    n_normal, dreams = 0, False
+
     def __init__(
         self,
         model: GenerativeModel,
@@ -58,7 +60,7 @@ class MonteCarloEM(LearnerState):
         z = torch.randn(n_datapoints, model.n_latent, dtype=like.dtype, device=like.device, generator=generator)
         self._chains = PersistentChains(z, torch.tensor(step_size, dtype=like.dtype, device=like.device))
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One iteration over the whole training set; counts (10 + 5)·N samples, as the paper's axis does.
 
         Raises:
@@ -115,7 +117,7 @@ class MinibatchMonteCarloEM(MonteCarloEM):
     One iteration counts (10 + 5)·M samples.
     """
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One iteration over a minibatch, whose points may repeat."""
         points, row_of = batch.indices.unique(return_inverse=True)
         rows = torch.arange(len(row_of), device=row_of.device)
