@@ -1,6 +1,5 @@
 """Monte Carlo EM, the paper's baseline without an encoder."""
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from aevb import hmc, tuning
+from aevb.fast.posterior import posterior
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo
 from aevb.model import GenerativeModel
 
@@ -80,7 +80,7 @@ class MonteCarloEM(LearnerState):
         self, x: Float[Tensor, "batch pixel"], indices: Int[Tensor, " batch"], generator: torch.Generator
     ) -> Float[Tensor, "batch latent"]:
         """Move the chains of these (distinct) points once, tune the step size, and return where they are."""
-        chains, log_joint = self._chains, partial(self.model.log_joint, x)
+        chains, log_joint = self._chains, posterior(self.model, x)
         state = hmc.evaluate(log_joint, chains.z[indices])  # θ has moved, so nothing can be carried over
         outcome = hmc.move(log_joint, state, chains.step_size, self._n_leapfrog, generator)
         chains.step_size = tuning.tune_global(chains.step_size, outcome.accept_probability)

@@ -5,13 +5,17 @@ import copy
 import pytest
 import torch
 
+from aevb import hmc
 from aevb.aevb import AEVB
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import LOWER_BOUNDS
 from aevb.fast.aevb import FastAEVB
+from aevb.fast.posterior import ROWS, Posterior, posterior
 from aevb.learner import AscentOptions, Batch, draw_noise
 from aevb.model import BernoulliModel, GaussianModel
+from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
 from baselines.fast_wake_sleep import FastWakeSleep
+from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from baselines.wake_sleep import WakeSleep
 
 N, M, D = 300, 12, 14
@@ -77,3 +81,56 @@ def test_every_step_is_the_reference_step_up_to_float32_rounding(method, estimat
     dtype = torch.float32
     reference, fast = pair(method, decoder, (7,), generator, dtype, estimator=estimator)
     assert follow(reference, fast, generator, dtype) < 2e-5
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("batch_size", [0, 150])
+def test_monte_carlo_em_is_the_reference(decoder, batch_size, generator):
+    # More points than one part holds, so that the parts' gradients add up.
+    model, _ = modules(decoder, (7,), generator, torch.float64)
+    kinds = (MinibatchMonteCarloEM, FastMinibatchMonteCarloEM) if batch_size else (MonteCarloEM, FastMonteCarloEM)
+    learners = [
+        kind(copy.deepcopy(model), N, torch.Generator().manual_seed(1), AscentOptions(0.05, warm_up=2))
+        for kind in kinds
+    ]
+    x = torch.rand(N, D, generator=generator).double()
+    noise = [torch.Generator().manual_seed(2) for _ in kinds]
+    assert N > 2 * ROWS
+    for _ in range(4):
+        indices = torch.randint(N, (batch_size,), generator=generator) if batch_size else torch.arange(N)
+        for learner, own in zip(learners, noise, strict=True):
+            learner.step(Batch(x[indices], indices), own)
+    for one, other in zip(learners[0].model.parameters(), learners[1].model.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+    one, other = (learner._chains.state_dict()["counts"] for learner in learners)
+    torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("beta", [1.0, 0.3])
+def test_the_posterior_knows_its_gradient(decoder, beta, generator):
+    model, _ = modules(decoder, (7,), generator, torch.float64)
+    x = torch.rand(2 * ROWS + 3, D, generator=generator).double()
+    z = torch.randn(2, len(x), 3, generator=generator).double()
+    by_hand = posterior(model, x, beta)
+    assert isinstance(by_hand, Posterior)
+
+    def plain(z):
+        return -0.5 * (z.square() + torch.log(torch.tensor(2 * torch.pi))).sum(-1) + beta * model.log_likelihood(x, z)
+
+    expected, got = hmc.evaluate(plain, z), hmc.evaluate(by_hand, z)
+    for one, other in zip(expected, got, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(by_hand(z), expected.log_density, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(by_hand.gradient(z), expected.gradient, rtol=1e-10, atol=1e-10)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_model_of_ones_own_has_its_gradient_from_autograd(generator):
+    class Shifted(BernoulliModel):
+        def logits(self, z):
+            return super().logits(z) + 1
+
+    model = Shifted(2, D, (5,), init_std=0.3, generator=generator).double()
+    x, z = torch.rand(6, D, generator=generator).double(), torch.randn(6, 2, generator=generator).double()
+    torch.testing.assert_close(posterior(model, x)(z), model.log_joint(x, z))

@@ -37,14 +37,15 @@ class Affine:
         assert weight is None or isinstance(weight, Tensor)
         self._factor = factor
         self._buffers = Buffers(bias)
-        self._bias, self._grad_bias = bias.detach(), _gradient(bias)
+        self._parameters = weight, bias
+        self._bias = bias.detach()
         self._n_out, self._stacked = bias.shape[-1], bias.ndim == 2
         if self._stacked:
             self._bias = self._bias.unsqueeze(-2)
         self._product = torch.baddbmm if self._stacked else torch.addmm
         if weight is not None:
-            self._weight, self._grad_weight = weight.detach(), _gradient(weight)
-            self._transposed, self._n_in = self._weight.mT, weight.shape[-1]
+            self._weight, self._n_in = weight.detach(), weight.shape[-1]
+            self._transposed = self._weight.mT
         self._constant = weight is None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,13 +57,14 @@ class Affine:
 
     def backward(self, x: Tensor, dy: Tensor, accumulate: bool = False) -> None:
         """Gradients of the parameters from that of y, added to what is there if `accumulate`."""
-        kept = 1.0 if accumulate else 0.0
-        if not self._constant:
-            self._product(self._grad_weight, dy.mT, x, beta=kept, alpha=self._factor, out=self._grad_weight)
+        weight, bias = self._parameters
+        if weight is not None:
+            grad, kept = _gradient(weight), 1.0 if accumulate else 0.0
+            self._product(grad, dy.mT, x, beta=kept, alpha=self._factor, out=grad)
         if accumulate:
-            self._grad_bias.add_(dy.sum(-2))
+            _gradient(bias).add_(dy.sum(-2))
         else:
-            torch.sum(dy, -2, out=self._grad_bias)
+            torch.sum(dy, -2, out=_gradient(bias))
 
     def backward_input(self, dy: Tensor) -> Tensor:
         """Gradient of x, in a buffer of its own."""
@@ -72,8 +74,9 @@ class Affine:
 
 
 def _gradient(parameter: Tensor) -> Tensor:
-    """The parameter's ``grad``, which stays the same tensor from now on."""
-    parameter.grad = torch.zeros_like(parameter)
+    """The parameter's ``grad``, made where there is none."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
 
 

@@ -1,8 +1,8 @@
 """Which library multiplies float32 matrices on the CPU, and in what precision.
 
 Torch has two: the BLAS it was built with (MKL, as a rule) and oneDNN, which it uses for float32 where reduced
-precision is allowed. Asked for TF32, which no present CPU has, oneDNN computes in float32 proper; asked for bfloat16, it
-rounds the factors to 8 bits and sums in float32. Which of the two is faster depends on the processor.
+precision is allowed. Asked for TF32, which no present CPU has, oneDNN computes in float32 proper; asked for bfloat16,
+it rounds the factors to 8 bits and sums in float32. Which of the two is faster depends on the processor.
 """
 
 import time
@@ -55,7 +55,7 @@ def choose_library(shapes: tuple[Shape, ...], precision: Precision = "float32") 
         error = max(rounding("onednn-bfloat16", shape) for shape in shapes)
         if not SINGLE_ROUNDING < error < REDUCED_ROUNDING:
             raise UserError(
-                "precision bfloat16 needs a CPU and a torch (2.9 or newer) that multiply in bfloat16, and these do not: "
+                "precision bfloat16 needs a CPU and a torch, 2.9 or newer, that multiply in bfloat16; these do not: "
                 "use float32"
             )
         return "onednn-bfloat16"
