@@ -154,6 +154,13 @@ class Ascent:
                 _adagrad(parameters, accumulators, step_size, decay)
         self.steps += 1
 
+    def become_part(self, joint: "Ascent", i: int) -> None:
+        """From now on the accumulators are the i-th of another's, which have a leading axis; they keep their values."""
+        for (_, own), (_, joined) in zip(self._groups, joint._groups, strict=True):
+            for n, accumulator in enumerate(joined):
+                accumulator[i] = own[n]
+                own[n] = accumulator[i]
+
     def state_dict(self) -> dict[str, Any]:
         """Accumulators and the number of steps."""
         return {"accumulators": [accumulator.clone() for accumulator in self.accumulators], "steps": self.steps}

@@ -39,10 +39,19 @@ class FastWakeSleep(LearnerState):
         self.encoder: nn.Module | None = encoder
         self._encoder = encoder
         self.n_normal = n_samples + 1
-        self._n_datapoints = n_datapoints
+        self._n_datapoints, self._options = n_datapoints, options
         self._decoder, self._q = fast_decoder(model), FastEncoder(encoder)
         self._wake = Ascent(options, theta=model)
         self._sleep = Ascent(options, phi=encoder)
+
+    @property
+    def ascents(self) -> list[Ascent]:
+        """Those of wake and of sleep."""
+        return [self._wake, self._sleep]
+
+    def remade(self, model: GenerativeModel, encoder: GaussianEncoder) -> "FastWakeSleep":
+        """A fresh learner of the same settings for these modules."""
+        return FastWakeSleep(model, encoder, self._n_datapoints, self._options, n_samples=self.n_normal - 1)
 
     @torch.no_grad()
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:

@@ -1,6 +1,7 @@
 """The hand-written steps against the readable ones, which have their gradients from autograd."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from aevb.encoder import GaussianEncoder
 from aevb.estimators import LOWER_BOUNDS
 from aevb.fast.aevb import FastAEVB
 from aevb.fast.posterior import ROWS, Posterior, posterior
-from aevb.learner import AscentOptions, Batch, draw_noise
+from aevb.fast.stack import Stack
+from aevb.learner import AscentOptions, Batch, Noise, draw_noise
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
 from baselines.fast_wake_sleep import FastWakeSleep
@@ -116,7 +118,7 @@ def test_the_posterior_knows_its_gradient(decoder, beta, generator):
     assert isinstance(by_hand, Posterior)
 
     def plain(z):
-        return -0.5 * (z.square() + torch.log(torch.tensor(2 * torch.pi))).sum(-1) + beta * model.log_likelihood(x, z)
+        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1) + beta * model.log_likelihood(x, z)
 
     expected, got = hmc.evaluate(plain, z), hmc.evaluate(by_hand, z)
     for one, other in zip(expected, got, strict=True):
@@ -134,3 +136,36 @@ def test_a_model_of_ones_own_has_its_gradient_from_autograd(generator):
     model = Shifted(2, D, (5,), init_std=0.3, generator=generator).double()
     x, z = torch.rand(6, D, generator=generator).double(), torch.randn(6, 2, generator=generator).double()
     torch.testing.assert_close(posterior(model, x)(z), model.log_joint(x, z))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(("method", "estimator"), [("aevb", "a"), ("aevb", "b"), ("wake_sleep", "b")])
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_a_run_in_a_stack_is_the_run_alone(method, estimator, decoder, n_samples, generator):
+    more = {"estimator": estimator, "n_samples": n_samples}
+    stacked = [pair(method, decoder, (7,), generator, torch.float64, **more)[1] for _ in range(3)]
+    alone = [learner.remade(copy.deepcopy(learner.model), copy.deepcopy(learner.encoder)) for learner in stacked]
+    stack = Stack(stacked)
+    for _ in range(6):
+        batches = [Batch(torch.rand(M, D, generator=generator).double(), torch.arange(M)) for _ in alone]
+        noises = [draw_noise(learner, batch, generator) for learner, batch in zip(alone, batches, strict=True)]
+        bounds = [
+            learner.step(batch, generator, noise).bound
+            for learner, batch, noise in zip(alone, batches, noises, strict=True)
+        ]
+        pixels = [noise.pixels for noise in noises]
+        joint = Noise(
+            torch.stack([noise.normal for noise in noises]), None if pixels[0] is None else torch.stack(pixels)
+        )
+        x = torch.stack([batch.x for batch in batches])
+        info = stack.step(Batch(x, torch.stack([batch.indices for batch in batches])), generator, joint)
+        torch.testing.assert_close(info.bound, torch.stack(bounds), rtol=1e-11, atol=1e-11)
+    for own, joined in zip(alone, stacked, strict=True):
+        assert own.state_dict().keys() == joined.state_dict().keys()
+        for module, twin in ((own.model, joined.model), (own.encoder, joined.encoder)):
+            for one, other in zip(module.parameters(), twin.parameters(), strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+        for ascent, twin in zip(own.ascents, joined.ascents, strict=True):
+            assert ascent.steps == twin.steps == 6
+            for one, other in zip(ascent.accumulators, twin.accumulators, strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)

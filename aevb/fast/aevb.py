@@ -48,9 +48,19 @@ class FastAEVB(LearnerState):
         self._encoder = encoder
         self.n_normal = n_samples
         self._estimator = estimator
-        self._n_datapoints = n_datapoints
+        self._n_datapoints, self._options = n_datapoints, options
         self._decoder, self._q = fast_decoder(model), FastEncoder(encoder)
         self._ascent = Ascent(options, theta=model, phi=encoder)
+
+    @property
+    def ascents(self) -> list[Ascent]:
+        """The one that moves θ and φ."""
+        return [self._ascent]
+
+    def remade(self, model: GenerativeModel, encoder: GaussianEncoder) -> "FastAEVB":
+        """A fresh learner of the same settings for these modules."""
+        more: dict[str, Any] = {"estimator": self._estimator, "n_samples": self.n_normal}
+        return FastAEVB(model, encoder, self._n_datapoints, self._options, **more)
 
     @torch.no_grad()
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
