@@ -54,7 +54,12 @@ class Stack:
             for i, learner in enumerate(learners):
                 learner.ascents[n].become_part(joint, i)
 
-    def step(self, batch: Batch, generator: torch.Generator, noise: Noise) -> StepInfo:
+    @property
+    def ascents(self) -> list[Ascent]:
+        """Its own and those of its learners, which count together."""
+        return [*self._joint.ascents, *(ascent for learner in self._learners for ascent in learner.ascents)]
+
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One step of every run: x (run, batch, pixel), noise likewise; the bounds have shape (run, batch)."""
         info = self._joint.step(batch, generator, noise)
         for learner in self._learners:
