@@ -16,7 +16,7 @@ from harness import tape, train, trainer
 from harness.build import build_learner, evaluation_generator, load, prepare
 from harness.curve import Progress, grid
 from harness.tape import Tape
-from harness.train import Interrupted, run, run_together
+from harness.train import Interrupted, run, run_together, stacks
 from harness.trainer import choose_step_size
 from tests.support import ROOT, curve, environment, small_job
 
@@ -236,3 +236,13 @@ def test_seeds_that_are_computed_together_have_the_curves_they_have_alone(method
     assert [status.state for status in run_together(together)] == ["finished"] * 3
     for one, other in zip(alone, together, strict=True):
         pd.testing.assert_frame_equal(curve(one), curve(other), check_exact=False, rtol=2e-4)
+
+
+def test_only_seeds_of_one_config_by_hand_on_a_gpu_share_a_stack(tmp_path, array):
+    jobs = [
+        small_job(tmp_path, array, method=method, seed=seed) for method in ("aevb", "wake_sleep") for seed in (0, 1)
+    ]
+    assert [len(group) for group in stacks(jobs)] == [1] * 4
+    on_gpu = [replace(job, device="cuda") for job in jobs]
+    assert [[job.config.seed for job in group] for group in stacks(on_gpu)] == [[0, 1]] * 2
+    assert [len(group) for group in stacks([replace(job, engine="reference") for job in on_gpu])] == [1] * 4
