@@ -64,6 +64,12 @@ def small(array, *more):
         ("--figure 3 --train 5", "no panel with n_train 5"),
         ("--figure 3 --dataset mnist --train 60000", "at most the 50000 training points"),
         ("--figure 3 --plot-only --re-estimate", "no use for --re-estimate"),
+        ("--figure 4 --latent 3", "no use for --latent"),
+        ("--figure 4 --method aevb", "no use for --method"),
+        ("--figure 4 --plot-only", "trained models to draw"),
+        ("--figure 4 --dataset frey_face", "frey_face: frey_rawface.mat must be on this machine"),
+        ("--figure 5 --train 5", "no use for --train"),
+        ("--figure 5 --latent 7", "no panel with n_latent 7"),
         ("--study everything", "marginal"),
         ("--study marginal --samples 9", "no use for --samples"),
         ("--study marginal --seed 1", "no use for --seed"),
@@ -156,6 +162,9 @@ def test_the_list_counts_what_is_done(tmp_path):
         "figure 2 smoke 20,000 mnist 10 1 ",
         "figure 2 smoke 20,000 frey_face 8 0 ",
         "figure 3 smoke 60,000 mnist 6 0 ",
+        "figure 4 smoke 20,000 frey_face 1 0 ",
+        "figure 4 smoke 20,000 mnist 1 0 ",
+        "figure 5 smoke 20,000 mnist 4 0 ",
         "study marginal smoke – mnist, simulated 4 0 ",
     ]
     assert all(line.startswith(start) for line, start in zip(smoke, counts, strict=True))
