@@ -12,11 +12,13 @@ from harness import figure
 from harness.catalogue import show_catalogue
 from harness.compute import compute
 from harness.config import METHODS
-from harness.experiments import EXPERIMENTS, FIGURE2, PICTURES, Scale
+from harness.demos import DEMOS, show_demo
+from harness.experiments import DEMO, EXPERIMENTS, FIGURE2, PICTURES, Scale
 from harness.pictures import publish_pictures
 from harness.plan import Request, make_plan
 from harness.progress import Display
 from harness.reestimate import reestimate_all
+from harness.scene import chosen_points
 from harness.schedule import WorkerDied
 from harness.study_marginal import show_study
 from harness.trained import reuse
@@ -29,16 +31,21 @@ EXAMPLES = """examples:
   python reproduce.py --figure 2 --protocol author+binarization=dynamic
   python reproduce.py --figure 3 --re-estimate                     marginal likelihoods, and how far off they are
   python reproduce.py --figure 4                                   manifolds of models with two latents
+  python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
 """
 # What each task would ignore, and therefore refuses.
 UNUSED = {
-    "--list": "dataset latent train scale samples device engine workers data plot_only force re_estimate dry_run",
-    "--study": "dataset latent train method samples protocol seed device engine data plot_only re_estimate dry_run",
-    "--figure 2": "train re_estimate",
-    "--figure 3": "latent",
-    "--figure 4": "latent train method re_estimate",
-    "--figure 5": "train method re_estimate",
+    "--list": "dataset latent train scale samples device engine workers data points plot_only force re_estimate "
+    "dry_run",
+    "--study": "dataset latent train method samples protocol seed device engine data points plot_only re_estimate "
+    "dry_run",
+    "--figure 2": "train points re_estimate",
+    "--figure 3": "latent points",
+    "--figure 4": "latent train method points re_estimate",
+    "--figure 5": "train method points re_estimate",
+    "--demo": "train method plot_only re_estimate",
+    **{f"--demo {demo}": "points" for demo in DEMOS if demo != "interpolate"},
     "--plot-only": "engine workers force re_estimate dry_run",
 }
 
@@ -78,12 +85,14 @@ def parser() -> argparse.ArgumentParser:
     task = p.add_mutually_exclusive_group(required=True)
     figures = [*EXPERIMENTS, *PICTURES]
     task.add_argument("--figure", type=int, choices=figures, help="figure of the paper to reproduce")
+    task.add_argument("--demo", choices=DEMOS, help="what a trained model can do: " + ", ".join(DEMOS))
     task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
     what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z")
     what.add_argument("--train", nargs="+", type=whole(1), default=(), metavar="N", help="training points in figure 3")
+    what.add_argument("--points", nargs=2, type=whole(0), metavar=("I", "J"), help="test images to interpolate between")
     what.add_argument("--method", nargs="+", choices=METHODS, default=(), metavar="M", help=", ".join(METHODS))
     what.add_argument(
         "--scale",
@@ -119,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show_catalogue(request)
         elif options.study:
             show_study(request)
+        elif options.demo:
+            return demonstrate(request, options)
         else:
             return reproduce(request, options)
     except UserError as error:
@@ -135,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Refuse options that the task would ignore.
+    """Refuse options that the task would ignore, or that ask for more than it does.
 
     Raises:
         UserError: there is one.
@@ -146,24 +157,29 @@ def check(options: argparse.Namespace) -> None:
         "--list": options.list,
         "--study": options.study,
         f"--figure {options.figure}": options.figure,
+        "--demo": options.demo,
+        f"--demo {options.demo}": options.demo,
         "--plot-only": options.plot_only,
     }
     for task in (task for task, asked in tasks.items() if asked):
-        if unused := sorted(given & {*UNUSED[task].split()}):
+        if unused := sorted(given & {*UNUSED.get(task, "").split()}):
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out")
+    several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]
+    if options.demo and several:
+        raise UserError(f"--demo shows one model: give --{several[0]} one value")
 
 
 def read_request(options: argparse.Namespace) -> Request:
     """What the options ask for."""
-    experiment = {**EXPERIMENTS, **PICTURES}[options.figure or 2]
+    experiment = DEMO if options.demo else {**EXPERIMENTS, **PICTURES}[options.figure or 2]
     scale = experiment.scales[options.scale]
     if options.samples:
         scale = Scale(f"{scale.name}-{options.samples}", options.samples, scale.evaluation_points)
     return Request(
         experiment=experiment,
         scale=scale,
-        datasets=tuple(dict.fromkeys(options.dataset)),
+        datasets=tuple(dict.fromkeys(options.dataset or (["mnist"] if options.demo else []))),
         sizes=tuple(dict.fromkeys(options.latent or options.train)),
         methods=tuple(dict.fromkeys(options.method)),
         protocol=options.protocol,
@@ -196,6 +212,21 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
         figure.publish(plan, request)
     figure.show_missing(plan)
     return 1 if failures else 0
+
+
+def demonstrate(request: Request, options: argparse.Namespace) -> int:
+    """The demo, as far as the options say."""
+    plan = reuse(make_plan(request), request)
+    (job,) = plan.jobs
+    points = chosen_points(job, options.points)
+    if options.dry_run:
+        figure.show_plan(plan, request)
+        return 0
+    for failure in compute(plan, request, Display()):
+        print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
+        return 1
+    show_demo(job, request, options.demo, points)
+    return 0
 
 
 if __name__ == "__main__":

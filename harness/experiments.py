@@ -126,8 +126,9 @@ FIGURE3 = Experiment(
 
 EXPERIMENTS: Mapping[int, Experiment] = {experiment.figure: experiment for experiment in (FIGURE2, FIGURE3)}
 
-# Figures 4 and 5 show what AEVB models trained as figure 2's have learned, and share its runs.
+# Figures 4 and 5 and the demos show what AEVB models trained as figure 2's have learned, and share its runs.
 FIGURE4 = replace(FIGURE2, figure=4, panels={"frey_face": (2,), "mnist": (2,)}, own_panels=(2,), methods=("aevb",))
 FIGURE5 = replace(FIGURE2, figure=5, panels={"mnist": (2, 5, 10, 20)}, methods=("aevb",))
+DEMO = replace(FIGURE2, panels={"mnist": (20,), "frey_face": (20,)}, own_panels=(20,), methods=("aevb",))
 
 PICTURES: Mapping[int, Experiment] = {experiment.figure: experiment for experiment in (FIGURE4, FIGURE5)}
