@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, jvp, vmap
+from torch.func import functional_call, jacrev, vmap
 
 from aevb.densities import DiagonalGaussian
 from aevb.estimators import LowerBound, lower_bound_a, lower_bound_b, standard_normal
@@ -196,11 +196,10 @@ def _mean_gradient(
     encoder: nn.Module, x: Tensor, d: Float[Tensor, "points moment"]
 ) -> tuple[Float[Tensor, " phi"], Float[Tensor, " points"]]:
     """ḡ = mean of Jᵀd, and its inner product with each datapoint's Jᵀd."""
-    parameters = {name: value.detach().requires_grad_() for name, value in encoder.named_parameters()}
-    moments = _moments(encoder, parameters, x)
-    mean = torch.autograd.grad((moments * d.to(moments.dtype)).sum() / len(x), list(parameters.values()))
-    plain = {name: value.detach() for name, value in parameters.items()}
-    along: Tensor = jvp(
-        lambda values: _moments(encoder, values, x), (plain,), (dict(zip(parameters, mean, strict=True)),)
-    )[1]
-    return torch.cat([part.flatten() for part in mean]).double(), (along.double() * d).sum(-1)
+    parameters = [value.detach().requires_grad_() for value in encoder.parameters()]
+    moments = _moments(encoder, dict(zip(dict(encoder.named_parameters()), parameters, strict=True)), x)
+    weights = (d / len(x)).to(moments.dtype).requires_grad_()
+    mean = torch.autograd.grad(moments, parameters, weights, create_graph=True)
+    # Jᵀw is linear in w: its own gradient is J.
+    (along,) = torch.autograd.grad(mean, weights, [part.detach() for part in mean])
+    return torch.cat([part.detach().flatten() for part in mean]).double(), (along.double() * d).sum(-1)

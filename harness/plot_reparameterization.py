@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from harness.gradient_table import (
     BASELINE,
@@ -29,7 +30,7 @@ from harness.panel import DARK, GREY, STYLE, save
 LOOK: Mapping[str, Mapping[str, Any]] = {
     NAIVE: {"color": "#1f4fa0", "linewidth": 2.2, "marker": "s"},
     BASELINE: {"color": "#6fb1e0", "linewidth": 2.2, "marker": "D"},
-    A: {"color": "#e8912d", "linewidth": 2.6, "marker": "o"},
+    A: {"color": "#f0a13c", "linewidth": 5.0, "marker": ""},
     B: {"color": "#a50f22", "linewidth": 1.6, "marker": "o"},
 }
 LABELS = {
@@ -43,6 +44,7 @@ SIZES = {(100, 1): "#a50f22", (100, 10): "#e59aa3", (10, 1): "#4c7a34", (10, 10)
 CAPTION = (
     "Left: variance of the estimated gradient with respect to φ, mean over coordinates, ± 2 standard errors; below the "
     "dashed line the noise is smaller than the gradient itself.\n"
+    "The baseline is a constant where $L$ = 1, else the mean of the datapoint's other draws. "
     "Right: lower bound on MNIST test images while θ and φ are learnt; bands from the lowest to the highest seed."
 )
 
@@ -107,6 +109,9 @@ def _learning(axes: Axes, curves: pd.DataFrame) -> None:
     for name in ESTIMATORS:
         look = {key: value for key, value in LOOK[name].items() if key != "marker"}
         _band(axes, best[best["estimator"] == name], look)
+    _zoom(axes, best)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_title("learning at equal compute")
     axes.set_xlabel(f"decoder evaluations ($M$ = {PAPER_BATCH}, $L$ = {PAPER_SAMPLES})")
     axes.set_ylabel("lower bound, test, nats")
@@ -119,10 +124,18 @@ def _sizes(axes: Axes, curves: pd.DataFrame) -> None:
         part = rows[(rows["batch_size"] == m) & (rows["n_samples"] == n)]
         _band(axes, part, {"color": colour, "linewidth": 2.0, "label": f"$M$ = {m}, $L$ = {n}"})
     axes.set_xscale("log")
+    _zoom(axes, rows)
     axes.set_title("estimator B: is $L$ = 1 enough?")
     axes.set_xlabel("decoder evaluations")
     axes.set_ylabel("lower bound, test, nats")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper left", fontsize=9)
+
+
+def _zoom(axes: Axes, rows: pd.DataFrame) -> None:
+    """Leave out the first tenth of each curve, where the bound jumps up from its start."""
+    shown = rows.loc[rows["samples"] > 0.1 * rows["samples"].max(), "test"]
+    margin = max(0.05 * (shown.max() - shown.min()), 0.5)
+    axes.set_ylim(shown.min() - margin, shown.max() + margin)
 
 
 def _band(axes: Axes, rows: pd.DataFrame, look: Mapping[str, Any]) -> None:

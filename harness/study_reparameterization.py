@@ -18,11 +18,13 @@ from harness.gradient_table import ESTIMATORS, B, format_study
 from harness.plan import Request
 from harness.plot_reparameterization import plot_reparameterization
 from harness.progress import countdown
-from harness.reparameterization_parts import BATCH, STEP_SIZE, Curve, Stage, Study, Training, compute_part
+from harness.reparameterization_curve import Curve
+from harness.reparameterization_stage import Stage
+from harness.reparameterization_training import BATCH, STEP_SIZE, Study, Training
 from harness.schedule import in_parallel
 
 STUDIES: Mapping[str, Study] = {
-    "smoke": Study((0, 11_000, 15_000), 50, 16, 20, 15_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
+    "smoke": Study((0, 11_000, 12_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
     "quick": Study(),
     "paper": Study((0, 50_000, 10_000_000), 10_000, 64, 1000, 2_000_000, (0, 1, 2), test_points=10_000),
 }
@@ -38,7 +40,7 @@ def show_study(request: Request) -> None:
 
 
 def parts_of(study: Study, folder: Path) -> list[Training | Curve | Stage]:
-    """Everything to compute: first what depends on nothing, the longest first, then the stages of the training run."""
+    """Everything to compute: the training run, the learning curves, the longest first, and then the run's stages."""
     every = [
         *((B, m, n, STEP_SIZE) for m, n in study.long_curves),
         *((name, BATCH, 1, step_size) for name in ESTIMATORS for step_size in study.step_sizes),
@@ -69,14 +71,17 @@ def run_study(study: Study, folder: Path, workers: int, *, force: bool = False) 
     if left:
         write_text(config, settings)
         write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
-    done = countdown(len(left), "{0.name}".format)
-    in_parallel(compute_part, [part for part in left if not isinstance(part, Stage)], workers, done)
-    in_parallel(compute_part, [part for part in left if isinstance(part, Stage)], workers, done)
+    in_parallel(compute_part, left, workers, countdown(len(left), "{0.name}".format))
     variance, curves = (
         _gather([part for part in parts if isinstance(part, kind)], folder / name)
         for kind, name in ((Stage, "variance.csv"), (Curve, "curves.csv"))
     )
     return variance, curves
+
+
+def compute_part(part: Training | Curve | Stage) -> None:
+    """In a worker."""
+    part.compute()
 
 
 def _gather(parts: Sequence[Training | Curve | Stage], path: Path) -> pd.DataFrame:
