@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb.estimators import Encoder, standard_normal
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.estimators import Encoder
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 RUNNING_DECAY = 0.9  # of the running mean that serves as a baseline
@@ -83,6 +83,8 @@ class ScoreFunction(LearnerState):
         with_baseline: subtract it.
     """
 
+    dreams = False
+
     def __init__(
         self,
         model: GenerativeModel,
@@ -97,24 +99,23 @@ class ScoreFunction(LearnerState):
         self.encoder: nn.Module | None = encoder
         self._q = encoder
         self._n_datapoints = n_datapoints
-        self._n_samples = n_samples
+        self.n_normal = n_samples
         self._with_baseline = with_baseline
         self._running = _RunningMean()
         self._ascent = Ascent(options, theta=model, phi=encoder)
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
-        m = len(batch.x)
-        eps = standard_normal((self._n_samples, m, self.model.n_latent), batch.x, generator)
-        bound = score_function_bound(self.model, self._q, batch.x, eps, self._baseline())
-        self._ascent.step(bound.sum(), prior_scale=m / self._n_datapoints)
+        noise = noise or draw_noise(self, batch, generator)
+        bound = score_function_bound(self.model, self._q, batch.x, noise.normal, self._baseline())
+        self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)
         self._running.add(bound.detach().mean())
-        return StepInfo(bound.detach(), m)
+        return StepInfo(bound.detach(), len(batch.x))
 
     def _baseline(self) -> Baseline:
         if not self._with_baseline:
             return no_baseline
-        return leave_one_out if self._n_samples > 1 else self._running
+        return leave_one_out if self.n_normal > 1 else self._running
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "encoder": self._q, "ascent": self._ascent, "running": self._running}
