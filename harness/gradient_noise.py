@@ -21,7 +21,7 @@ from torch.func import functional_call, jacrev, vmap
 from aevb.densities import DiagonalGaussian
 from aevb.estimators import LowerBound, lower_bound_a, lower_bound_b, standard_normal
 from aevb.model import GenerativeModel
-from baselines.score_function import Baseline, leave_one_out, no_baseline, score_function_bound
+from baselines.score_function import leave_one_out, no_baseline, score_function_bound
 from harness.gradient_table import BASELINE, NAIVE, A, B
 
 DRAWS_AT_ONCE = 16_000  # datapoint-latent pairs in one pass of the decoder
@@ -118,7 +118,10 @@ def estimator_of(name: str, baseline: float, n_samples: int) -> LowerBound:
     """The estimator whose gradient is studied under that name; with a baseline, as `GradientNoise` has it."""
     if name in (A, B):
         return {A: lower_bound_a, B: lower_bound_b}[name]
-    constant: Baseline = lambda f: baseline  # noqa: E731
+
+    def constant(f: Tensor) -> float:
+        return baseline
+
     with_baseline = leave_one_out if n_samples > 1 else constant
     return partial(score_function_bound, baseline=no_baseline if name == NAIVE else with_baseline)
 
