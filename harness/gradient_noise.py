@@ -129,7 +129,7 @@ def estimator_of(name: str, baseline: float, n_samples: int) -> LowerBound:
 def simulated_variance(draw_gradient: Callable[[], Float[Tensor, " phi"]], n_replicates: int) -> tuple[float, float]:
     """Mean variance of a coordinate over independent gradients, and its standard error."""
     gradients = torch.stack([draw_gradient() for _ in range(n_replicates)])
-    squared = (gradients - gradients.mean(0)).square().double().mean(-1) * n_replicates / (n_replicates - 1)
+    squared = (gradients - gradients.mean(0)).square().mean(-1, dtype=torch.float64) * n_replicates / (n_replicates - 1)
     return float(squared.mean()), float(squared.std()) / n_replicates**0.5
 
 

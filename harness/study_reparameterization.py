@@ -26,7 +26,7 @@ from harness.schedule import in_parallel
 STUDIES: Mapping[str, Study] = {
     "smoke": Study((0, 11_000, 12_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
     "quick": Study(),
-    "paper": Study((0, 50_000, 10_000_000), 10_000, 64, 1000, 2_000_000, (0, 1, 2), test_points=10_000),
+    "paper": Study((0, 50_000, 10_000_000), 5000, 64, 500, 2_000_000, (0, 1, 2), test_points=10_000),
 }
 
 
