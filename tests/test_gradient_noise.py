@@ -103,11 +103,11 @@ def test_simulated_minibatches_vary_as_the_parts_say(name, n_samples, batch_size
         x = data[torch.randint(500, (batch_size,), generator=generator)]
         return gradient(bound(model, encoder, x, standard_normal((n_samples, batch_size, 2), x, generator)), encoder)
 
-    found, error = simulated_variance(one, 800)
+    found, error = simulated_variance(one, 500)
     trace = noise.contributions(name, n_samples) / (batch_size * noise.n_coordinates)
     error = np.hypot(error, float(trace.std()) / len(trace) ** 0.5)
     assert abs(found - float(trace.mean())) < 4.5 * error
-    assert error < 0.15 * found, "the test would see a wrong factor"
+    assert error < 0.2 * found, "the test would see a wrong factor"
 
 
 def test_the_simulated_variance_and_its_error_are_those_of_known_noise():
