@@ -200,7 +200,7 @@ def test_the_figure_and_the_tables_are_written(tables, tmp_path):
 
 
 def test_the_command_leaves_what_it_promises(tmp_path):
-    done = reproduce("--study", "reparameterization", "--scale", "smoke", cwd=tmp_path)
+    done = reproduce("--study", "reparameterization", "--scale", "smoke", "--workers", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "results" / "smoke" / "reparameterization"
     assert {path.name for path in folder.iterdir()} == {
