@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from aevb.errors import UserError
-from harness import figure
+from harness import figure, study_marginal, study_reparameterization
 from harness.catalogue import show_catalogue
 from harness.compute import compute
 from harness.config import METHODS
@@ -20,7 +20,6 @@ from harness.progress import Display
 from harness.reestimate import reestimate_all
 from harness.scene import chosen_points
 from harness.schedule import WorkerDied
-from harness.study_marginal import show_study
 from harness.trained import reuse
 
 EXAMPLES = """examples:
@@ -33,7 +32,9 @@ EXAMPLES = """examples:
   python reproduce.py --figure 4                                   manifolds of models with two latents
   python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
+  python reproduce.py --study reparameterization                   the noise of gradients, with the trick and without
 """
+STUDIES = {"marginal": study_marginal.show_study, "reparameterization": study_reparameterization.show_study}
 # What each task would ignore, and therefore refuses.
 UNUSED = {
     "--list": "dataset latent train scale samples device engine workers data points plot_only force re_estimate "
@@ -86,7 +87,12 @@ def parser() -> argparse.ArgumentParser:
     figures = [*EXPERIMENTS, *PICTURES]
     task.add_argument("--figure", type=int, choices=figures, help="figure of the paper to reproduce")
     task.add_argument("--demo", choices=DEMOS, help="what a trained model can do: " + ", ".join(DEMOS))
-    task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
+    task.add_argument(
+        "--study",
+        choices=STUDIES,
+        help="marginal: estimators of log p(x) against exact values\n"
+        "reparameterization: noise of the gradient with the trick and without",
+    )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
@@ -127,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list:
             show_catalogue(request)
         elif options.study:
-            show_study(request)
+            STUDIES[options.study](request)
         elif options.demo:
             return demonstrate(request, options)
         else:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness import study_marginal, study_reparameterization
 from harness.config import Config
 from harness.curve import grid
 from harness.experiments import EXPERIMENTS, FIGURE2, PICTURES
 from harness.find import find_run
+from harness.gradient_table import CURVE
 from harness.plan import Request
 from harness.store import RunFolder
-from harness.study_marginal import DATA, STUDIES, Part
 
 PUBLISHED_RUNS = Path(__file__).resolve().parent.parent / "results" / "reference"
 
@@ -31,7 +32,7 @@ def catalogue(request: Request) -> pd.DataFrame:
     not done, from the speed of like runs in the store or in the project's published results; NaN where none was
     measured.
     """
-    rows = []
+    rows: list[dict[str, object]] = []
     figures = (*EXPERIMENTS.values(), *PICTURES.values())
     scales = [(experiment, scale) for experiment in figures for scale in experiment.scales.values()]
     for experiment, scale in scales:
@@ -51,22 +52,26 @@ def catalogue(request: Request) -> pd.DataFrame:
                     "core_hours": _core_hours(left, at_scale),
                 }
             )
-    for name, study in STUDIES.items():
+    for name, marginal in study_marginal.STUDIES.items():
         folder = request.results / name / "marginal"
-        done = [Part(study, data, size, folder).file.exists() for data in DATA for size in study.n_latent]
+        files = [
+            study_marginal.Part(marginal, data, size, folder).file
+            for data in study_marginal.DATA
+            for size in marginal.n_latent
+        ]
         measured = _read(request, f"{name}/marginal/marginal.csv")
-        hours = measured[0]["seconds"].sum() / 3600 if measured else float("nan")
-        rows.append(
-            {
-                "what": "study marginal",
-                "scale": name,
-                "samples": "–",
-                "dataset": "mnist, simulated",
-                "runs": len(done),
-                "done": sum(done),
-                "core_hours": hours * (1 - sum(done) / len(done)),
-            }
-        )
+        seconds = measured[0]["seconds"].sum() if measured else float("nan")
+        rows.append(_study_row("marginal", name, "mnist, simulated", files, seconds))
+    for name, study in study_reparameterization.STUDIES.items():
+        folder = request.results / name / "reparameterization"
+        files = [part.file for part in study_reparameterization.parts_of(study, folder)]
+        tables = [_read(request, f"{name}/reparameterization/{table}.csv") for table in ("variance", "curves")]
+        # Rows tell when their part was done with them, counted from its start.
+        parts = [["stage"], [*CURVE]]
+        spent = [
+            table[0].groupby(key)["seconds"].max().sum() for table, key in zip(tables, parts, strict=True) if table
+        ]
+        rows.append(_study_row("reparameterization", name, "mnist", files, sum(spent) if all(tables) else float("nan")))
     return pd.DataFrame(rows)
 
 
@@ -75,6 +80,20 @@ def _is_done(config: Config, request: Request) -> bool:
     if request.experiment in PICTURES.values():
         return find_run(request.results, request.scale.name, config) is not None
     return RunFolder(request.runs, config).is_done()
+
+
+def _study_row(study: str, scale: str, dataset: str, files: Sequence[Path], seconds: float) -> dict[str, object]:
+    """A study's parts, and the share of its time that is left for those that are not done."""
+    done = sum(file.exists() for file in files)
+    return {
+        "what": f"study {study}",
+        "scale": scale,
+        "samples": "–",
+        "dataset": dataset,
+        "runs": len(files),
+        "done": done,
+        "core_hours": seconds / 3600 * (1 - done / len(files)),
+    }
 
 
 def _core_hours(configs: Sequence[Config], request: Request) -> float:

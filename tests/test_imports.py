@@ -34,6 +34,7 @@ def test_imports_run_one_way(room):
     "module",
     [
         *("harness.compare", "harness.plot_figure2", "harness.plot_figure3", "harness.plot_images"),
+        "harness.plot_reparameterization",
         *("harness.store", "harness.config", "harness.find"),
     ],
 )

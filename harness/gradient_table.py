@@ -1,0 +1,208 @@
+"""The reparameterization study as tables, and what it says of the paper's claims."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+NAIVE, BASELINE = "score function", "score function, baseline"
+A, B = "reparameterization A", "reparameterization B"
+ESTIMATORS = (NAIVE, BASELINE, A, B)
+PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
+VERY_HIGH = 10.0  # times estimator B's variance
+CURVE = ("estimator", "batch_size", "n_samples", "step_size", "seed")  # columns that tell learning curves apart
+NATS = 1.0  # a difference in the bound that matters, as the paper's noise limit
+
+
+def format_study(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Variances with standard errors, their check by simulation, the bounds reached, and a verdict on each claim."""
+    stages = [_stage(part, int(str(stage))) for stage, part in variance.groupby("stage")]
+    return "\n\n".join([*stages, _check(variance), _bounds(curves), *verdicts(variance, curves)])
+
+
+def best_curves(curves: pd.DataFrame) -> pd.DataFrame:
+    """The paper's M and L: for each estimator the step size with the best last training bound, mean over seeds."""
+    paper = curves[(curves["batch_size"] == PAPER_BATCH) & (curves["n_samples"] == PAPER_SAMPLES)]
+    # A curve that ended early has diverged, and its last bound is not finite.
+    last = paper.groupby(["estimator", "step_size", "seed"]).tail(1)
+    score = last.groupby(["estimator", "step_size"])["train"].agg(lambda bounds: bounds.mean(skipna=False))
+    best = score[np.isfinite(score)].groupby("estimator").idxmax()
+    return pd.concat([paper[(paper["estimator"] == name) & (paper["step_size"] == eta)] for name, eta in best])
+
+
+def shared_step_size(curves: pd.DataFrame) -> pd.DataFrame:
+    """Estimator B's curves with the step size that every (M, L) has."""
+    rows = curves[curves["estimator"] == B]
+    return rows[rows["step_size"] == rows.loc[rows["batch_size"] != PAPER_BATCH, "step_size"].iloc[0]]
+
+
+def reached(curves: pd.DataFrame) -> pd.DataFrame:
+    """Test bound at the last point, nats: mean over seeds, lowest and highest, for each kind of curve."""
+    last = curves.groupby([*CURVE]).tail(1)
+    return (
+        last.groupby([*CURVE[:-1]])
+        .agg(test=("test", "mean"), low=("test", "min"), high=("test", "max"), evaluations=("evaluations", "max"))
+        .reset_index()
+    )
+
+
+def at(variance: pd.DataFrame, estimator: str, n_samples: int, batch_size: int) -> pd.DataFrame:
+    """Rows of all stages, by stage."""
+    rows = variance[(variance["n_samples"] == n_samples) & (variance["batch_size"] == batch_size)]
+    return rows[rows["estimator"] == estimator].set_index("stage").sort_index()
+
+
+def value(rows: pd.DataFrame, estimator: str, column: str) -> float:
+    """That column of the estimator's first row."""
+    return float(rows.loc[rows["estimator"] == estimator, column].iloc[0])
+
+
+def verdicts(variance: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
+    """A sentence with numbers on each of the paper's statements, and whether it holds."""
+    return [
+        naive_verdict(variance, curves),
+        baseline_verdict(variance, curves),
+        a_and_b_verdict(variance),
+        few_samples_verdict(variance, curves),
+    ]
+
+
+def naive_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Section 2.2: holds if the variance is 10 times B's at every stage, and learning ends 1 nat lower."""
+    naive, ours = (at(variance, name, PAPER_SAMPLES, PAPER_BATCH) for name in (NAIVE, B))
+    noisy = bool((naive["ratio_to_b"] - 2 * naive["ratio_error"] > VERY_HIGH).all())
+    lag = _lag(curves, NAIVE)
+    return (
+        "Claim (section 2.2): the naive estimator of the gradient exhibits very high variance and is impractical. Its "
+        f"variance over that of estimator B, M = {PAPER_BATCH}, L = {PAPER_SAMPLES}: {_ratios(naive)}. Over the "
+        f"squared gradient itself: {_noise_to_signal(naive)}; B's: {_noise_to_signal(ours)}. At equal compute its test "
+        f"bound ends {_nats(lag)} than B's. The claim {_holds(noisy and lag > NATS)}."
+    )
+
+
+def baseline_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """What the paper leaves out: how much of it a baseline mends."""
+    one, ten = (at(variance, BASELINE, n_samples, PAPER_BATCH) for n_samples in (1, 10))
+    return (
+        f"With a baseline the variance over that of estimator B is, with a constant and L = 1: {_ratios(one)}; with "
+        f"the mean of the datapoint's other draws and L = 10: {_ratios(ten)}. At equal compute, M = {PAPER_BATCH}, "
+        f"L = 1, its test bound ends {_nats(_lag(curves, BASELINE))} than B's."
+    )
+
+
+def a_and_b_verdict(variance: pd.DataFrame) -> str:
+    """Section 2.3: holds if A's variance is significantly above B's at every stage."""
+    rows = at(variance, A, PAPER_SAMPLES, PAPER_BATCH)
+    higher = rows["ratio_to_b"] - 2 * rows["ratio_error"] > 1
+    return (
+        "Claim (section 2.3): estimator B typically has less variance than A. Variance of A over that of B, "
+        f"M = {PAPER_BATCH}, L = {PAPER_SAMPLES}: {_ratios(rows)}. The claim "
+        f"{_holds(bool(higher.all()), partly=bool(higher.any()))}."
+    )
+
+
+def few_samples_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """Section 2.3: holds if with M = 100 ten samples for each datapoint gain less than 1 nat over one."""
+    one, ten = (at(variance, B, n_samples, PAPER_BATCH)["variance"] for n_samples in (1, 10))
+    gained = ", ".join(f"{one[stage] / ten[stage]:.2f} {_after(stage)}" for stage in one.index)
+    gain, small = (_gain(curves, batch_size) for batch_size in (PAPER_BATCH, 10))
+    visited = int(shared_step_size(curves)["samples"].max())
+    return (
+        "Claim (section 2.3): L = 1 suffices as long as M is large enough, e.g. M = 100. Ten times the samples for "
+        f"each datapoint divide B's variance by {gained}; ten times the datapoints, at the same cost, by 10. After "
+        f"{visited:,} datapoints, at ten times the cost, the test bound with L = 10 ends {_seeds(gain)} nats from that "
+        f"with L = 1 where M = {PAPER_BATCH}, {_seeds(small)} where M = 10. With {NATS:g} nat as the limit for the "
+        f"mean the claim {_holds(gain.mean() < NATS)}."
+    )
+
+
+def _stage(rows: pd.DataFrame, samples: int) -> str:
+    """One stage at the paper's M."""
+    rows = rows[(rows["batch_size"] == PAPER_BATCH) & rows["n_samples"].isin((1, 10, 100))]
+    columns = ["variance", "standard_error"]
+    cells = rows.assign(cell=[f"{found:.3g} ± {error:.1g}" for found, error in rows[columns].to_numpy()])
+    wide = cells.pivot_table(index="estimator", columns="n_samples", values="cell", aggfunc="first", sort=False)
+    wide = wide.rename_axis(index=None).set_axis([f"L = {size}" for size in wide.columns], axis=1)
+    signal, error = (value(rows, B, column) for column in ("signal", "signal_error"))
+    return (
+        f"variance of the gradient with respect to φ for a coordinate, M = {PAPER_BATCH}, ± standard error; "
+        f"{_after(samples)}\nthe squared gradient itself: {signal:.3g} ± {error:.1g}\n{wide.to_string()}"
+    )
+
+
+def _check(variance: pd.DataFrame) -> str:
+    """How far the variances are from simulated ones, in standard errors of the difference."""
+    rows = variance.dropna(subset="simulated")
+    found, exact, *errors = rows[["simulated", "variance", "simulated_error", "standard_error"]].to_numpy().T
+    off = np.abs(found - exact) / np.hypot(*errors)
+    return (
+        f"check by direct simulation of minibatches: {len(off)} variances, {np.sum(off < 2)} within 2 standard errors, "
+        f"the furthest {off.max():.1f} away"
+    )
+
+
+def _bounds(curves: pd.DataFrame) -> str:
+    further = curves[(curves["batch_size"] != PAPER_BATCH) | (curves["n_samples"] != PAPER_SAMPLES)]
+    table = reached(pd.concat([best_curves(curves), further]))
+    cells = [f"{test:.1f} ({low:.1f} to {high:.1f})" for test, low, high in table[["test", "low", "high"]].to_numpy()]
+    shown = table.assign(test=cells, evaluations=[f"{n:,}" for n in table["evaluations"]])
+    shown = shown.drop(columns=["low", "high"]).rename(columns={"batch_size": "M", "n_samples": "L"})
+    seeds = curves["seed"].nunique()
+    return (
+        f"test bound reached, nats, mean (lowest to highest) of {seeds} seed{'s' * (seeds > 1)}; with "
+        f"M = {PAPER_BATCH}, L = {PAPER_SAMPLES} each estimator has its best step size\n{shown.to_string(index=False)}"
+    )
+
+
+def _lag(curves: pd.DataFrame, estimator: str) -> float:
+    """How far the test bound ends below B's, each with its best step size; infinite if every run diverged."""
+    ends = reached(best_curves(curves))
+    return value(ends, B, "test") - value(ends, estimator, "test") if estimator in {*ends["estimator"]} else np.inf
+
+
+def _gain(curves: pd.DataFrame, batch_size: int) -> pd.Series:
+    """How far estimator B's last test bound with L = 10 is above that with L = 1, for each seed."""
+    rows = shared_step_size(curves)
+    last = rows[rows["batch_size"] == batch_size].groupby(["n_samples", "seed"])["test"].last()
+    return last[10] - last[1]
+
+
+def _seeds(values: pd.Series) -> str:
+    """Mean, and the range where there are several."""
+    mean = f"{values.mean():+.1f}"
+    return mean if len(values) == 1 else f"{mean} ({values.min():+.1f} to {values.max():+.1f})"
+
+
+def _ratios(rows: pd.DataFrame) -> str:
+    numbers = [_number(ratio, error) for ratio, error in rows[["ratio_to_b", "ratio_error"]].to_numpy()]
+    return ", ".join(f"{number} {_after(stage)}" for number, stage in zip(numbers, rows.index, strict=True))
+
+
+def _number(ratio: float, error: float) -> str:
+    """The error with one digit, or all of those before the point."""
+    if ratio >= 1e6:
+        return f"{ratio:.1e} ± {error:.0e}"
+    decimals = min(max(-math.floor(math.log10(error)), 0), 3) if error > 0 else 3
+    return f"{ratio:,.{decimals}f} ± {error:,.{decimals}f}"
+
+
+def _noise_to_signal(rows: pd.DataFrame) -> str:
+    """Variance over the squared gradient, where that is known to two standard errors."""
+    columns = ["variance", "signal", "signal_error"]
+    numbers = [
+        f"{variance / signal:.2g}" if signal > 2 * error else "unknown"
+        for variance, signal, error in rows[columns].to_numpy()
+    ]
+    return ", ".join(f"{number} {_after(stage)}" for number, stage in zip(numbers, rows.index, strict=True))
+
+
+def _after(samples: int) -> str:
+    return f"after {samples:,} samples" if samples else "at the start"
+
+
+def _nats(lag: float) -> str:
+    return f"{abs(lag):.1f} nats {'lower' if lag > 0 else 'higher'}"
+
+
+def _holds(holds: bool, *, partly: bool = False) -> str:
+    return "holds" if holds else "holds in part" if partly else "does not hold as stated"
