@@ -12,12 +12,15 @@ from harness import figure
 from harness.catalogue import show_catalogue
 from harness.compute import compute
 from harness.config import METHODS
-from harness.experiments import EXPERIMENTS, FIGURE2, Scale
+from harness.demos import DEMOS, show_demo
+from harness.experiments import DEMO, EXPERIMENTS, FIGURE2, PICTURES, Scale
+from harness.pictures import publish_pictures
 from harness.plan import Request, make_plan
 from harness.progress import Display
 from harness.reestimate import reestimate_all
 from harness.schedule import WorkerDied
 from harness.study_marginal import show_study
+from harness.trained import reuse
 
 EXAMPLES = """examples:
   python reproduce.py --figure 2                                   lower bounds, about ten minutes on two cores
@@ -26,14 +29,20 @@ EXAMPLES = """examples:
   python reproduce.py --figure 2 --dataset faces.npy               your own array, N×D with values in [0, 1]
   python reproduce.py --figure 2 --protocol author+binarization=dynamic
   python reproduce.py --figure 3 --re-estimate                     marginal likelihoods, and how far off they are
+  python reproduce.py --figure 4                                   manifolds of models with two latents
+  python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
 """
 # What each task would ignore, and therefore refuses.
 UNUSED = {
-    "--list": "dataset latent train scale samples device workers data plot_only force re_estimate dry_run",
-    "--study": "dataset latent train method samples protocol seed device data plot_only re_estimate dry_run",
-    "--figure 2": "train re_estimate",
-    "--figure 3": "latent",
+    "--list": "dataset latent train scale samples device workers data points plot_only force re_estimate dry_run",
+    "--study": "dataset latent train method samples protocol seed device data points plot_only re_estimate dry_run",
+    "--figure 2": "train points re_estimate",
+    "--figure 3": "latent points",
+    "--figure 4": "latent train method points re_estimate",
+    "--figure 5": "train method points re_estimate",
+    "--demo": "train method plot_only re_estimate",
+    **{f"--demo {demo}": "points" for demo in DEMOS if demo != "interpolate"},
     "--plot-only": "workers force re_estimate dry_run",
 }
 
@@ -71,13 +80,16 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     task = p.add_mutually_exclusive_group(required=True)
-    task.add_argument("--figure", type=int, choices=EXPERIMENTS, help="figure of the paper to reproduce")
+    figures = [*EXPERIMENTS, *PICTURES]
+    task.add_argument("--figure", type=int, choices=figures, help="figure of the paper to reproduce")
+    task.add_argument("--demo", choices=DEMOS, help="what a trained model can do: " + ", ".join(DEMOS))
     task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
-    what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z in figure 2")
+    what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z")
     what.add_argument("--train", nargs="+", type=whole(1), default=(), metavar="N", help="training points in figure 3")
+    what.add_argument("--points", nargs=2, type=whole(0), metavar=("I", "J"), help="test images to interpolate between")
     what.add_argument("--method", nargs="+", choices=METHODS, default=(), metavar="M", help=", ".join(METHODS))
     what.add_argument(
         "--scale",
@@ -137,24 +149,26 @@ def check(options: argparse.Namespace) -> None:
         "--list": options.list,
         "--study": options.study,
         f"--figure {options.figure}": options.figure,
+        "--demo": options.demo,
+        f"--demo {options.demo}": options.demo,
         "--plot-only": options.plot_only,
     }
     for task in (task for task, asked in tasks.items() if asked):
-        if unused := sorted(given & {*UNUSED[task].split()}):
+        if unused := sorted(given & {*UNUSED.get(task, "").split()}):
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out")
 
 
 def read_request(options: argparse.Namespace) -> Request:
     """What the options ask for."""
-    experiment = EXPERIMENTS[options.figure or 2]
+    experiment = DEMO if options.demo else {**EXPERIMENTS, **PICTURES}[options.figure or 2]
     scale = experiment.scales[options.scale]
     if options.samples:
         scale = Scale(f"{scale.name}-{options.samples}", options.samples, scale.evaluation_points)
     return Request(
         experiment=experiment,
         scale=scale,
-        datasets=tuple(dict.fromkeys(options.dataset)),
+        datasets=tuple(dict.fromkeys(options.dataset or (["mnist"] if options.demo else []))),
         sizes=tuple(dict.fromkeys(options.latent or options.train)),
         methods=tuple(dict.fromkeys(options.method)),
         protocol=options.protocol,
@@ -168,8 +182,10 @@ def read_request(options: argparse.Namespace) -> Request:
 
 
 def reproduce(request: Request, options: argparse.Namespace) -> int:
-    """The figure, as far as the options say."""
+    """The figure or the demo, as far as the options say."""
     plan = make_plan(request)
+    if request.experiment not in EXPERIMENTS.values():
+        plan = reuse(plan, request)
     if options.dry_run:
         figure.show_plan(plan, request)
         return 0
@@ -178,7 +194,12 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
         failures += reestimate_all(plan.jobs, request.worker_count)
     for failure in failures:
         print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
-    figure.publish(plan, request)
+    if options.demo:
+        show_demo(plan, request, options.demo, options.points)
+    elif options.figure in PICTURES:
+        publish_pictures(plan, request)
+    else:
+        figure.publish(plan, request)
     figure.show_missing(plan)
     return 1 if failures else 0
 

@@ -26,7 +26,8 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
     Returns:
         What could not be completed; all other runs are in the store.
     """
-    check_writable(request.runs)
+    for root in {job.root for job in plan.jobs}:
+        check_writable(root)
     if request.force:
         for job in plan.jobs:
             job.folder.mark_stale()

@@ -1,7 +1,7 @@
 """What can be reproduced: every curve of every figure, as data."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.config import Config
@@ -125,3 +125,10 @@ FIGURE3 = Experiment(
 )
 
 EXPERIMENTS: Mapping[int, Experiment] = {experiment.figure: experiment for experiment in (FIGURE2, FIGURE3)}
+
+# Figures 4 and 5 and the demos show what AEVB models trained as figure 2's have learned, and share its runs.
+FIGURE4 = replace(FIGURE2, figure=4, panels={"frey_face": (2,), "mnist": (2,)}, own_panels=(2,), methods=("aevb",))
+FIGURE5 = replace(FIGURE2, figure=5, panels={"mnist": (2, 5, 10, 20)}, methods=("aevb",))
+DEMO = replace(FIGURE2, panels={"mnist": (20,), "frey_face": (20,)}, own_panels=(20,), methods=("aevb",))
+
+PICTURES: Mapping[int, Experiment] = {experiment.figure: experiment for experiment in (FIGURE4, FIGURE5)}

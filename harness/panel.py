@@ -131,9 +131,9 @@ def legends(axes: Axes, methods: Sequence[str]) -> None:
         axes.add_artist(legend)
 
 
-def save(figure: Figure, stem: Path, kind: str) -> Path:
+def save(figure: Figure, stem: Path, kind: str, dpi: int = 160) -> Path:
     """Write beside the target, then rename: a reader never sees half a picture."""
     path = stem.with_name(f"{stem.name}.{kind}")
     with replacing(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+        figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
     return path

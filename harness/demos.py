@@ -1,0 +1,2 @@
+DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")
+def show_demo(*a): pass

@@ -1,0 +1,108 @@
+"""Pictures made of many images: figures 4 and 5, and the demos' rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from harness.panel import DARK, GREY, STYLE, save, wrap
+
+PRINT_DPI = 300
+PANEL_HEIGHT = 3.4  # inches
+CELL_HEIGHT = 0.75  # inches
+GAP = 2  # pixels of an image
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A grid of images in [0, 1], black to white, or where there is none a note that says why."""
+
+    title: str
+    images: Float[np.ndarray, "row column height width"] | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of images in [0, 1] with its name."""
+
+    label: str
+    images: Float[np.ndarray, "column height width"]
+
+
+def tile(
+    images: Float[np.ndarray, "row column height width"], gap: int = 0
+) -> Float[np.ndarray, "height_of_all width_of_all"]:
+    """One image of all, with white lines `gap` pixels wide between them."""
+    rows, columns, height, width = images.shape
+    padded = np.ones((rows, columns, height + gap, width + gap), dtype=images.dtype)
+    padded[:, :, :height, :width] = images.clip(0, 1)
+    whole = padded.transpose(0, 2, 1, 3).reshape(rows * (height + gap), columns * (width + gap))
+    return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]
+
+
+def plot_panels(rows: Sequence[Sequence[Panel]], caption: str, stem: Path) -> list[Path]:
+    """Write rows of panels to `stem`.png and `stem`.svg and return the two paths."""
+    with matplotlib.rc_context(STYLE):
+        widths = [[_width(panel) for panel in row] for row in rows]
+        figure = Figure(
+            figsize=(max(sum(row) + 0.2 * len(row) for row in widths), (PANEL_HEIGHT + 0.4) * len(rows) + 0.3),
+            layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06),
+        )
+        for part, row, ratios in zip(np.atleast_1d(figure.subfigures(len(rows), 1)), rows, widths, strict=True):
+            for axes, panel in zip(np.atleast_1d(part.subplots(1, len(row), width_ratios=ratios)), row, strict=True):
+                _draw(axes, panel)
+        figure.supxlabel(caption, fontsize=8, color=DARK)
+        return [save(figure, stem, kind, PRINT_DPI) for kind in ("png", "svg")]
+
+
+def plot_strips(strips: Sequence[Strip], headings: Sequence[str], caption: str, stem: Path) -> Path:
+    """Write named rows of images, one below the other, to `stem`.png; headings are those of the columns, or none."""
+    height, width = strips[0].images.shape[1:]
+    columns = max(len(strip.images) for strip in strips)
+    cell = CELL_HEIGHT * max(width / height, 0.2)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(
+            figsize=(columns * cell + 2.1, (CELL_HEIGHT + 0.08) * len(strips) + 0.7),
+            layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.03),
+        )
+        for axes, strip in zip(np.atleast_1d(figure.subplots(len(strips), 1)), strips, strict=True):
+            _show(axes, tile(strip.images[None], GAP))
+            axes.set_xlim(-0.5, columns * (width + GAP) - GAP - 0.5)
+            axes.set_ylabel(strip.label, rotation=0, ha="right", va="center", fontsize=9)
+        first = figure.axes[0]
+        for column, heading in enumerate(headings):
+            x = column * (width + GAP) + width / 2
+            first.annotate(heading, (x, -1), ha="center", va="bottom", fontsize=8, annotation_clip=False)
+        figure.supxlabel(caption, fontsize=8, color=DARK)
+        return save(figure, stem, "png", PRINT_DPI)
+
+
+def _width(panel: Panel) -> float:
+    """Inches, at the height of all panels."""
+    if panel.images is None:
+        return PANEL_HEIGHT
+    height, width = tile(panel.images).shape
+    return PANEL_HEIGHT * width / height
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    axes.set_title(panel.title, fontsize=10, parse_math=False)
+    if panel.images is not None:
+        _show(axes, tile(panel.images))
+        return
+    axes.set(xticks=[], yticks=[], aspect="equal")
+    note = "\n".join(wrap(panel.note, 40))
+    axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", va="center", fontsize=8.5, color=GREY)
+
+
+def _show(axes: Axes, image: Float[np.ndarray, "height width"]) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
