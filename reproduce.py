@@ -18,6 +18,7 @@ from harness.pictures import publish_pictures
 from harness.plan import Request, make_plan
 from harness.progress import Display
 from harness.reestimate import reestimate_all
+from harness.report.make import make_report
 from harness.schedule import WorkerDied
 from harness.study_marginal import show_study
 from harness.trained import reuse
@@ -32,6 +33,7 @@ EXAMPLES = """examples:
   python reproduce.py --figure 4                                   manifolds of models with two latents
   python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
+  python reproduce.py --report                                     all that is in the store, as one HTML file
 """
 # What each task would ignore, and therefore refuses.
 UNUSED = {
@@ -43,6 +45,7 @@ UNUSED = {
     "--figure 5": "train method points re_estimate",
     "--demo": "train method plot_only re_estimate",
     **{f"--demo {demo}": "points" for demo in DEMOS if demo != "interpolate"},
+    "--report": "dataset latent train method seed points force re_estimate dry_run",
     "--plot-only": "workers force re_estimate dry_run",
 }
 
@@ -84,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     task.add_argument("--figure", type=int, choices=figures, help="figure of the paper to reproduce")
     task.add_argument("--demo", choices=DEMOS, help="what a trained model can do: " + ", ".join(DEMOS))
     task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
+    task.add_argument("--report", action="store_true", help="one HTML file with all that the store holds, and an explorer")
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
@@ -122,6 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show_catalogue(request)
         elif options.study:
             show_study(request)
+        elif options.report:
+            return 0 if make_report(request, train=not options.plot_only) else 1
         else:
             return reproduce(request, options)
     except UserError as error:
@@ -148,6 +154,7 @@ def check(options: argparse.Namespace) -> None:
     tasks = {
         "--list": options.list,
         "--study": options.study,
+        "--report": options.report,
         f"--figure {options.figure}": options.figure,
         "--demo": options.demo,
         f"--demo {options.demo}": options.demo,
