@@ -87,7 +87,9 @@ def parser() -> argparse.ArgumentParser:
     task.add_argument("--figure", type=int, choices=figures, help="figure of the paper to reproduce")
     task.add_argument("--demo", choices=DEMOS, help="what a trained model can do: " + ", ".join(DEMOS))
     task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
-    task.add_argument("--report", action="store_true", help="one HTML file with all that the store holds, and an explorer")
+    task.add_argument(
+        "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
+    )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")

@@ -31,7 +31,15 @@ def test_imports_run_one_way(room):
 
 
 @pytest.mark.parametrize(
-    "module", ["harness.compare", "harness.plot_figure2", "harness.plot_figure3", "harness.store", "harness.config"]
+    "module",
+    [
+        "harness.compare",
+        "harness.plot_figure2",
+        "harness.plot_figure3",
+        "harness.store",
+        "harness.config",
+        "harness.report.page",
+    ],
 )
 def test_what_reads_the_store_never_loads_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

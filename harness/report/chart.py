@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness.compare import SPLITS, label, scientific, value_at
 
-WIDTH, HEIGHT = 360, 260
+WIDTH, HEIGHT = 360, 240
 LEFT, RIGHT, TOP, BOTTOM = 46, 350, 12, 218
 STEP = 1.5  # pixels between vertices of a stroke; closer ones cannot be seen
 STOPS_PER_DECADE = 10
@@ -141,7 +141,10 @@ def _stops(x: Axis, logged: pd.Series, compared_at: Sequence[float]) -> NDArray[
         even = 10 ** (np.arange(np.ceil(first * STOPS_PER_DECADE), last * STOPS_PER_DECADE + 1e-9) / STOPS_PER_DECADE)
     else:
         even = np.linspace(x.low, x.high, 31)[1:]
-    wanted = np.unique(np.concatenate([np.round(even), logged.to_numpy(float), np.asarray(compared_at, float)]))
+    known = np.unique(np.concatenate([logged.to_numpy(float), np.asarray(compared_at, float)]))
+    # A place of the even grid that is within a stroke of a known one would show the same twice.
+    apart = [p for p in even if len(known) == 0 or np.abs(x.place(known) - x.place(p)).min() > STEP]
+    wanted = np.union1d(known, np.round(apart))
     return wanted[(wanted >= x.low) & (wanted <= x.high)]
 
 

@@ -1,6 +1,6 @@
 // A walk over the latent plane.
 const STEPS = 12;
-const explorer = { name: Object.keys(models)[0], z: [0, 0], a: [-1.5, 0], b: [1.5, 0.5], ellipse: null };
+const explorer = { name: Object.keys(models)[0], z: [0, 0], a: [-1.5, 0], b: [1.5, 0], ellipse: null };
 
 if (explorer.name) {
   const find = (id) => document.getElementById(id);
@@ -9,9 +9,13 @@ if (explorer.name) {
   const ground = make("canvas", { width: SIZE, height: SIZE });
   const DIGITS = ["#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#d4a72c", "#b07aa1", "#ff7f9c", "#9c755f", "#7f7f7f"];
   const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [240, 220, 60]];
-  const at = ([x, y]) => [((x + reach) / (2 * reach)) * SIZE, ((reach - y) / (2 * reach)) * SIZE];
   const colours = document.querySelector(".explorer").style;
-  let manifold = false, playing = 0, reach = 3.5; // of the plane, in standard deviations of the prior
+  let manifold = false, playing = 0;
+  let view = { centre: [0, 0], half: 3.5 }; // what part of the latent plane is shown
+
+  const at = (z) => [0, 1].map((k) => (0.5 + ((k ? -1 : 1) * (z[k] - view.centre[k])) / (2 * view.half)) * SIZE);
+  const length = (value) => (value / (2 * view.half)) * SIZE;
+  const inside = (z) => z.map((value, k) => Math.max(view.centre[k] - view.half, Math.min(view.centre[k] + view.half, value)));
 
   /** A colour of the page's in the theme that is shown. */
   function colour(name) {
@@ -21,11 +25,25 @@ if (explorer.name) {
     return resolved;
   }
 
-  /** How far the plane must go for nearly all test points, and at least to the third circle. */
-  function reachOf({ points }) {
-    if (!points) return 3.5;
-    const far = Array.from(points.z, Math.abs).sort((a, b) => a - b);
-    return Math.max(3.5, Math.ceil(2 * far[Math.floor(0.995 * far.length)]) / 2);
+  /** Coordinate k of the test points, ascending. */
+  const sorted = ({ points }, k) => Array.from({ length: points.n }, (_, i) => points.z[2 * i + k]).sort((a, b) => a - b);
+  const quantile = (values, share) => values[Math.round(share * (values.length - 1))];
+
+  /** The view that holds the prior and nearly all test points; a place, and two ends of a path, among the points. */
+  function arrange(model) {
+    view = { centre: [0, 0], half: 3.5 };
+    [explorer.z, explorer.a, explorer.b] = [[0, 0], [-1.5, 0], [1.5, 0]];
+    if (!model.points) return;
+    const ends = [0, 1].map((k) => {
+      const values = sorted(model, k);
+      return [Math.min(-3.2, quantile(values, 0.002)), Math.max(3.2, quantile(values, 0.998))];
+    });
+    view = { centre: ends.map(([low, high]) => (low + high) / 2), half: 0.54 * Math.max(...ends.map(([low, high]) => high - low)) };
+    [explorer.z, explorer.a, explorer.b] = [0.5, 0.08, 0.92].map((share) => {
+      const k = Array.from(Array(model.points.n).keys()).sort((i, j) => model.points.z[2 * i] - model.points.z[2 * j]);
+      const i = quantile(k, share);
+      return [...model.points.z.subarray(2 * i, 2 * i + 2)];
+    });
   }
 
   function ramp(share) {
@@ -40,8 +58,8 @@ if (explorer.name) {
       const key = DIGITS.map((paint, digit) => make("span", {}, make("i", { style: `background:${paint}` }), String(digit)));
       return { of: (k) => DIGITS[points.label[k]], key: [say("by_label"), ...key] };
     }
-    const sorted = [...points.bound].sort((a, b) => a - b);
-    const [low, high] = [0.02, 0.98].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
+    const bounds = [...points.bound].sort((a, b) => a - b);
+    const [low, high] = [0.02, 0.98].map((share) => quantile(bounds, share));
     const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
     const bar = make("span", { class: "ramp", style: `background:linear-gradient(90deg,${stops})` });
     return { of: (k) => ramp((points.bound[k] - low) / (high - low)), key: [say("by_bound"), print(low, 0), bar, print(high, 0)] };
@@ -57,7 +75,7 @@ if (explorer.name) {
       const n = 20, cell = SIZE / n, tile = make("canvas", { width: model.width, height: model.height });
       for (let i = 0; i < n; i++)
         for (let j = 0; j < n; j++) {
-          const z = [i, n - 1 - j].map((k) => ((2 * (k + 0.5)) / n - 1) * reach);
+          const z = [i, n - 1 - j].map((cell, k) => view.centre[k] + ((2 * (cell + 0.5)) / n - 1) * view.half);
           paint(tile.getContext("2d"), explorer.name, decode(explorer.name, z));
           const width = (cell * model.width) / model.height;
           context.drawImage(tile, i * cell + (cell - width) / 2, j * cell, width, cell);
@@ -81,10 +99,11 @@ if (explorer.name) {
     for (const deviations of manifold ? [] : [1, 2, 3]) {
       context.globalAlpha = 0.6;
       context.beginPath();
-      context.arc(SIZE / 2, SIZE / 2, (deviations / (2 * reach)) * SIZE, 0, 2 * Math.PI);
+      context.arc(...at([0, 0]), length(deviations), 0, 2 * Math.PI);
       context.stroke();
       context.globalAlpha = 1;
-      context.fillText(`${deviations}σ`, SIZE / 2 + 4, SIZE / 2 - (deviations / (2 * reach)) * SIZE - 5);
+      const [x, y] = at([0, deviations]);
+      context.fillText(`${deviations}σ`, x + 4, y - 5);
     }
   }
 
@@ -121,7 +140,7 @@ if (explorer.name) {
     const [x, y] = at(explorer.z);
     context.strokeStyle = colour("--accent");
     if (explorer.ellipse) {
-      const radii = explorer.ellipse.deviation.map((value) => (2 * value * SIZE) / (2 * reach));
+      const radii = explorer.ellipse.deviation.map((value) => length(2 * value));
       context.lineWidth = 3;
       context.beginPath();
       context.ellipse(...at(explorer.ellipse.mean), ...radii, 0, 0, 2 * Math.PI);
@@ -137,9 +156,8 @@ if (explorer.name) {
     }
   }
 
-  /** Go to z, which the plane's edges confine. */
   explorer.go = (z) => {
-    explorer.z = [...z].map((value) => Math.max(-reach, Math.min(reach, value)));
+    explorer.z = [...z];
     paint(image.getContext("2d"), explorer.name, decode(explorer.name, explorer.z));
     find("place").value = `z = (${explorer.z.map((value) => print(value, 2)).join(", ")})`;
     drawPlane();
@@ -161,7 +179,7 @@ if (explorer.name) {
   explorer.choose = (name) => {
     explorer.name = name;
     explorer.ellipse = null;
-    reach = reachOf(models[name]);
+    arrange(models[name]);
     cancelAnimationFrame(playing);
     document.querySelector(`input[name="model"][value="${name}"]`).checked = true;
     document.querySelector("#model-origin .origin").dataset.from = models[name].source;
@@ -180,7 +198,7 @@ if (explorer.name) {
     const box = plane.getBoundingClientRect();
     const share = [(event.clientX - box.left) / box.width, (box.bottom - event.clientY) / box.height];
     explorer.ellipse = null;
-    explorer.go(share.map((value) => (2 * value - 1) * reach));
+    explorer.go(inside(share.map((value, k) => view.centre[k] + (2 * value - 1) * view.half)));
   }
   plane.addEventListener("pointerdown", (event) => {
     cancelAnimationFrame(playing);
@@ -194,7 +212,7 @@ if (explorer.name) {
     event.preventDefault();
     cancelAnimationFrame(playing);
     explorer.ellipse = null;
-    explorer.go(step.map((value, k) => explorer.z[k] + value * (event.shiftKey ? 0.5 : 0.1)));
+    explorer.go(inside(step.map((value, k) => explorer.z[k] + value * (event.shiftKey ? 0.5 : 0.1))));
   });
 
   find("sample").addEventListener("click", () => {

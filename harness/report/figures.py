@@ -92,11 +92,11 @@ def _charts(
     end = float(ours["samples"].max()) if len(ours) else 0.0
     panels = list(dict.fromkeys([*((d, s) for d, sizes in experiment.panels.items() for s in sizes),
                                  *zip(runs["dataset"], runs[experiment.size], strict=True)]))  # fmt: skip
-    charts = []
+    charts: list[Chart] = []
     for part, x in _axes(experiment.figure, end).items():
         for dataset, size in panels:
             mine, theirs, of_dataset, paper_dataset, ended = (
-                t[(t[key] == (dataset, size)).all(axis=1)] if one else t[t["dataset"] == dataset]
+                t[(t[key] == [dataset, size]).all(axis=1)] if one else t[t["dataset"] == dataset]
                 for t, one in ((ours, True), (paper, True), (ours, False), (paper, False), (runs, True))
             )
             beyond = x.get(dataset, x[""])
@@ -106,8 +106,19 @@ def _charts(
             ids = [run_id(c) for c in configs if (c.dataset, getattr(c, experiment.size)) == (dataset, size)]
             name = f"figure{experiment.figure}-{part}{len(charts)}"
             charts.append(
-                draw(name, dataset, size, beyond, y, mine, theirs, measure, experiment.compared_at,
-                     [*ids, f"paper-{experiment.figure}"], ended)  # fmt: skip
+                draw(
+                    name,
+                    dataset,
+                    size,
+                    beyond,
+                    y,
+                    mine,
+                    theirs,
+                    measure,
+                    experiment.compared_at,
+                    [*ids, f"paper-{experiment.figure}"],
+                    ended,
+                )
             )
     return charts
 

@@ -26,7 +26,9 @@ class Item:
     of: int
 
 
-def inventory(store: Path, figures: list[FigureSection], models: list[str], command: Callable[[str], str]) -> list[Item]:
+def inventory(
+    store: Path, figures: list[FigureSection], models: list[str], command: Callable[[str], str]
+) -> list[Item]:
     """Everything, in the order of the page; `command` completes a task's options to a command line."""
     items = [Item(("item.models", ""), command("--report"), len(models), len(DATASETS))]
     items += [
@@ -34,12 +36,19 @@ def inventory(store: Path, figures: list[FigureSection], models: list[str], comm
         for f in figures
     ]
     items += [
-        Item(("item.figure", str(n)), command(f"--figure {n}"), int((store / f"figure{n}" / f"figure{n}.png").exists()), 1)
+        Item(
+            ("item.figure", str(n)),
+            command(f"--figure {n}"),
+            int((store / f"figure{n}" / f"figure{n}.png").exists()),
+            1,
+        )
         for n in (4, 5)
     ]
     for demo in DEMOS:
         done = sum(any((store / "demos" / f"{dataset}-{demo}").glob("*.png")) for dataset in DATASETS)
-        items.append(Item(("item.demo", demo), command(f"--demo {demo} --dataset mnist frey_face"), done, len(DATASETS)))
+        items.append(
+            Item(("item.demo", demo), command(f"--demo {demo} --dataset mnist frey_face"), done, len(DATASETS))
+        )
     for study in ("marginal", "reparameterization"):
         done = int(any((store / study).glob("*.csv")))
         items.append(Item((f"item.{study}", ""), command(f"--study {study}"), done, 1))

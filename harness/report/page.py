@@ -45,7 +45,9 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
     store = results / scale.name
     figures = [figure_section(number, results, scale, protocol) for number in EXPERIMENTS]
     models = {name: path for name in DATASETS if (path := store / "models" / f"{name}.json").exists()}
-    runs = [RunFolder(root, c) for root in (store / "models/runs", store / "figure2/runs") for c in stored_configs(root)]
+    runs = [
+        RunFolder(root, c) for root in (store / "models/runs", store / "figure2/runs") for c in stored_configs(root)
+    ]
     shown = {name: json.loads(path.read_text()) for name, path in models.items()}
     model_runs = {content["run"]: run for content in shown.values() for run in runs if run.path.name == content["run"]}
     parts = {
@@ -79,9 +81,9 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
         )  # fmt: skip
 
     paths = [picture.path for part in parts.values() for picture in part.pictures]
-    room = MAX_CHARACTERS - len(page(embed(paths, 0)).encode())
-    smallest = sum(len(image.uri) for image in embed(paths, 0).values())
-    return page(embed(paths, room + smallest))
+    smallest = embed(paths, 0)
+    rest = len(page(smallest).encode()) - sum(len(image.uri) for image in smallest.values())
+    return page(embed(paths, MAX_CHARACTERS - rest))
 
 
 def data(value: Any) -> Markup:
@@ -116,7 +118,9 @@ def _folder(folder: Path, name: str) -> Part:
 def _marginal(folder: Path) -> Part:
     path = folder / "marginal.csv"
     part = _folder(folder, "study-marginal")
-    return Part(part.pictures, marginal_tables(pd.read_csv(path), "study-marginal") if path.exists() else [], part.sources)
+    return Part(
+        part.pictures, marginal_tables(pd.read_csv(path), "study-marginal") if path.exists() else [], part.sources
+    )
 
 
 def _worst(path: Path) -> pd.Series:

@@ -78,7 +78,7 @@ def _run(config: Config, place: str, outcome: Mapping[str, str], environments: S
     facts = {"protocol": config.protocol, "seed": str(config.seed), "config": config.id}
     part = f", N = {config.n_train:,}" if config.n_train else ""
     title = f"{label(config.dataset, 40)}{part}, N_z = {config.n_latent}, {label(config.method)}, seed {config.seed}"
-    return Source(run_id(config), title, place, facts | outcome | _environment(environments), asdict(config))
+    return Source(run_id(config), title, place, {**facts, **outcome, **_environment(environments)}, asdict(config))
 
 
 def _environment(content: Any) -> dict[str, str]:

@@ -45,7 +45,10 @@ def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:
         wide = cells.pivot_table(
             index=["estimator", "effort"], columns="n_latent", values="cell", aggfunc="first", sort=False
         )
-        rows = [[str(name), f"{effort:,}", *map(str, row)] for (name, effort), row in zip(wide.index, wide.to_numpy(), strict=True)]  # fmt: skip
+        rows = [
+            [str(name), f"{effort:,}", *map(str, row)]
+            for (name, effort), row in zip(wide.index, wide.to_numpy(), strict=True)
+        ]
         columns = ["estimator", "effort", *(f"N_z = {size}" for size in wide.columns)]
         tables.append(Table(str(data), columns, rows, source))
     return tables

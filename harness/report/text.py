@@ -30,7 +30,9 @@ def translator(environment: Environment) -> Callable[..., Markup]:
 
         if key.startswith("formula."):  # the same in all languages
             return Markup(formulas[key.removeprefix("formula.")]())
-        parts = (f'<span lang="{language}">{PLACEHOLDER.sub(insert, texts[key][language])}</span>' for language in LANGUAGES)
+        parts = (
+            f'<span lang="{language}">{PLACEHOLDER.sub(insert, texts[key][language])}</span>' for language in LANGUAGES
+        )
         return Markup("".join(parts))
 
     return translate
