@@ -19,6 +19,7 @@ from harness.plan import Request, make_plan
 from harness.progress import Display
 from harness.reestimate import reestimate_all
 from harness.report.make import make_report
+from harness.scene import chosen_points
 from harness.schedule import WorkerDied
 from harness.study_marginal import show_study
 from harness.trained import reuse
@@ -128,6 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show_catalogue(request)
         elif options.study:
             show_study(request)
+        elif options.demo:
+            return demonstrate(request, options)
         elif options.report:
             return 0 if make_report(request, train=not options.plot_only) else 1
         else:
@@ -146,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Refuse options that the task would ignore.
+    """Refuse options that the task would ignore, or that ask for more than it does.
 
     Raises:
         UserError: there is one.
@@ -166,6 +169,9 @@ def check(options: argparse.Namespace) -> None:
         if unused := sorted(given & {*UNUSED.get(task, "").split()}):
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out")
+    several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]
+    if options.demo and several:
+        raise UserError(f"--demo shows one model: give --{several[0]} one value")
 
 
 def read_request(options: argparse.Namespace) -> Request:
@@ -191,9 +197,9 @@ def read_request(options: argparse.Namespace) -> Request:
 
 
 def reproduce(request: Request, options: argparse.Namespace) -> int:
-    """The figure or the demo, as far as the options say."""
+    """The figure, as far as the options say."""
     plan = make_plan(request)
-    if request.experiment not in EXPERIMENTS.values():
+    if options.figure in PICTURES:
         plan = reuse(plan, request)
     if options.dry_run:
         figure.show_plan(plan, request)
@@ -203,14 +209,27 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
         failures += reestimate_all(plan.jobs, request.worker_count)
     for failure in failures:
         print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
-    if options.demo:
-        show_demo(plan, request, options.demo, options.points)
-    elif options.figure in PICTURES:
+    if options.figure in PICTURES:
         publish_pictures(plan, request)
     else:
         figure.publish(plan, request)
     figure.show_missing(plan)
     return 1 if failures else 0
+
+
+def demonstrate(request: Request, options: argparse.Namespace) -> int:
+    """The demo, as far as the options say."""
+    plan = reuse(make_plan(request), request)
+    (job,) = plan.jobs
+    points = chosen_points(job, options.points)
+    if options.dry_run:
+        figure.show_plan(plan, request)
+        return 0
+    for failure in compute(plan, request, Display()):
+        print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
+        return 1
+    show_demo(job, request, options.demo, points)
+    return 0
 
 
 if __name__ == "__main__":

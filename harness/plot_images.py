@@ -10,13 +10,18 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
+from harness.files import replacing
 from harness.panel import DARK, GREY, STYLE, save, wrap
 
 PRINT_DPI = 300
 PANEL_HEIGHT = 3.4  # inches
 CELL_HEIGHT = 0.75  # inches
+LABEL_WIDTH = 1.3  # inches
 GAP = 2  # pixels of an image
+ZOOM = 8  # of an animation
+FRAME_MILLISECONDS = 50
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,9 @@ def plot_panels(rows: Sequence[Sequence[Panel]], caption: str, stem: Path) -> li
             figsize=(max(sum(row) + 0.2 * len(row) for row in widths), (PANEL_HEIGHT + 0.4) * len(rows) + 0.3),
             layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06),
         )
-        for part, row, ratios in zip(np.atleast_1d(figure.subfigures(len(rows), 1)), rows, widths, strict=True):
-            for axes, panel in zip(np.atleast_1d(part.subplots(1, len(row), width_ratios=ratios)), row, strict=True):
+        parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+        for part, row, ratios in zip(parts, rows, widths, strict=True):
+            for axes, panel in zip(part.subplots(1, len(row), width_ratios=ratios, squeeze=False)[0], row, strict=True):
                 _draw(axes, panel)
         figure.supxlabel(caption, fontsize=8, color=DARK)
         return [save(figure, stem, kind, PRINT_DPI) for kind in ("png", "svg")]
@@ -66,20 +72,20 @@ def plot_strips(strips: Sequence[Strip], headings: Sequence[str], caption: str, 
     """Write named rows of images, one below the other, to `stem`.png; headings are those of the columns, or none."""
     height, width = strips[0].images.shape[1:]
     columns = max(len(strip.images) for strip in strips)
-    cell = CELL_HEIGHT * max(width / height, 0.2)
+    images = np.ones((len(strips), columns, height, width))
+    for row, strip in zip(images, strips, strict=True):
+        row[: len(strip.images)] = strip.images
     with matplotlib.rc_context(STYLE):
-        figure = Figure(
-            figsize=(columns * cell + 2.1, (CELL_HEIGHT + 0.08) * len(strips) + 0.7),
-            layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.03),
+        scale = CELL_HEIGHT / height
+        size = ((width + GAP) * columns * scale + LABEL_WIDTH, (height + GAP) * len(strips) * scale + 0.6)
+        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05))
+        axes = figure.add_subplot()
+        _show(axes, tile(images, GAP))
+        axes.set_yticks(
+            [n * (height + GAP) + height / 2 - 0.5 for n in range(len(strips))], [strip.label for strip in strips]
         )
-        for axes, strip in zip(np.atleast_1d(figure.subplots(len(strips), 1)), strips, strict=True):
-            _show(axes, tile(strip.images[None], GAP))
-            axes.set_xlim(-0.5, columns * (width + GAP) - GAP - 0.5)
-            axes.set_ylabel(strip.label, rotation=0, ha="right", va="center", fontsize=9)
-        first = figure.axes[0]
-        for column, heading in enumerate(headings):
-            x = column * (width + GAP) + width / 2
-            first.annotate(heading, (x, -1), ha="center", va="bottom", fontsize=8, annotation_clip=False)
+        axes.set_xticks([n * (width + GAP) + width / 2 - 0.5 for n in range(len(headings))], headings)
+        axes.tick_params(length=0, labelsize=9, top=True, labeltop=True, bottom=False, labelbottom=False)
         figure.supxlabel(caption, fontsize=8, color=DARK)
         return save(figure, stem, "png", PRINT_DPI)
 
@@ -106,3 +112,19 @@ def _show(axes: Axes, image: Float[np.ndarray, "height width"]) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def write_animation(frames: Float[np.ndarray, "frame height width"], stem: Path) -> Path:
+    """Write images in [0, 1] to `stem`.gif: there and back again, for ever."""
+    path = stem.with_name(f"{stem.name}.gif")
+    size = (frames.shape[2] * ZOOM, frames.shape[1] * ZOOM)
+    there = [
+        Image.fromarray((255 * frame.clip(0, 1)).round().astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        for frame in frames
+    ]
+    with replacing(path) as temporary:
+        there[0].save(
+            temporary, format="GIF", save_all=True, append_images=[*there[1:], *there[-2:0:-1]],
+            duration=FRAME_MILLISECONDS, loop=0,
+        )  # fmt: skip
+    return path

@@ -10,7 +10,7 @@ from aevb.errors import UserError
 from aevb.model import GenerativeModel
 from harness.build import build_model
 from harness.config import Config
-from harness.find import find_run, model_runs
+from harness.find import find_run, model_runs, state_of
 from harness.plan import Plan, Request
 from harness.store import RunFolder
 from harness.streams import stream
@@ -43,9 +43,13 @@ def load_trained(folder: RunFolder) -> Trained:
     """The model and the encoder of a finished run.
 
     Raises:
-        UserError: the checkpoint is damaged.
+        UserError: the run has no such end, or its checkpoint is damaged.
     """
     config = folder.config
+    if (end := state_of(folder)) != "finished":
+        raise UserError(
+            f"a model must be trained to the end; {config.name}: {end}; choose another --seed or --protocol"
+        )
     try:
         state = torch.load(folder.checkpoint, map_location="cpu", weights_only=True)["learner"]
         n_pixels = len(state["model"]["output.bias"])

@@ -16,7 +16,7 @@ from harness.panel import OURS, PAPER
 from harness.report.figures import figure_section
 from harness.report.inventory import DATASETS, DEMOS, inventory
 from harness.report.picture import Picture, embed, pictures
-from harness.report.source import Source, folder_source, run_source
+from harness.report.source import Source, folder_source, picture_sources, run_source
 from harness.report.table import Table, csv_table, json_table, marginal_tables
 from harness.report.text import page_strings, translator
 from harness.store import RunFolder, stored_configs
@@ -51,8 +51,8 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
     shown = {name: json.loads(path.read_text()) for name, path in models.items()}
     model_runs = {content["run"]: run for content in shown.values() for run in runs if run.path.name == content["run"]}
     parts = {
-        "figure4": _pictures(store / "figure4", "figure4"),
-        "figure5": _pictures(store / "figure5", "figure5"),
+        "figure4": _pictures(store / "figure4"),
+        "figure5": _pictures(store / "figure5"),
         **{f"demo.{demo}": _demo(store / "demos", demo) for demo in DEMOS},
         "study.marginal": _marginal(store / "marginal"),
         "study.reparameterization": _folder(store / "reparameterization", "study-reparameterization"),
@@ -95,14 +95,25 @@ def _asset(name: str) -> Markup:
     return Markup(Path(__file__).with_name(name).read_text())
 
 
-def _pictures(folder: Path, prefix: str) -> Part:
-    found = pictures(folder, prefix)
+def _pictures(folder: Path) -> Part:
+    found = pictures(folder)
     return Part(found, [], [source for picture in found for source in picture.sources])
 
 
 def _demo(folder: Path, demo: str) -> Part:
-    found = [picture for dataset in DATASETS for picture in pictures(folder / f"{dataset}-{demo}", f"{dataset}-{demo}")]
-    return Part(found, [], [source for picture in found for source in picture.sources])
+    """A demo's pictures and its table of errors, for each dataset."""
+    shown: list[Picture] = []
+    tables: list[Table] = []
+    sources: list[Source] = []
+    for dataset in DATASETS:
+        place, title = folder / f"{dataset}-{demo}", LABELS[dataset]
+        if not place.exists():
+            continue
+        shown += pictures(place, title)
+        origins = picture_sources(f"picture-{place.name}-provenance", f"{title}, {demo}", place / "provenance.json")
+        tables += [csv_table(path, origins[0].id, title) for path in sorted(place.glob("*.csv"))]
+        sources += origins
+    return Part(shown, tables, sources)
 
 
 def _folder(folder: Path, name: str) -> Part:
@@ -111,7 +122,7 @@ def _folder(folder: Path, name: str) -> Part:
     records = [path for path in sorted(folder.glob("*.json")) if path.stem not in ("config", "environment")]
     tables = [csv_table(path, name) for path in sorted(folder.glob("*.csv"))]
     tables += [json_table(path, name) for path in records] if name == "benchmarks" else []
-    shown = [Picture(name, path, [origin]) for path in sorted(folder.glob("*.png"))]
+    shown = [Picture(path.stem, path, [origin]) for path in sorted(folder.glob("*.png"))]
     return Part(shown, tables, [origin])
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from PIL import Image, ImageSequence
 
-from harness.report.source import Source, picture_sources, read
+from harness.report.source import Source, picture_sources
 
 WIDTHS = (1600, 1200, 900, 640, 440, 280)
-# Frames of Frey Face are not ours to hand on: of that dataset only what models make is shown.
-DEMOS_WITHOUT_DATA = ("generate",)
+# Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
+WITHOUT_DATA = {("generate", ".png"), ("interpolate", ".gif")}
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,14 @@ class Picture:
     """A picture of the store.
 
     Attributes:
-        id: of its origin's element in the page.
+        title: what it shows.
         path: of its file.
         sources: how it was drawn, and the runs that it shows.
     """
 
-    id: str
+    title: str
     path: Path
     sources: list[Source]
-
-    @property
-    def name(self) -> str:
-        """Its file's name, which tells what it shows."""
-        return self.path.name
 
 
 @dataclass(frozen=True)
@@ -44,26 +39,23 @@ class Embedded:
     height: int
 
 
-def pictures(folder: Path, prefix: str) -> list[Picture]:
-    """The pictures of a folder, each with the record of the same name, or the folder's only one."""
+def pictures(folder: Path, title: str = "") -> list[Picture]:
+    """The pictures of a folder that may leave the store, each with the record of the same name, or the folder's."""
     found = []
     for path in sorted([*folder.glob("*.png"), *folder.glob("*.gif")]):
-        record = path.with_suffix(".json")
-        if not record.exists():
-            record = next(iter(sorted(folder.glob("*.json"))), record)
-        if shows_data_not_ours(path, record):
+        if shows_data_not_ours(path):
             continue
-        name = f"{prefix}-{path.stem}".replace(" ", "-").replace(".", "-")
-        found.append(Picture(f"picture-{name}{path.suffix[1:]}", path, picture_sources(name, path.name, record)))
-    return [Picture(p.sources[0].id, p.path, p.sources) for p in found]
+        record = path.with_suffix(".json")
+        record = record if record.exists() else folder / "provenance.json"
+        name = f"picture-{folder.name}-{record.stem}".replace(" ", "-")
+        found.append(Picture(title or path.stem, path, picture_sources(name, title or path.stem, record)))
+    return found
 
 
-def shows_data_not_ours(path: Path, record: Path) -> bool:
-    """The picture may hold original frames of Frey Face; a record says whether, and without a word it is assumed."""
+def shows_data_not_ours(path: Path) -> bool:
+    """A demo's picture may hold original frames of Frey Face."""
     dataset, _, demo = path.parent.name.partition("-")
-    if dataset != "frey_face" or demo in DEMOS_WITHOUT_DATA:
-        return False
-    return bool((read(record) or {}).get("shows_data", True))
+    return dataset == "frey_face" and (demo, path.suffix) not in WITHOUT_DATA
 
 
 def embed(paths: Iterable[Path], budget: int) -> dict[Path, Embedded]:

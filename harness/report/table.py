@@ -22,9 +22,9 @@ class Table:
     left_out: int = 0
 
 
-def csv_table(path: Path, source: str) -> Table:
+def csv_table(path: Path, source: str, title: str = "") -> Table:
     """A CSV file as it is, numbers to four digits."""
-    return _table(path.name, pd.read_csv(path), source)
+    return _table(title or path.name, pd.read_csv(path), source)
 
 
 def json_table(path: Path, source: str) -> Table:

@@ -1,0 +1,161 @@
+"""Restoring images with a trained model: draws of z given what is seen of x, and what they say about the rest.
+
+What is seen enters as log p(seen|z), a function from z, shape (*draws, image, latent), to nats, shape (*draws, image).
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from aevb import hmc, tuning
+from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
+from aevb.estimators import standard_normal
+from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+
+
+def pixel_log_likelihood(
+    model: GenerativeModel,
+    x: Float[Tensor, "image pixel"],
+    pixels: Bool[Tensor, " pixel"],
+    z: Float[Tensor, "*draws image latent"],
+) -> Float[Tensor, "*draws image"]:
+    """Log p(x_S|z) in nats for the pixels S that are marked; given z, pixels are independent."""
+    if isinstance(model, BernoulliModel):
+        return bernoulli_log_density(x[:, pixels], model.logits(z)[..., pixels])
+    decoded = _gaussian(model, z)
+    return DiagonalGaussian(decoded.mean[..., pixels], decoded.log_var[..., pixels]).log_density(x[:, pixels])
+
+
+def noisy_log_likelihood(
+    model: GenerativeModel,
+    y: Float[Tensor, "image pixel"],
+    noise_std: float,
+    z: Float[Tensor, "*draws image latent"],
+) -> Float[Tensor, "*draws image"]:
+    """Log p(y|z) in nats for y = x + noise, noise ~ N(0, noise_std²): Σ log N(y; E[x|z], Var[x|z] + noise_std²).
+
+    Note:
+        Exact for a Gaussian decoder. For a Bernoulli decoder, which has no density for grey pixels, p(x|z) is replaced
+        by the Gaussian with its mean m and its variance m(1−m).
+    """
+    mean, var = _moments(model, z)
+    return DiagonalGaussian(mean, torch.log(var + noise_std**2)).log_density(y)
+
+
+def denoise(
+    model: GenerativeModel,
+    y: Float[Tensor, "image pixel"],
+    noise_std: float,
+    z: Float[Tensor, "*draws image latent"],
+) -> Float[Tensor, "*draws image pixel"]:
+    """E[x|y, z] = m + v/(v + noise_std²)·(y − m) with m = E[x|z], v = Var[x|z]; its mean over z ~ p(z|y) is E[x|y].
+
+    Note:
+        As in `noisy_log_likelihood`, exact for a Gaussian decoder.
+    """
+    mean, var = _moments(model, z)
+    return mean + var / (var + noise_std**2) * (y - mean)
+
+
+def sample_posterior(
+    log_likelihood: hmc.LogDensity,
+    shape: tuple[int, int],
+    generator: torch.Generator,
+    *,
+    n_chains: int = 4,
+    n_candidates: int = 100,
+    n_burn_in: int = 100,
+    n_samples: int = 100,
+    n_leapfrog: int = 10,
+    jitter: float = 0.5,
+    dtype: torch.dtype = torch.float32,
+) -> hmc.Samples:
+    """HMC chains on p(z|seen) ∝ N(z; 0, I) p(seen|z), several for each image, from different starts.
+
+    Each chain starts at the best of `n_candidates` draws of its own from the prior. Over the first half of the burn-in
+    the likelihood comes in as a power that rises from 0.05 to 1, so that a chain can leave a wrong mode while that is
+    easy. Where chains stay in different modes all the same, their draws count alike, whatever the modes' weights:
+    `aevb.diagnostics.split_r_hat` of the draws says so.
+
+    Args:
+        log_likelihood: log p(seen|z).
+        shape: number of images, and size of z.
+        generator: source of all randomness, on the device of the model.
+        n_chains: for each image.
+        n_candidates: prior draws for each chain.
+        n_burn_in: moves before the draws, which tune each chain's step size.
+        n_samples: draws of each chain.
+        n_leapfrog: leapfrog steps of a move.
+        jitter: of the step size, see `aevb.hmc.move`.
+        dtype: of z.
+
+    Returns:
+        Draws `z` of shape (n_samples, n_chains, image, latent), and what the chains did.
+    """
+    z = torch.empty(n_chains, *shape, dtype=dtype, device=generator.device)
+    chains = tuning.Chains(
+        _best_of_prior(log_likelihood, z, n_candidates, generator), z.new_tensor(0.1), torch.tensor(0, device=z.device)
+    )
+
+    def tempered(power: float, z: Tensor) -> Tensor:
+        return standard_normal_log_density(z) + power * log_likelihood(z)
+
+    for power in torch.logspace(math.log10(0.05), 0, n_burn_in // 2).tolist():
+        chains, _ = tuning.tune(partial(tempered, power), chains, 1, n_leapfrog, generator, jitter=jitter)
+    target = partial(tempered, 1.0)
+    chains, state = tuning.tune(target, chains, n_burn_in - n_burn_in // 2, n_leapfrog, generator, jitter=jitter)
+    return hmc.sample(target, state, chains.step_size, n_samples, n_leapfrog, generator, jitter=jitter)
+
+
+@torch.no_grad()
+def posterior_mean(
+    function: Callable[[Tensor], Tensor], z: Float[Tensor, "move chain image latent"]
+) -> Float[Tensor, "image pixel"]:
+    """Mean of function(z), shape (chain, image, pixel) for each move, over all draws."""
+    total = function(z[0]).mean(0)
+    for draws in z[1:]:
+        total += function(draws).mean(0)
+    return total / len(z)
+
+
+@torch.no_grad()
+def predictive_log_likelihood(
+    log_likelihood: hmc.LogDensity, z: Float[Tensor, "move chain image latent"]
+) -> Float[Tensor, " image"]:
+    """Log (1/S) Σ p(x|z_s) over all S draws, nats: estimates log p(x|seen), from below in the mean (Jensen)."""
+    values = torch.stack([log_likelihood(draws) for draws in z]).flatten(0, 1)
+    return values.logsumexp(0) - math.log(len(values))
+
+
+def _best_of_prior(
+    log_likelihood: hmc.LogDensity, like: Tensor, n_candidates: int, generator: torch.Generator
+) -> Tensor:
+    """The likeliest of `n_candidates` draws for each chain of z."""
+    best = standard_normal(like.shape, like, generator)
+    with torch.no_grad():
+        value = log_likelihood(best)
+        for _ in range(n_candidates - 1):
+            z = standard_normal(like.shape, like, generator)
+            new = log_likelihood(z)
+            best = torch.where((new > value)[..., None], z, best)
+            value = torch.maximum(new, value)
+    return best
+
+
+def _moments(model: GenerativeModel, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each pixel given z."""
+    if isinstance(model, BernoulliModel):
+        mean = model.pixel_mean(z)
+        return mean, mean * (1 - mean)
+    decoded = _gaussian(model, z)
+    return decoded.mean, decoded.log_var.exp().expand_as(decoded.mean)
+
+
+def _gaussian(model: GenerativeModel, z: Tensor) -> DiagonalGaussian:
+    if not isinstance(model, GaussianModel):
+        raise ValueError(f"`model` must be a BernoulliModel or a GaussianModel, got {type(model).__name__}")
+    return model.pixels(z)
