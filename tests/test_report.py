@@ -111,5 +111,5 @@ def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_pat
     assert len(base64.b64decode(mnist["decoder"][1]["weight"])) == 2 * 500 * 784
     report.unlink()
     monkeypatch.chdir(tmp_path)
-    assert command_line.main("--report --scale smoke --samples 300 --plot-only".split()) == 0
+    assert command_line.main(["--report", "--scale", "smoke", "--samples", "300", "--plot-only"]) == 0
     assert report.exists()

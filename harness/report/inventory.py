@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
+from harness.compare import label
 from harness.report.figures import FigureSection
 
 DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")
@@ -44,11 +46,10 @@ def inventory(
         )
         for n in (4, 5)
     ]
-    for demo in DEMOS:
-        done = sum(any((store / "demos" / f"{dataset}-{demo}").glob("*.png")) for dataset in DATASETS)
-        items.append(
-            Item(("item.demo", demo), command(f"--demo {demo} --dataset mnist frey_face"), done, len(DATASETS))
-        )
+    for demo, dataset in product(DEMOS, DATASETS):
+        drawn = any((store / "demos" / f"{dataset}-{demo}").glob("*.png"))
+        line = command(f"--demo {demo} --dataset {dataset}")
+        items.append(Item(("item.demo", f"{demo}, {label(dataset)}"), line, int(drawn), 1))
     for study in ("marginal", "reparameterization"):
         done = int(any((store / study).glob("*.csv")))
         items.append(Item((f"item.{study}", ""), command(f"--study {study}"), done, 1))

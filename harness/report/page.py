@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,16 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
     parts = {
         "figure4": _pictures(store / "figure4"),
         "figure5": _pictures(store / "figure5"),
-        **{f"demo.{demo}": _demo(store / "demos", demo) for demo in DEMOS},
+        **{
+            f"demo.{demo}.{dataset}": _demo(store / "demos" / f"{dataset}-{demo}", LABELS[dataset])
+            for demo, dataset in product(DEMOS, DATASETS)
+        },
         "study.marginal": _marginal(store / "marginal"),
         "study.reparameterization": _folder(store / "reparameterization", "study-reparameterization"),
         "benchmarks": _folder(results / "benchmarks", "benchmarks"),
     }
     sources = [source for figure in figures for source in figure.sources]
-    sources += [source for part in parts.values() for source in part.sources]
+    sources += [source for part in parts.values() if not part.empty for source in part.sources]
     sources += [run_source(run) for run in model_runs.values()]
     worst = _worst(store / "marginal" / "marginal.csv")
     environment = Environment(
@@ -71,8 +75,8 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
     def page(images: dict[Path, Any]) -> str:
         return template.render(
             t=translator(environment), figures=figures, parts=parts, images=images, labels=LABELS,
-            inks={"ours": OURS.colours, "paper": PAPER.colours}, demos=DEMOS, protocol=protocol, scale=scale.name,
-            inventory=inventory(store, figures, list(shown), command), command=command,
+            inks={"ours": OURS.colours, "paper": PAPER.colours}, demos=DEMOS, datasets=DATASETS,
+            protocol=protocol, scale=scale.name,            inventory=inventory(store, figures, list(shown), command), command=command,
             sources=list({source.id: source for source in sources}.values()), worst=worst,
             claim_holds=claim_holds(worst) if len(worst) else None, models=list(shown), strings=data(page_strings()),
             model_data=data({name: content | {"source": f"run-{model_runs[content['run']].config.id}"}
@@ -95,25 +99,17 @@ def _asset(name: str) -> Markup:
     return Markup(Path(__file__).with_name(name).read_text())
 
 
-def _pictures(folder: Path) -> Part:
-    found = pictures(folder)
+def _pictures(folder: Path, title: str = "") -> Part:
+    found = pictures(folder, title)
     return Part(found, [], [source for picture in found for source in picture.sources])
 
 
-def _demo(folder: Path, demo: str) -> Part:
-    """A demo's pictures and its table of errors, for each dataset."""
-    shown: list[Picture] = []
-    tables: list[Table] = []
-    sources: list[Source] = []
-    for dataset in DATASETS:
-        place, title = folder / f"{dataset}-{demo}", LABELS[dataset]
-        if not place.exists():
-            continue
-        shown += pictures(place, title)
-        origins = picture_sources(f"picture-{place.name}-provenance", f"{title}, {demo}", place / "provenance.json")
-        tables += [csv_table(path, origins[0].id, title) for path in sorted(place.glob("*.csv"))]
-        sources += origins
-    return Part(shown, tables, sources)
+def _demo(folder: Path, title: str) -> Part:
+    """A demo's pictures and its table of errors, for one dataset."""
+    found = _pictures(folder, title)
+    origins = picture_sources(f"picture-{folder.name}-provenance", title, folder / "provenance.json")
+    tables = [csv_table(path, origins[0].id, title) for path in sorted(folder.glob("*.csv"))]
+    return Part(found.pictures, tables, [*found.sources, *origins])
 
 
 def _folder(folder: Path, name: str) -> Part:
