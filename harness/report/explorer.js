@@ -7,8 +7,6 @@ if (explorer.name) {
   const plane = find("plane"), image = find("image"), strip = find("strip");
   const SIZE = plane.width;
   const ground = make("canvas", { width: SIZE, height: SIZE });
-  const DIGITS = ["#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#d4a72c", "#b07aa1", "#ff7f9c", "#9c755f", "#7f7f7f"];
-  const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [240, 220, 60]];
   const colours = document.querySelector(".explorer").style;
   let manifold = false, playing = 0;
   let view = { centre: [0, 0], half: 3.5 }; // what part of the latent plane is shown
@@ -23,46 +21,6 @@ if (explorer.name) {
     const resolved = getComputedStyle(document.querySelector(".explorer")).color;
     colours.color = "";
     return resolved;
-  }
-
-  /** Coordinate k of the test points, ascending. */
-  const sorted = ({ points }, k) => Array.from({ length: points.n }, (_, i) => points.z[2 * i + k]).sort((a, b) => a - b);
-  const quantile = (values, share) => values[Math.round(share * (values.length - 1))];
-
-  /** The view that holds the prior and nearly all test points; a place, and two ends of a path, among the points. */
-  function arrange(model) {
-    view = { centre: [0, 0], half: 3.5 };
-    [explorer.z, explorer.a, explorer.b] = [[0, 0], [-1.5, 0], [1.5, 0]];
-    if (!model.points) return;
-    const ends = [0, 1].map((k) => {
-      const values = sorted(model, k);
-      return [Math.min(-3.2, quantile(values, 0.002)), Math.max(3.2, quantile(values, 0.998))];
-    });
-    view = { centre: ends.map(([low, high]) => (low + high) / 2), half: 0.54 * Math.max(...ends.map(([low, high]) => high - low)) };
-    [explorer.z, explorer.a, explorer.b] = [0.5, 0.08, 0.92].map((share) => {
-      const k = Array.from(Array(model.points.n).keys()).sort((i, j) => model.points.z[2 * i] - model.points.z[2 * j]);
-      const i = quantile(k, share);
-      return [...model.points.z.subarray(2 * i, 2 * i + 2)];
-    });
-  }
-
-  function ramp(share) {
-    const place = Math.max(0, Math.min(0.999, share)) * (RAMP.length - 1);
-    const [from, to] = [RAMP[Math.floor(place)], RAMP[Math.floor(place) + 1]];
-    return `rgb(${from.map((value, k) => Math.round(value + (to[k] - value) * (place % 1))).join(" ")})`;
-  }
-
-  /** Colour of each point, and the key to it. */
-  function colouring({ points }) {
-    if (points.label) {
-      const key = DIGITS.map((paint, digit) => make("span", {}, make("i", { style: `background:${paint}` }), String(digit)));
-      return { of: (k) => DIGITS[points.label[k]], key: [say("by_label"), ...key] };
-    }
-    const bounds = [...points.bound].sort((a, b) => a - b);
-    const [low, high] = [0.02, 0.98].map((share) => quantile(bounds, share));
-    const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
-    const bar = make("span", { class: "ramp", style: `background:linear-gradient(90deg,${stops})` });
-    return { of: (k) => ramp((points.bound[k] - low) / (high - low)), key: [say("by_bound"), print(low, 0), bar, print(high, 0)] };
   }
 
   /** What does not change while z moves: the manifold or the test points, and the prior. */
@@ -179,7 +137,8 @@ if (explorer.name) {
   explorer.choose = (name) => {
     explorer.name = name;
     explorer.ellipse = null;
-    arrange(models[name]);
+    view = viewOf(models[name]);
+    [explorer.z, explorer.a, explorer.b] = landmarks(models[name]);
     cancelAnimationFrame(playing);
     document.querySelector(`input[name="model"][value="${name}"]`).checked = true;
     document.querySelector("#model-origin .origin").dataset.from = models[name].source;

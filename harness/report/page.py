@@ -24,7 +24,7 @@ from harness.store import RunFolder, stored_configs
 from harness.study_table import claim_holds, worst_errors
 
 MAX_CHARACTERS = 4_000_000
-SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "explorer.js", "drawing.js")
+SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "plane.js", "explorer.js", "drawing.js")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
         return template.render(
             t=translator(environment), figures=figures, parts=parts, images=images, labels=LABELS,
             inks={"ours": OURS.colours, "paper": PAPER.colours}, demos=DEMOS, datasets=DATASETS,
-            protocol=protocol, scale=scale.name,            inventory=inventory(store, figures, list(shown), command), command=command,
+            protocol=protocol, scale=scale.name,
+            inventory=inventory(store, figures, list(shown), command), command=command,
             sources=list({source.id: source for source in sources}.values()), worst=worst,
             claim_holds=claim_holds(worst) if len(worst) else None, models=list(shown), strings=data(page_strings()),
             model_data=data({name: content | {"source": f"run-{model_runs[content['run']].config.id}"}
