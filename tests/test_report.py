@@ -88,13 +88,14 @@ def test_a_picture_brings_the_origin_of_its_models(tmp_path):
 def test_benchmarks_and_studies_are_shown_as_tables_with_their_origin(tmp_path):
     folder = tmp_path / "quick" / "reparameterization"
     folder.mkdir(parents=True)
-    (folder / "noise.csv").write_text("estimator,variance\nscore function,1234.5678\n")
+    rows = "0,score function,1,100,1234.5678,2.3\n0,score function,10,100,7,1\n"
+    (folder / "variance.csv").write_text(f"stage,estimator,n_samples,batch_size,variance,standard_error\n{rows}")
     (folder / "environment.json").write_text(json.dumps({"commit": "c0ffee", "started": "2026-01-01", "packages": {}}))
     benchmarks = tmp_path / "benchmarks"
     benchmarks.mkdir()
     (benchmarks / "speed.json").write_text(json.dumps({"benchmarks": [{"name": "step", "seconds": 0.00123456}]}))
     text = page(tmp_path)
-    assert "<td>1235</td>" in text
+    assert "<td>1.23e+03 ± 2</td>" in text
     assert "c0ffee" in text
     assert "<td>0.001235</td>" in text
 

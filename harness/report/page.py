@@ -16,9 +16,9 @@ from harness.experiments import EXPERIMENTS, Scale
 from harness.panel import OURS, PAPER
 from harness.report.figures import figure_section
 from harness.report.inventory import DATASETS, DEMOS, inventory
-from harness.report.picture import Picture, embed, pictures
+from harness.report.picture import Embedded, Picture, embed, pictures
 from harness.report.source import Source, folder_source, picture_sources, run_source
-from harness.report.table import Table, csv_table, json_table, marginal_tables
+from harness.report.table import Table, csv_table, json_table, marginal_tables, variance_table
 from harness.report.text import page_strings, translator
 from harness.store import RunFolder, stored_configs
 from harness.study_table import claim_holds, worst_errors
@@ -59,7 +59,7 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
             for demo, dataset in product(DEMOS, DATASETS)
         },
         "study.marginal": _marginal(store / "marginal"),
-        "study.reparameterization": _folder(store / "reparameterization", "study-reparameterization"),
+        "study.reparameterization": _reparameterization(store / "reparameterization"),
         "benchmarks": _folder(results / "benchmarks", "benchmarks"),
     }
     sources = [source for figure in figures for source in figure.sources]
@@ -72,7 +72,7 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
     )  # fmt: skip
     template = environment.get_template("template.html")
 
-    def page(images: dict[Path, Any]) -> str:
+    def page(images: dict[Path, Embedded]) -> str:
         return template.render(
             t=translator(environment), figures=figures, parts=parts, images=images, labels=LABELS,
             inks={"ours": OURS.colours, "paper": PAPER.colours}, demos=DEMOS, datasets=DATASETS,
@@ -85,10 +85,10 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
             data=data, style=_asset("style.css"), script=Markup("\n").join(map(_asset, SCRIPTS)),
         )  # fmt: skip
 
-    paths = [picture.path for part in parts.values() for picture in part.pictures]
-    smallest = embed(paths, 0)
-    rest = len(page(smallest).encode()) - sum(len(image.uri) for image in smallest.values())
-    return page(embed(paths, MAX_CHARACTERS - rest))
+    # Charts come last and shrink well; what they leave goes to the grids of images.
+    paths = [picture.path for part in parts.values() for picture in part.pictures][::-1]
+    without = page({path: Embedded("", 1, 1) for path in paths})
+    return page(embed(paths, MAX_CHARACTERS - len(without.encode())))
 
 
 def data(value: Any) -> Markup:
@@ -129,6 +129,12 @@ def _marginal(folder: Path) -> Part:
     return Part(
         part.pictures, marginal_tables(pd.read_csv(path), "study-marginal") if path.exists() else [], part.sources
     )
+
+
+def _reparameterization(folder: Path) -> Part:
+    path, name = folder / "variance.csv", "study-reparameterization"
+    part = _folder(folder, name)
+    return Part(part.pictures, [variance_table(pd.read_csv(path), name)] if path.exists() else [], part.sources)
 
 
 def _worst(path: Path) -> pd.Series:

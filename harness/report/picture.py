@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 
 from harness.report.source import Source, picture_sources
 
-WIDTHS = (1600, 1200, 900, 640, 440, 280)
+WIDTHS = (1600, 1200, 900, 700, 560, 440, 280)
 # Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
 WITHOUT_DATA = {("generate", ".png"), ("interpolate", ".gif")}
 
@@ -58,15 +58,24 @@ def shows_data_not_ours(path: Path) -> bool:
     return dataset == "frey_face" and (demo, path.suffix) not in WITHOUT_DATA
 
 
-def embed(paths: Iterable[Path], budget: int) -> dict[Path, Embedded]:
-    """Data URIs of pictures, as wide as lets all of them together stay within `budget` characters."""
-    wanted = list(paths)
+def embed(paths: Sequence[Path], budget: int) -> dict[Path, Embedded]:
+    """Data URIs of pictures, each as wide as its share of `budget` characters allows, or the narrowest.
+
+    Shares are even, but what one leaves goes to those after it.
+    """
     made: dict[Path, Embedded] = {}
-    for width in WIDTHS:
-        made = {path: _encode(path, width) for path in wanted}
-        if sum(len(picture.uri) for picture in made.values()) <= budget:
-            break
+    for k, path in enumerate(paths):
+        made[path] = _within(path, budget // (len(paths) - k))
+        budget -= len(made[path].uri)
     return made
+
+
+def _within(path: Path, share: int) -> Embedded:
+    for width in WIDTHS:
+        picture = _encode(path, width)
+        if len(picture.uri) <= share:
+            break
+    return picture
 
 
 def _encode(path: Path, width: int) -> Embedded:
@@ -74,7 +83,7 @@ def _encode(path: Path, width: int) -> Embedded:
         durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
         frames = [_shrunk(frame, width) for frame in ImageSequence.Iterator(image)]
     buffer = io.BytesIO()
-    frames[0].save(buffer, "WEBP", quality=84, method=4, **_animation(frames, durations))
+    frames[0].save(buffer, "WEBP", quality=80, method=4, **_animation(frames, durations))
     uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return Embedded(uri, *frames[0].size)
 

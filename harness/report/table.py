@@ -9,6 +9,8 @@ import pandas as pd
 from harness.report.source import read
 
 MAX_ROWS, MAX_COLUMNS = 60, 14
+PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:
     return tables
 
 
+def variance_table(table: pd.DataFrame, source: str) -> Table:
+    """Variance ± standard error of each estimator's gradient at each stage of training, for the paper's M and L."""
+    rows = table[(table["batch_size"] == PAPER_BATCH) & (table["n_samples"] == PAPER_SAMPLES)]
+    numbers = rows[["variance", "standard_error"]].to_numpy()
+    cells = rows.assign(cell=[f"{variance:.3g} ± {error:.1g}".replace("-", MINUS) for variance, error in numbers])
+    wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
+    content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
+    return Table("variance", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
+
+
 def number(value: Any) -> str:
     """A value as the page shows it."""
     if isinstance(value, str):
@@ -61,7 +73,7 @@ def number(value: Any) -> str:
     if pd.isna(value):
         return "–"
     text = f"{value:,}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
-    return text.removesuffix(".0").replace("-", "\N{MINUS SIGN}")
+    return text.removesuffix(".0").replace("-", MINUS)
 
 
 def _table(title: str, content: pd.DataFrame, source: str) -> Table:
@@ -74,5 +86,5 @@ def _bias(bias: float, spread: float, without_estimate: float) -> str:
     if pd.isna(bias):
         return f"– [{without_estimate:.0f}]"
     form = "{:+z.2f} ± {:.2f}" if max(abs(bias), spread) < 1000 else "{:+.0e} ± {:.0e}"
-    value = form.format(bias, spread).replace("-", "\N{MINUS SIGN}")
+    value = form.format(bias, spread).replace("-", MINUS)
     return f"{value} [{without_estimate:.0f}]" if without_estimate else value
