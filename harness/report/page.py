@@ -23,7 +23,7 @@ from harness.report.text import page_strings, translator
 from harness.store import RunFolder, stored_configs
 from harness.study_table import claim_holds, worst_errors
 
-MAX_CHARACTERS = 4_000_000
+MAX_CHARACTERS = 3_900_000
 SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "plane.js", "explorer.js", "drawing.js")
 
 
