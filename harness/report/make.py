@@ -1,5 +1,6 @@
 """The report from a request: train what the explorer needs, write its models, render the page."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,7 +52,7 @@ def make_report(request: Request, *, train: bool) -> bool:
 def commands(request: Request) -> Callable[[str], str]:
     """What completes a task's options to the command line for this request's scale, protocol and folder."""
     name, _, samples = request.scale.name.partition("-")
-    where = [f"--results {request.results}"] if str(request.results) != "results" else []
+    where = [f"--results {shlex.quote(str(request.results))}"] if str(request.results) != "results" else []
     where += [f"--scale {name}"] if name != "quick" else []
     how = [f"--samples {samples}"] if samples else []
     how += [f"--protocol {request.protocol}"] if request.protocol != "author" else []
