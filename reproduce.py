@@ -18,6 +18,7 @@ from harness.pictures import publish_pictures
 from harness.plan import Request, make_plan
 from harness.progress import Display
 from harness.reestimate import reestimate_all
+from harness.report.make import make_report
 from harness.scene import chosen_points
 from harness.schedule import WorkerDied
 from harness.trained import reuse
@@ -33,6 +34,7 @@ EXAMPLES = """examples:
   python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
   python reproduce.py --study reparameterization                   the noise of gradients, with the trick and without
+  python reproduce.py --report                                     all that is in the store, as one HTML file
 """
 STUDIES = {"marginal": study_marginal.show_study, "reparameterization": study_reparameterization.show_study}
 # What each task would ignore, and therefore refuses.
@@ -47,6 +49,7 @@ UNUSED = {
     "--figure 5": "train method points re_estimate",
     "--demo": "train method plot_only re_estimate",
     **{f"--demo {demo}": "points" for demo in DEMOS if demo != "interpolate"},
+    "--report": "dataset latent train method seed points force re_estimate dry_run",
     "--plot-only": "engine workers force re_estimate dry_run",
 }
 
@@ -93,6 +96,9 @@ def parser() -> argparse.ArgumentParser:
         help="marginal: estimators of log p(x) against exact values\n"
         "reparameterization: noise of the gradient with the trick and without",
     )
+    task.add_argument(
+        "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
+    )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
@@ -136,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             STUDIES[options.study](request)
         elif options.demo:
             return demonstrate(request, options)
+        elif options.report:
+            return 0 if make_report(request, train=not options.plot_only) else 1
         else:
             return reproduce(request, options)
     except UserError as error:
@@ -162,6 +170,7 @@ def check(options: argparse.Namespace) -> None:
     tasks = {
         "--list": options.list,
         "--study": options.study,
+        "--report": options.report,
         f"--figure {options.figure}": options.figure,
         "--demo": options.demo,
         f"--demo {options.demo}": options.demo,

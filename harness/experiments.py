@@ -91,6 +91,19 @@ class Experiment:
             for seed in seeds
         ]
 
+    def defines(self, config: Config, scale: Scale) -> bool:
+        """A stored run is the figure's at this scale, as this version defines it."""
+        same = self.configs(
+            scale,
+            config.protocol,
+            [config.dataset],
+            [config.seed],
+            methods=[config.method],
+            sizes=[getattr(config, self.size)],
+            data_sha256=config.data_sha256,
+        )
+        return same == [config]
+
 
 def _scales(*scales: Scale) -> Mapping[str, Scale]:
     return {scale.name: scale for scale in scales}

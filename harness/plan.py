@@ -162,13 +162,5 @@ def choose_device(name: str) -> str:
 
 def current(config: Config, request: Request, plan: Plan) -> bool:
     """A stored run is the figure's as this version defines it, and not on an array that this plan is not about."""
-    same = request.experiment.configs(
-        request.scale,
-        config.protocol,
-        [config.dataset],
-        [config.seed],
-        methods=[config.method],
-        sizes=[getattr(config, request.experiment.size)],
-        data_sha256=config.data_sha256,
-    )
-    return same == [config] and config.data_sha256 in {"", *(job.config.data_sha256 for job in plan.jobs)}
+    arrays = {"", *(job.config.data_sha256 for job in plan.jobs)}
+    return request.experiment.defines(config, request.scale) and config.data_sha256 in arrays

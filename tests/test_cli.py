@@ -91,6 +91,10 @@ def small(array, *more):
         ("--study marginal --seed 1", "no use for --seed"),
         ("--study reparameterization --latent 5", "no use for --latent"),
         ("--list --dataset mnist", "no use for --dataset"),
+        ("--report --dataset mnist", "no use for --dataset"),
+        ("--report --seed 1", "no use for --seed"),
+        ("--report --figure 2", "not allowed with"),
+        ("--report --protocol mine", "one of author, paper"),
     ],
 )
 def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys, monkeypatch, tmp_path):

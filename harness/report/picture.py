@@ -1,0 +1,105 @@
+"""Pictures from the store, made small enough to travel inside the page."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageSequence
+
+from harness.report.source import Source, picture_sources
+
+WIDTHS = (1600, 1200, 900, 700, 560, 440, 280)
+# Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
+WITHOUT_DATA = {("generate", ".png"), ("interpolate", ".gif")}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the store.
+
+    Attributes:
+        title: what it shows.
+        path: of its file.
+        sources: how it was drawn, and the runs that it shows.
+    """
+
+    title: str
+    path: Path
+    sources: list[Source]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A picture as the page holds it: data URI and size in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def pictures(folder: Path, title: str = "") -> list[Picture]:
+    """The pictures of a folder that may leave the store, each with the record of the same name, or the folder's."""
+    found = []
+    for path in sorted([*folder.glob("*.png"), *folder.glob("*.gif")]):
+        if shows_data_not_ours(path):
+            continue
+        record = path.with_suffix(".json")
+        record = record if record.exists() else folder / "provenance.json"
+        name = f"picture-{folder.name}-{record.stem}".replace(" ", "-")
+        found.append(Picture(title or path.stem, path, picture_sources(name, title or path.stem, record)))
+    return found
+
+
+def shows_data_not_ours(path: Path) -> bool:
+    """A demo's picture may hold original frames of Frey Face."""
+    dataset, _, demo = path.parent.name.partition("-")
+    return dataset == "frey_face" and (demo, path.suffix) not in WITHOUT_DATA
+
+
+def embed(paths: Sequence[Path], budget: int) -> dict[Path, Embedded]:
+    """Data URIs of pictures, each as wide as its share of `budget` characters allows, or the narrowest.
+
+    Shares are even, but what one leaves goes to those after it.
+    """
+    made: dict[Path, Embedded] = {}
+    for k, path in enumerate(paths):
+        made[path] = _within(path, budget // (len(paths) - k))
+        budget -= len(made[path].uri)
+    return made
+
+
+def _within(path: Path, share: int) -> Embedded:
+    for width in WIDTHS:
+        picture = _encode(path, width)
+        if len(picture.uri) <= share:
+            break
+    return picture
+
+
+def _encode(path: Path, width: int) -> Embedded:
+    with Image.open(path) as image:
+        durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
+        frames = [_shrunk(frame, width) for frame in ImageSequence.Iterator(image)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "WEBP", quality=80, method=4, **_animation(frames, durations))
+    uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return Embedded(uri, *frames[0].size)
+
+
+def _shrunk(frame: Image.Image, width: int) -> Image.Image:
+    """The frame on white, no wider than asked for."""
+    whole = frame.convert("RGBA")
+    paper = Image.new("RGBA", whole.size, "white")
+    paper.alpha_composite(whole)
+    flat = paper.convert("RGB")
+    if flat.width <= width:
+        return flat
+    return flat.resize((width, round(flat.height * width / flat.width)), Image.Resampling.LANCZOS)
+
+
+def _animation(frames: Sequence[Image.Image], durations: Sequence[int]) -> dict[str, object]:
+    if len(frames) == 1:
+        return {}
+    return {"save_all": True, "append_images": frames[1:], "duration": list(durations), "loop": 0}

@@ -1,0 +1,105 @@
+"""Where the page's numbers come from: one record for each run, study, picture and figure of the paper."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aevb.errors import UserError
+from harness.compare import PUBLISHED, label, scientific
+from harness.config import Config
+from harness.store import RunFolder, Status
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a reader sees who asks where a number comes from.
+
+    Attributes:
+        id: of its element in the page.
+        title: what was run.
+        place: of its files.
+        facts: what is told first; the names are keys of the page's text, "fact." before them.
+        settings: all settings, by their own names.
+    """
+
+    id: str
+    title: str
+    place: str
+    facts: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_source(folder: RunFolder) -> Source:
+    """Config, environments and outcome of a run."""
+    facts: dict[str, str] = {}
+    try:
+        status = folder.status()
+    except UserError as error:
+        status = Status("failed", message=str(error))
+    if status is not None:
+        facts |= {"status": status.state}
+        facts |= {"samples": scientific(status.samples)} if status.samples else {}
+        facts |= {"step_size": f"{status.step_size:g}"} if status.step_size else {}
+        facts |= {"speed": f"{status.samples_per_second:,.0f}"} if status.samples_per_second else {}
+        facts |= {"message": status.message} if status.message else {}
+    return _run(folder.config, str(folder.path), facts, read(folder.path / "environment.json"))
+
+
+def folder_source(name: str, title: str, folder: Path) -> Source:
+    """Settings and environment that lie beside the results of a study or a benchmark."""
+    return Source(
+        name, title, str(folder), _environment(read(folder / "environment.json")), read(folder / "config.json") or {}
+    )
+
+
+def picture_sources(name: str, title: str, record: Path) -> list[Source]:
+    """What the file beside a picture says: how it was drawn, then each run whose model it shows."""
+    content = dict(read(record) or {})
+    drawn, runs = _environment(content.pop("drawn_with", None)), content.pop("runs", [])
+    shown = [_run(Config.from_json(json.dumps(r["config"])), r["folder"], {}, r["environments"]) for r in runs]
+    return [Source(name, title, str(record), drawn, content), *shown]
+
+
+def paper_source(figure: int) -> Source:
+    """The paper's own curves."""
+    place = f"{PUBLISHED.parent.name}/{PUBLISHED.name}/figure{figure}.csv"
+    title = f"Kingma & Welling 2013, arXiv:1312.6114, figure {figure}"
+    return Source(f"paper-{figure}", title, place, {"paper": "arXiv:1312.6114"})
+
+
+def run_id(config: Config) -> str:
+    """Of the element that tells a run's origin."""
+    return f"run-{config.id}"
+
+
+def _run(config: Config, place: str, outcome: Mapping[str, str], environments: Sequence[Mapping[str, Any]]) -> Source:
+    facts = {"protocol": config.protocol, "seed": str(config.seed), "config": config.id}
+    part = f", N = {config.n_train:,}" if config.n_train else ""
+    title = f"{label(config.dataset, 40)}{part}, N_z = {config.n_latent}, {label(config.method)}, seed {config.seed}"
+    return Source(run_id(config), title, place, {**facts, **outcome, **_environment(environments)}, asdict(config))
+
+
+def _environment(content: Any) -> dict[str, str]:
+    """Facts of the latest environment; a resumed run has several, and all their commits and dates are told."""
+    environments = [e for e in (content if isinstance(content, list) else [content]) if e]
+    if not environments:
+        return {}
+    last = environments[-1]
+    told = {
+        name: " · ".join(dict.fromkeys(str(e.get(name) or "–") for e in environments)) for name in ("commit", "started")
+    }
+    versions = {"Python": last.get("python", "–"), **last.get("packages", {})}
+    return {
+        **told,
+        "device": f"{last.get('device', '–')} ({last.get('device_type', '–')})",
+        "threads": f"{last.get('threads', '–')} / {last.get('cores', '–')}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "platform": str(last.get("platform", "–")),
+    }
+
+
+def read(path: Path) -> Any:
+    """JSON of a file; None where there is none."""
+    return json.loads(path.read_text()) if path.exists() else None

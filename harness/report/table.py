@@ -1,0 +1,90 @@
+"""Tables of studies and benchmarks for the page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.report.source import read
+
+MAX_ROWS, MAX_COLUMNS = 60, 14
+PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells; `source` is the id of where their numbers come from, `left_out` counts rows that are not shown."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    source: str
+    left_out: int = 0
+
+
+def csv_table(path: Path, source: str, title: str = "") -> Table:
+    """A CSV file as it is, numbers to four digits."""
+    return _table(title or path.name, pd.read_csv(path), source)
+
+
+def json_table(path: Path, source: str) -> Table:
+    """A JSON file of records, or of pytest-benchmark's results."""
+    content = read(path)
+    records = content.get("benchmarks", content) if isinstance(content, dict) else content
+    return _table(path.name, pd.json_normalize(records), source)
+
+
+def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:
+    """Bias ± spread (nats) of each estimator of log p(x) and effort, against the size of z; one for each kind of data.
+
+    In brackets, how many datapoints have no estimate.
+    """
+    tables = []
+    for data, part in sorted(table.groupby("data")):
+        cells = part.assign(cell=[_bias(*row) for row in part[["bias", "spread", "without_estimate"]].to_numpy()])
+        wide = cells.pivot_table(
+            index=["estimator", "effort"], columns="n_latent", values="cell", aggfunc="first", sort=False
+        )
+        rows = [
+            [str(name), f"{effort:,}", *map(str, row)]
+            for (name, effort), row in zip(wide.index, wide.to_numpy(), strict=True)
+        ]
+        columns = ["estimator", "effort", *(f"N_z = {size}" for size in wide.columns)]
+        tables.append(Table(str(data), columns, rows, source))
+    return tables
+
+
+def variance_table(table: pd.DataFrame, source: str) -> Table:
+    """Variance ± standard error of each estimator's gradient at each stage of training, for the paper's M and L."""
+    rows = table[(table["batch_size"] == PAPER_BATCH) & (table["n_samples"] == PAPER_SAMPLES)]
+    numbers = rows[["variance", "standard_error"]].to_numpy()
+    cells = rows.assign(cell=[f"{variance:.3g} ± {error:.1g}".replace("-", MINUS) for variance, error in numbers])
+    wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
+    content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
+    return Table("variance", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
+
+
+def number(value: Any) -> str:
+    """A value as the page shows it."""
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return "–"
+    text = f"{value:,}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    return text.removesuffix(".0").replace("-", MINUS)
+
+
+def _table(title: str, content: pd.DataFrame, source: str) -> Table:
+    shown = content.iloc[:MAX_ROWS, :MAX_COLUMNS]
+    rows = [[number(value) for value in row] for row in shown.itertuples(index=False)]
+    return Table(title, [str(name) for name in shown.columns], rows, source, max(len(content) - MAX_ROWS, 0))
+
+
+def _bias(bias: float, spread: float, without_estimate: float) -> str:
+    if pd.isna(bias):
+        return f"– [{without_estimate:.0f}]"
+    form = "{:+z.2f} ± {:.2f}" if max(abs(bias), spread) < 1000 else "{:+.0e} ± {:.0e}"
+    value = form.format(bias, spread).replace("-", MINUS)
+    return f"{value} [{without_estimate:.0f}]" if without_estimate else value

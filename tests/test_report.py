@@ -1,0 +1,116 @@
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import reproduce as command_line
+from harness.report.page import MAX_CHARACTERS, render
+from harness.report.text import CATALOGUE, LANGUAGES, PLACEHOLDER, catalogue
+from tests.report_store import SCALE, command
+from tests.support import ROOT, reproduce
+
+TEXTS = catalogue()
+# Texts whose keys the page puts together.
+FAMILIES = re.compile(
+    r"js|demo|item|fact|nav|formula|figure\.[xy\d]|table\.size|study\.marginal|figure\.(train|test|ours|paper)"
+)
+
+
+def page(results):
+    return render(results, SCALE, "author", command)
+
+
+def picture(path, width=64, height=48):
+    """Noise, which no format makes small."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_both_languages_have_every_text_with_the_same_formulas_and_numbers(key):
+    assert set(TEXTS[key]) == set(LANGUAGES)
+    english, korean = TEXTS[key]["en"], TEXTS[key]["ko"]
+    assert english
+    assert korean
+    for same in (PLACEHOLDER, re.compile(r"\d+"), re.compile(r"</?(?!em)\w+")):
+        assert sorted(set(same.findall(english))) == sorted(set(same.findall(korean)))
+
+
+def test_no_text_is_left_over():
+    sources = "".join(path.read_text() for path in CATALOGUE.parent.glob("*") if path.suffix in (".html", ".js", ".py"))
+    assert [key for key in TEXTS if f'"{key}"' not in sources and not FAMILIES.match(key)] == []
+
+
+def test_an_empty_store_makes_a_page_of_commands(tmp_path):
+    text = page(tmp_path)
+    for task in ("--figure 2", "--figure 3", "--figure 4", "--figure 5", "--report", "--study marginal"):
+        assert f"python reproduce.py {task}<" in text
+        command_line.check(command_line.parser().parse_args(task.split()))
+    assert '<canvas id="plane"' not in text
+
+
+def test_the_page_stays_below_four_megabytes_whatever_the_pictures(tmp_path):
+    picture(tmp_path / "quick" / "figure4" / "figure4.png", 1700, 1700)
+    text = page(tmp_path)
+    assert text.count("data:image/webp") == 1
+    assert 'width="1700"' not in text
+    assert len(text.encode()) < MAX_CHARACTERS < 4_000_000
+
+
+def test_original_frames_of_frey_face_stay_in_the_store(tmp_path):
+    demos = tmp_path / "quick" / "demos"
+    stays = ("frey_face-denoise/denoise.png", "frey_face-interpolate/interpolate.png")
+    goes = ("mnist-denoise/denoise.png", "frey_face-generate/generate.png", "frey_face-interpolate/interpolate.gif")
+    for k, name in enumerate((*stays, *goes)):
+        picture(demos / name, width=64 + k)
+    shown = re.findall(r'width="(\d+)" height="48"', page(tmp_path))
+    assert sorted(shown) == ["66", "67", "68"]
+
+
+def test_a_picture_brings_the_origin_of_its_models(tmp_path):
+    (run,) = (ROOT / "results/reference/quick/figure2/runs").glob("mnist-nz3-aevb-*")
+    config = json.loads((run / "config.json").read_text())
+    environments = json.loads((run / "environment.json").read_text())
+    picture(tmp_path / "quick" / "figure5" / "figure5.png")
+    record = {"figure": 5, "runs": [{"id": "x", "folder": str(run), "config": config, "environments": environments}]}
+    (tmp_path / "quick" / "figure5" / "figure5.json").write_text(json.dumps(record))
+    text = page(tmp_path)
+    identity = run.name.split("-")[-1]
+    assert f'id="run-{identity}"' in text
+    assert environments[0]["commit"] in text
+    assert re.search(rf'data-from="[^"]* run-{identity}"', text)
+
+
+def test_benchmarks_and_studies_are_shown_as_tables_with_their_origin(tmp_path):
+    folder = tmp_path / "quick" / "reparameterization"
+    folder.mkdir(parents=True)
+    rows = "0,score function,1,100,1234.5678,2.3\n0,score function,10,100,7,1\n"
+    (folder / "variance.csv").write_text(f"stage,estimator,n_samples,batch_size,variance,standard_error\n{rows}")
+    (folder / "environment.json").write_text(json.dumps({"commit": "c0ffee", "started": "2026-01-01", "packages": {}}))
+    benchmarks = tmp_path / "benchmarks"
+    benchmarks.mkdir()
+    (benchmarks / "speed.json").write_text(json.dumps({"benchmarks": [{"name": "step", "seconds": 0.00123456}]}))
+    text = page(tmp_path)
+    assert "<td>1.23e+03 ± 2</td>" in text
+    assert "c0ffee" in text
+    assert "<td>0.001235</td>" in text
+
+
+def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_path, monkeypatch):
+    done = reproduce("--report", "--scale", "smoke", "--samples", 300, "--workers", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "missing: the frey_face panels" in done.stdout
+    report = tmp_path / "results" / "smoke-300" / "report.html"
+    assert report.stat().st_size < 4_000_000
+    assert "python reproduce.py --figure 2 --scale smoke --samples 300<" in report.read_text()
+    (models,) = re.findall(r'id="models">(.*?)</script>', report.read_text())
+    (mnist,) = json.loads(models).values()
+    assert len(base64.b64decode(mnist["decoder"][1]["weight"])) == 2 * 500 * 784
+    report.unlink()
+    monkeypatch.chdir(tmp_path)
+    assert command_line.main(["--report", "--scale", "smoke", "--samples", "300", "--plot-only"]) == 0
+    assert report.exists()
