@@ -38,8 +38,10 @@ EXAMPLES = """examples:
 """
 # What each task would ignore, and therefore refuses.
 UNUSED = {
-    "--list": "dataset latent train scale samples device workers data points plot_only force re_estimate dry_run",
-    "--study": "dataset latent train method samples protocol seed device data points plot_only re_estimate dry_run",
+    "--list": "dataset latent train scale samples device engine workers data points plot_only force re_estimate "
+    "dry_run",
+    "--study": "dataset latent train method samples protocol seed device engine data points plot_only re_estimate "
+    "dry_run",
     "--figure 2": "train points re_estimate",
     "--figure 3": "latent points",
     "--figure 4": "latent train method points re_estimate",
@@ -47,7 +49,7 @@ UNUSED = {
     "--demo": "train method plot_only re_estimate",
     **{f"--demo {demo}": "points" for demo in DEMOS if demo != "interpolate"},
     "--report": "dataset latent train method seed points force re_estimate dry_run",
-    "--plot-only": "workers force re_estimate dry_run",
+    "--plot-only": "engine workers force re_estimate dry_run",
 }
 
 
@@ -109,6 +111,9 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--seed", nargs="+", type=whole(0), default=(0,), metavar="S", help="a run for each (0)")
     how = p.add_argument_group("how to run it")
     how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument(
+        "--engine", choices=["fast", "reference"], default="fast", help="gradients written by hand, or autograd's"
+    )
     how.add_argument("--workers", type=whole(1), metavar="N", help="parallel processes (one for each core)")
     how.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where results are kept")
     how.add_argument("--data", type=Path, metavar="DIR", help="where to look for Frey Face (or AEVB_DATA_DIR)")
@@ -189,6 +194,7 @@ def read_request(options: argparse.Namespace) -> Request:
         protocol=options.protocol,
         seeds=tuple(dict.fromkeys(options.seed)),
         device=options.device,
+        engine=options.engine,
         workers=options.workers,
         results=options.results,
         data=options.data,

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from aevb.estimators import LowerBound, lower_bound_b, standard_normal
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.estimators import LowerBound, lower_bound_b
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
@@ -21,6 +21,8 @@ class AEVB(LearnerState):
         estimator: of the bound, `lower_bound_b` (eq. 7) or `lower_bound_a` (eq. 6).
         n_samples: L, noise samples for each datapoint.
     """
+
+    dreams = False
 
     def __init__(
         self,
@@ -37,16 +39,15 @@ class AEVB(LearnerState):
         self._q = encoder
         self._n_datapoints = n_datapoints
         self._estimator = estimator
-        self._n_samples = n_samples
+        self.n_normal = n_samples
         self._ascent = Ascent(options, theta=model, phi=encoder)
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
-        m = len(batch.x)
-        eps = standard_normal((self._n_samples, m, self.model.n_latent), batch.x, generator)
-        bound = self._estimator(self.model, self._q, batch.x, eps)
-        self._ascent.step(bound.sum(), prior_scale=m / self._n_datapoints)
-        return StepInfo(bound.detach(), m)
+        noise = noise or draw_noise(self, batch, generator)
+        bound = self._estimator(self.model, self._q, batch.x, noise.normal)
+        self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)
+        return StepInfo(bound.detach(), len(batch.x))
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "encoder": self._q, "ascent": self._ascent}

@@ -1,9 +1,11 @@
 """Hamiltonian Monte Carlo on many independent chains at once.
 
 A log-density is a function from z, shape ``(*chains, latent)``, to nats, shape ``(*chains,)``; its gradient comes from
-autograd. Every leading axis of z is a chain of its own. Nothing here waits for the device.
+autograd, unless it is a `Target` that brings its own. Every leading axis of z is a chain of its own. Nothing here waits
+for the device.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -61,8 +63,26 @@ class Samples(NamedTuple):
     state: State
 
 
+class Target(ABC):
+    """A log-density that knows its gradient."""
+
+    @abstractmethod
+    def __call__(self, z: Float[Tensor, "*chains latent"]) -> Float[Tensor, "*chains"]:
+        """The log-density in nats."""
+
+    @abstractmethod
+    def evaluate(self, z: Float[Tensor, "*chains latent"]) -> State:
+        """Log-density and gradient."""
+
+    @abstractmethod
+    def gradient(self, z: Float[Tensor, "*chains latent"]) -> Float[Tensor, "*chains latent"]:
+        """The gradient alone."""
+
+
 def evaluate(log_density: LogDensity, z: Float[Tensor, "*chains latent"]) -> State:
     """Log-density and gradient at z; no gradient is taken with respect to anything else."""
+    if isinstance(log_density, Target):
+        return log_density.evaluate(z)
     with torch.enable_grad():
         z = z.detach().requires_grad_(True)
         value = log_density(z)
@@ -95,11 +115,14 @@ def leapfrog(
             f"got {tuple(step_size.shape)}: give one for all chains or one for each"
         )
     h = step_size[..., None]
-    momentum = momentum + 0.5 * h * state.gradient
-    for step in range(n_steps):
-        state = evaluate(log_density, state.z + h * momentum)
-        momentum = momentum + (h if step < n_steps - 1 else 0.5 * h) * state.gradient
-    return state, momentum
+    z, momentum = state.z, momentum + 0.5 * h * state.gradient
+    for _ in range(n_steps - 1):
+        z = z + h * momentum
+        # On the way only the gradient counts.
+        between = log_density.gradient(z) if isinstance(log_density, Target) else evaluate(log_density, z).gradient
+        momentum = momentum + h * between
+    state = evaluate(log_density, z + h * momentum)
+    return state, momentum + 0.5 * h * state.gradient
 
 
 def move(

@@ -1,6 +1,6 @@
 """What the three algorithms share: a batch, what a step reports, and ascent with Adagrad."""
 
-from copy import deepcopy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from aevb.estimators import standard_normal
 from aevb.model import GenerativeModel
 
 
@@ -17,6 +18,19 @@ class Batch:
 
     x: Float[Tensor, "batch pixel"]
     indices: Int[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What a step of AEVB or wake-sleep draws. Drawn beforehand and in bulk it costs less, and many runs can share it.
+
+    Attributes:
+        normal: standard normal; `n_normal` of the learner for each datapoint of the batch.
+        pixels: `GenerativeModel.pixel_noise` for each datapoint, where the learner `dreams`.
+    """
+
+    normal: Float[Tensor, "n batch latent"]
+    pixels: Float[Tensor, "batch pixel"] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,13 +47,20 @@ class StepInfo:
 
 
 class Learner(Protocol):
-    """An algorithm that fits a model, and perhaps an encoder, to data."""
+    """An algorithm that fits a model, and perhaps an encoder, to data.
+
+    Attributes:
+        n_normal: standard normal draws of z's size that a step takes for each datapoint; 0 if it takes no `Noise`.
+        dreams: a step draws pixels from the model.
+    """
 
     model: GenerativeModel
     encoder: nn.Module | None
+    n_normal: int
+    dreams: bool
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
-        """Update the parameters once."""
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
+        """Update the parameters once; the noise that is not given, and all else, comes from the generator."""
         ...
 
     def diagnostics(self) -> dict[str, float]:
@@ -53,6 +74,13 @@ class Learner(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the state of an equal learner."""
         ...
+
+
+def draw_noise(learner: Learner, batch: Batch, generator: torch.Generator) -> Noise:
+    """Fresh noise for one step of this learner on this batch."""
+    m, model = len(batch.x), learner.model
+    normal = standard_normal((learner.n_normal, m, model.n_latent), batch.x, generator)
+    return Noise(normal, model.pixel_noise(m, generator) if learner.dreams else None)
 
 
 @dataclass(frozen=True)
@@ -86,21 +114,21 @@ class Ascent:
     def __init__(self, options: AscentOptions, *, theta: nn.Module | None = None, phi: nn.Module | None = None) -> None:
         prior: list[nn.Parameter] = []
         free: list[nn.Parameter] = list(phi.parameters()) if phi is not None else []
-        for parameter in theta.parameters() if theta is not None else ():
-            (prior if parameter.ndim > 1 or options.prior_on_biases else free).append(parameter)
+        for name, parameter in theta.named_parameters() if theta is not None else ():
+            (prior if name.endswith("weight") or options.prior_on_biases else free).append(parameter)
         self._options = options
-        self._parameters = prior + free
-        self._steps = 0
-        # G starts at 1e-8, so that the optimiser's own eps, which stands outside the root, can be 0.
-        self._optimizer = torch.optim.Adagrad(
-            [{"params": group} for group in (prior, free) if group],
-            lr=options.step_size,
-            initial_accumulator_value=1e-8,
-            eps=0.0,
-            maximize=True,
-            fused=all(p.device.type == "cpu" for p in self._parameters),
-        )
-        self._prior_group = self._optimizer.param_groups[0] if prior else None
+        self._groups = [(group, [torch.full_like(p, 1e-8) for p in group]) for group in (prior, free)]
+        self.steps = 0
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that climb."""
+        return [parameter for group, _ in self._groups for parameter in group]
+
+    @property
+    def accumulators(self) -> list[Tensor]:
+        """G + 1e-8 of each parameter."""
+        return [accumulator for _, accumulators in self._groups for accumulator in accumulators]
 
     def step(self, objective: Float[Tensor, ""], prior_scale: float = 0.0) -> None:
         """One step up the gradient of objective + `prior_scale` · log N(θ; 0, I).
@@ -109,28 +137,59 @@ class Ascent:
             objective: sum over the minibatch, in nats.
             prior_scale: M/N, the minibatch's share of the training set.
         """
-        gradients = torch.autograd.grad(objective, self._parameters)
-        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+        gradients = torch.autograd.grad(objective, self.parameters)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        step_size = 0.0 if self._steps < self._options.warm_up else self._options.step_size
-        for group in self._optimizer.param_groups:
-            group["lr"] = step_size
-        if self._prior_group is not None:
-            # The gradient of log N(θ; 0, I) is −θ, which is just what the optimiser calls weight decay.
-            self._prior_group["weight_decay"] = prior_scale * self._options.prior_weight
-        self._optimizer.step()
-        self._steps += 1
+        self.climb(prior_scale)
+
+    @torch.no_grad()
+    def climb(self, prior_scale: float = 0.0) -> None:
+        """One step up the gradients that stand in the parameters' ``grad``, and up the prior's."""
+        step_size = 0.0 if self.steps < self._options.warm_up else self._options.step_size
+        # The gradient of log N(θ; 0, I) is −θ.
+        for (parameters, accumulators), decay in zip(
+            self._groups, (prior_scale * self._options.prior_weight, 0.0), strict=True
+        ):
+            if parameters:
+                _adagrad(parameters, accumulators, step_size, decay)
+        self.steps += 1
+
+    def become_part(self, joint: "Ascent", i: int) -> None:
+        """From now on the accumulators are the i-th of another's, which have a leading axis; they keep their values."""
+        for (_, own), (_, joined) in zip(self._groups, joint._groups, strict=True):
+            for n, accumulator in enumerate(joined):
+                accumulator[i] = own[n]
+                own[n] = accumulator[i]
 
     def state_dict(self) -> dict[str, Any]:
         """Accumulators and the number of steps."""
-        return {"optimizer": self._optimizer.state_dict(), "steps": self._steps}
+        return {"accumulators": [accumulator.clone() for accumulator in self.accumulators], "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over another's accumulators and number of steps."""
-        # The optimiser would go on in the very tensors it is given.
-        self._optimizer.load_state_dict(deepcopy(state["optimizer"]))
-        self._prior_group = self._optimizer.param_groups[0] if self._prior_group is not None else None
-        self._steps = state["steps"]
+        for own, other in zip(self.accumulators, state["accumulators"], strict=True):
+            own.copy_(other)
+        self.steps = state["steps"]
+
+
+def _adagrad(parameters: Sequence[Tensor], accumulators: Sequence[Tensor], step_size: float, decay: float) -> None:
+    """G += g²; θ += η·g / √G with g the gradient − decay·θ."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if parameters[0].device.type == "cpu":
+        # One pass over memory instead of four.
+        steps = [_ONE] * len(parameters)
+        torch._fused_adagrad_(
+            [*parameters], gradients, [*accumulators], steps,
+            lr=step_size, lr_decay=0.0, weight_decay=decay, eps=0.0, maximize=True,
+        )  # fmt: skip
+        return
+    for parameter, gradient, accumulator in zip(parameters, gradients, accumulators, strict=True):
+        gradient = gradient.sub(parameter, alpha=decay) if decay else gradient
+        accumulator.addcmul_(gradient, gradient)
+        parameter.addcdiv_(gradient, accumulator.sqrt(), value=step_size)
+
+
+_ONE = torch.tensor(1.0)  # the count of steps, which matters only where the step size decays
 
 
 class LearnerState:

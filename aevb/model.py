@@ -51,10 +51,21 @@ class GenerativeModel(nn.Module, ABC):
         """E[x|z]: what the paper's figures show as an image."""
 
     @abstractmethod
+    def pixel_noise(self, rows: int, generator: torch.Generator) -> Float[Tensor, "rows pixel"]:
+        """What `pixels_at` makes pixels of: standard noise of the decoder's kind for so many rows."""
+
+    @abstractmethod
+    def pixels_at(
+        self, z: Float[Tensor, "*batch latent"], noise: Float[Tensor, "*#batch pixel"]
+    ) -> Float[Tensor, "*batch pixel"]:
+        """x ~ p(x|z) as a function of z and of noise that does not depend on it."""
+
     def sample_pixels(
         self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
     ) -> Float[Tensor, "*batch pixel"]:
         """One draw of x ~ p(x|z) for each z."""
+        noise = self.pixel_noise(z[..., 0].numel(), generator)
+        return self.pixels_at(z, noise.view(*z.shape[:-1], self.n_pixels))
 
     def log_joint(
         self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
@@ -80,14 +91,16 @@ class BernoulliModel(GenerativeModel):
         """Probability that each pixel is on."""
         return torch.sigmoid(self.logits(z))
 
-    def sample_pixels(
-        self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
+    def pixel_noise(self, rows: int, generator: torch.Generator) -> Float[Tensor, "rows pixel"]:
+        """Uniform on [0, 1)."""
+        return self.output.bias.new_empty(rows, self.n_pixels).uniform_(generator=generator)
+
+    def pixels_at(
+        self, z: Float[Tensor, "*batch latent"], noise: Float[Tensor, "*#batch pixel"]
     ) -> Float[Tensor, "*batch pixel"]:
-        """Binary pixels, each drawn on its own."""
+        """1 where the noise is below the probability that the pixel is on, else 0."""
         mean = self.pixel_mean(z)
-        # Three times faster than torch.bernoulli on a CPU.
-        uniform = torch.rand(mean.shape, dtype=mean.dtype, device=mean.device, generator=generator)
-        return (uniform < mean).to(mean.dtype)
+        return (noise < mean).to(mean.dtype)
 
 
 class GaussianModel(GenerativeModel):
@@ -149,10 +162,12 @@ class GaussianModel(GenerativeModel):
         """μ(z)."""
         return self.pixels(z).mean
 
-    def sample_pixels(
-        self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
+    def pixel_noise(self, rows: int, generator: torch.Generator) -> Float[Tensor, "rows pixel"]:
+        """Standard normal."""
+        return self.output.bias.new_empty(rows, self.n_pixels).normal_(generator=generator)
+
+    def pixels_at(
+        self, z: Float[Tensor, "*batch latent"], noise: Float[Tensor, "*#batch pixel"]
     ) -> Float[Tensor, "*batch pixel"]:
         """μ(z) + σ(z)·ε; not confined to [0, 1]."""
-        pixels = self.pixels(z)
-        eps = torch.empty_like(pixels.mean).normal_(generator=generator)
-        return pixels.at(eps)
+        return self.pixels(z).at(noise)

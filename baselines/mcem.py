@@ -1,6 +1,5 @@
 """Monte Carlo EM, the paper's baseline without an encoder."""
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -8,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from aevb import hmc, tuning
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.fast.posterior import posterior
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -37,6 +37,8 @@ class MonteCarloEM(LearnerState):
         step_size: HMC's, before any tuning.
     """
 
+    n_normal, dreams = 0, False
+
     def __init__(
         self,
         model: GenerativeModel,
@@ -58,7 +60,7 @@ class MonteCarloEM(LearnerState):
         z = torch.randn(n_datapoints, model.n_latent, dtype=like.dtype, device=like.device, generator=generator)
         self._chains = PersistentChains(z, torch.tensor(step_size, dtype=like.dtype, device=like.device))
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One iteration over the whole training set; counts (10 + 5)·N samples, as the paper's axis does.
 
         Raises:
@@ -78,7 +80,7 @@ class MonteCarloEM(LearnerState):
         self, x: Float[Tensor, "batch pixel"], indices: Int[Tensor, " batch"], generator: torch.Generator
     ) -> Float[Tensor, "batch latent"]:
         """Move the chains of these (distinct) points once, tune the step size, and return where they are."""
-        chains, log_joint = self._chains, partial(self.model.log_joint, x)
+        chains, log_joint = self._chains, posterior(self.model, x)
         state = hmc.evaluate(log_joint, chains.z[indices])  # θ has moved, so nothing can be carried over
         outcome = hmc.move(log_joint, state, chains.step_size, self._n_leapfrog, generator)
         chains.step_size = tuning.tune_global(chains.step_size, outcome.accept_probability)
@@ -115,7 +117,7 @@ class MinibatchMonteCarloEM(MonteCarloEM):
     One iteration counts (10 + 5)·M samples.
     """
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One iteration over a minibatch, whose points may repeat."""
         points, row_of = batch.indices.unique(return_inverse=True)
         rows = torch.arange(len(row_of), device=row_of.device)

@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from aevb.estimators import standard_normal
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, StepInfo
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
@@ -24,6 +23,8 @@ class WakeSleep(LearnerState):
         n_samples: wake samples for each datapoint.
     """
 
+    dreams = True
+
     def __init__(
         self,
         model: GenerativeModel,
@@ -37,22 +38,24 @@ class WakeSleep(LearnerState):
         self.encoder: nn.Module | None = encoder
         self._q = encoder
         self._n_datapoints = n_datapoints
-        self._n_samples = n_samples
+        self.n_normal = n_samples + 1
         self._wake = Ascent(options, theta=model)
         self._sleep = Ascent(options, phi=encoder)
 
-    def step(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """Wake on the minibatch, then sleep on as many dreams; counts M samples, as the paper's axes do."""
         m = len(batch.x)
+        noise = noise or draw_noise(self, batch, generator)
+        assert noise.pixels is not None
         with torch.no_grad():
             q = self._q(batch.x)
-            z = q.at(standard_normal((self._n_samples, m, self.model.n_latent), batch.x, generator))
+            z = q.at(noise.normal[:-1])
         log_likelihood = self.model.log_likelihood(batch.x, z).mean(0)
         self._wake.step(log_likelihood.sum(), prior_scale=m / self._n_datapoints)
 
         with torch.no_grad():
-            dreamt_z = standard_normal((m, self.model.n_latent), batch.x, generator)
-            dreamt_x = self.model.sample_pixels(dreamt_z, generator)
+            dreamt_z = noise.normal[-1]
+            dreamt_x = self.model.pixels_at(dreamt_z, noise.pixels)
         self._sleep.step(self._q(dreamt_x).log_density(dreamt_z).sum())
         return StepInfo(log_likelihood.detach() - q.kl_to_standard_normal(), m)
 

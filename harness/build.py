@@ -12,8 +12,11 @@ from aevb.data import Dataset, binarize, load_dataset
 from aevb.encoder import GaussianEncoder
 from aevb.errors import DataError, UserError
 from aevb.estimators import LOWER_BOUNDS
+from aevb.fast.aevb import FastAEVB
 from aevb.learner import AscentOptions, Learner
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
+from baselines.fast_wake_sleep import FastWakeSleep
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from baselines.wake_sleep import WakeSleep
 from harness.config import Config
@@ -100,8 +103,12 @@ def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> Ge
     )
 
 
-def build_learner(config: Config, data: RunData, step_size: float) -> Learner:
-    """A fresh learner whose weights are drawn from the config's seed, on the device of the data."""
+def build_learner(config: Config, data: RunData, step_size: float, engine: str = "fast") -> Learner:
+    """A fresh learner whose weights are drawn from the config's seed, on the device of the data.
+
+    Engines: "reference", with gradients from autograd, or "fast", the same with gradients by hand.
+    """
+    fast = engine == "fast"
     n_datapoints, n_pixels = data.train.shape
     generator = stream("weights", config.seed)
     model = build_model(config, n_pixels, generator)
@@ -109,8 +116,8 @@ def build_learner(config: Config, data: RunData, step_size: float) -> Learner:
     options = AscentOptions(step_size, config.warm_up, config.prior_weight, config.prior_on_biases)
     if config.method == "mcem":
         starts = stream("chains", config.seed, data.train.device)
-        algorithm = MinibatchMonteCarloEM if config.batch_size else MonteCarloEM
-        return algorithm(
+        full, part = (FastMonteCarloEM, FastMinibatchMonteCarloEM) if fast else (MonteCarloEM, MinibatchMonteCarloEM)
+        return (part if config.batch_size else full)(
             model,
             n_datapoints,
             starts,
@@ -129,15 +136,13 @@ def build_learner(config: Config, data: RunData, step_size: float) -> Learner:
         generator=generator,
     )
     encoder = encoder.to(data.train.device)
-    if config.method == "aevb":
-        estimator = LOWER_BOUNDS[config.estimator]
-        return AEVB(model, encoder, n_datapoints, options, estimator=estimator, n_samples=config.n_samples)
-    return WakeSleep(model, encoder, n_datapoints, options, n_samples=config.n_samples)
-
-
-def training_generator(config: Config, device: torch.device) -> torch.Generator:
-    """Source of a run's minibatches and noise."""
-    return stream("training", config.seed, device)
+    if config.method == "wake_sleep":
+        algorithm = FastWakeSleep if fast else WakeSleep
+        return algorithm(model, encoder, n_datapoints, options, n_samples=config.n_samples)
+    if fast:
+        return FastAEVB(model, encoder, n_datapoints, options, estimator=config.estimator, n_samples=config.n_samples)
+    estimator = LOWER_BOUNDS[config.estimator]
+    return AEVB(model, encoder, n_datapoints, options, estimator=estimator, n_samples=config.n_samples)
 
 
 def evaluation_generator(device: torch.device) -> torch.Generator:

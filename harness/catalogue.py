@@ -8,7 +8,8 @@ import pandas as pd
 
 from harness.config import Config
 from harness.curve import grid
-from harness.experiments import EXPERIMENTS
+from harness.experiments import EXPERIMENTS, FIGURE2, PICTURES
+from harness.find import find_run
 from harness.plan import Request
 from harness.store import RunFolder
 from harness.study_marginal import DATA, STUDIES, Part
@@ -31,13 +32,14 @@ def catalogue(request: Request) -> pd.DataFrame:
     measured.
     """
     rows = []
-    scales = [(experiment, scale) for experiment in EXPERIMENTS.values() for scale in experiment.scales.values()]
+    figures = (*EXPERIMENTS.values(), *PICTURES.values())
+    scales = [(experiment, scale) for experiment in figures for scale in experiment.scales.values()]
     for experiment, scale in scales:
         at_scale = replace(request, experiment=experiment, scale=scale)
         methods = [method for method in request.methods or experiment.methods if method in experiment.methods]
         for dataset in experiment.panels if methods else ():
             configs = experiment.configs(scale, request.protocol, [dataset], request.seeds, methods=methods)
-            left = [config for config in configs if not RunFolder(at_scale.runs, config).is_done()]
+            left = [config for config in configs if not _is_done(config, at_scale)]
             rows.append(
                 {
                     "what": f"figure {experiment.figure}",
@@ -68,9 +70,17 @@ def catalogue(request: Request) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _is_done(config: Config, request: Request) -> bool:
+    """The run is in the store; figures 4 and 5 take figure 2's too."""
+    if request.experiment in PICTURES.values():
+        return find_run(request.results, request.scale.name, config) is not None
+    return RunFolder(request.runs, config).is_done()
+
+
 def _core_hours(configs: Sequence[Config], request: Request) -> float:
     """Training and evaluation of these runs, from the speed of finished ones; NaN where one has no like."""
-    figure = f"figure{request.experiment.figure}"
+    # Figures 4 and 5 have runs like figure 2's.
+    figure = f"figure{FIGURE2.figure if request.experiment in PICTURES.values() else request.experiment.figure}"
     tables = [table for scale in ("paper", "quick") for table in _read(request, f"{scale}/{figure}/runs.csv")]
     seconds = 0.0
     for config in configs:

@@ -1,5 +1,6 @@
 """Compute the runs that the store does not have."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -7,9 +8,10 @@ from aevb.errors import UserError
 from harness.files import check_writable
 from harness.plan import Plan, Request
 from harness.progress import Display
+from harness.run import Job
 from harness.schedule import WorkerDied, in_parallel
 from harness.store import Status
-from harness.train import Job, work
+from harness.train import stacks, work
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,17 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
     jobs = sorted(plan.unfinished(), key=cost, reverse=True)
     failures: list[Failure] = []
 
-    def done(job: Job, future: Future[Status]) -> None:
+    def done(group: Sequence[Job], future: Future[list[Status]]) -> None:
         error = future.exception()
-        if error is None:
-            display.finished(job.config, future.result())
-        else:
-            failures.append(Failure(job, reason(error)))
+        if error is not None:
+            failures.extend(Failure(job, reason(error)) for job in group)
+            return
+        for job, status in zip(group, future.result(), strict=True):
+            display.finished(job.config, status)
 
     display.start({job.folder: cost(job) for job in jobs})
     try:
-        in_parallel(work, jobs, request.worker_count, done, look=display.look, saves=True)
+        in_parallel(work, stacks(jobs), request.worker_count, done, look=display.look, saves=True)
     finally:
         display.stop()
     return failures

@@ -20,6 +20,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "decoder": ("bernoulli", "gaussian"),
     "decoder_log_var": ("hidden", "latent", "constant"),
     "estimator": ("a", "b"),
+    "precision": ("float32", "bfloat16"),
     "posterior_fit": ("shrunk_kde", "kde", "full", "diagonal"),
 }
 AT_LEAST: Mapping[str, float] = {
@@ -98,6 +99,7 @@ class Config:
         posterior_starts: prior draws of which the best starts a point's chain; 1 is the author's library's.
         posterior_fit: appendix D's density, as `aevb.marginal.appendix_d` names it.
         posterior_jitter: of HMC's step size in appendix D.
+        precision: of the factors of matrix products in training; sums and all that is kept are float32.
     """
 
     dataset: str
@@ -122,7 +124,7 @@ class Config:
     init_std: float = 0.01
     batch_size: int = 100
     n_samples: int = 1
-    estimator: str = "b"
+    estimator: Literal["a", "b"] = "b"
     step_size: STEP_SIZE_TYPE = 0.02
     auto_steps: int = 500
     warm_up: int = 100
@@ -140,6 +142,7 @@ class Config:
     posterior_starts: int = 1
     posterior_fit: Literal["shrunk_kde", "kde", "full", "diagonal"] = "kde"
     posterior_jitter: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         """Check every value.

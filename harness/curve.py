@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from harness.store import State, Status
 
 
@@ -29,12 +27,27 @@ class Progress:
     rows: list[dict[str, Any]] = field(default_factory=list)
     # Number, sum and sum of squares of the minibatch means of the bound since the last logged point.
     batches: int = 0
-    moments: torch.Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
+    total: float = 0.0
+    squares: float = 0.0
     evaluation_seconds: float = 0.0
+
+    def add(self, samples: int, seconds: float, bounds: list[float]) -> None:
+        """Training went on for so long, with these mean bounds of minibatches."""
+        self.samples += samples
+        self.seconds += seconds
+        self.batches += len(bounds)
+        for bound in bounds:  # in order, so that it does not matter how many come at a time
+            self.total += bound
+            self.squares += bound * bound
+
+    def log(self, rows: list[dict[str, Any]]) -> None:
+        """Add a logged point and start the next running mean."""
+        self.rows += rows
+        self.batches, self.total, self.squares = 0, 0.0, 0.0
 
     def status(self, state: State, message: str = "") -> Status:
         """The run's status as of now."""
-        bound = float(self.moments[0]) / self.batches if self.batches else self._last_bound()
+        bound = self.total / self.batches if self.batches else self._last_bound()
         finite = bound is not None and math.isfinite(bound)
         rate = self.samples / self.seconds if self.seconds else None
         return Status(
@@ -43,9 +56,8 @@ class Progress:
 
     def running_mean(self) -> tuple[float, float]:
         """Mean of the bound since the last point and the mean's standard error over minibatches, nats."""
-        total, squares = self.moments.tolist()
-        mean = total / self.batches
-        variance = max(squares / self.batches - mean**2, 0.0) * self.batches / max(self.batches - 1, 1)
+        mean = self.total / self.batches
+        variance = max(self.squares / self.batches - mean**2, 0.0) * self.batches / max(self.batches - 1, 1)
         return mean, math.sqrt(variance / self.batches)
 
     def _last_bound(self) -> float | None:

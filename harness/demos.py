@@ -12,8 +12,8 @@ from harness.plan import Request
 from harness.plot_images import Panel, plot_panels, plot_strips, write_animation
 from harness.provenance import write_provenance
 from harness.restoration import denoise, inpaint
+from harness.run import Job
 from harness.scene import SHOWN, Outcome, Scene, open_scene
-from harness.train import Job
 
 RECONSTRUCTED = 1000  # test images
 STEPS = 11  # images on a path

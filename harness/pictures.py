@@ -80,10 +80,8 @@ def _publish(plan: Plan, request: Request, seed: int) -> None:
             runs.append(folder)
             row.append(Panel(_title(figure, config), _images(figure, folder, arrays.get(config.dataset))))
     if not runs:
-        raise UserError(
-            f"there must be trained models to draw; {request.results / request.scale.name} has none of protocol "
-            f"{request.protocol} and seed {seed}: train them, without --plot-only"
-        )
+        states = "; ".join(f"{panel.title}: {panel.note}" for row in rows.values() for panel in row)
+        raise UserError(f"there must be trained models to draw, got {states}; train some, without --plot-only")
     name = f"figure{figure}"
     # As for the other figures, what is not the author's protocol has its name; and seed 0 is the figure.
     name += "" if request.protocol == "author" else f"-{request.protocol}"

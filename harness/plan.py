@@ -9,10 +9,11 @@ import torch
 
 from aevb.data import NAMES, DatasetUnavailable, load_dataset
 from aevb.errors import UserError
+from aevb.fast.products import choose_library
 from harness.build import load
 from harness.config import Config
 from harness.experiments import FIGURE2, Experiment, Scale
-from harness.train import Job
+from harness.run import Job
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Request:
         protocol: "author" or "paper", with changes as `harness.protocols.protocol_config` reads them.
         seeds: one run of each curve for each.
         device: "auto", "cpu" or "cuda".
+        engine: "fast", with gradients written by hand, or "reference", with autograd's.
         workers: parallel processes; None for one on each core.
         results: root of the store.
         data: folder to look for datasets in.
@@ -42,6 +44,7 @@ class Request:
     protocol: str = "author"
     seeds: Sequence[int] = (0,)
     device: str = "auto"
+    engine: str = "fast"
     workers: int | None = None
     results: Path = Path("results")
     data: Path | None = None
@@ -109,7 +112,8 @@ def make_plan(request: Request) -> Plan:
             sizes=sizes,
             data_sha256=dataset.sha256 if own else "",
         )
-        jobs += [Job(config, request.runs, Path(wanted) if own else request.data, device) for config in configs]
+        where = Path(wanted) if own else request.data
+        jobs += [Job(config, request.runs, where, device, request.engine) for config in configs]
     if not jobs and missing:
         raise next(iter(missing.values()))
     if not jobs:
@@ -135,6 +139,9 @@ def _check(jobs: Sequence[Job]) -> None:
         config = job.config
         if paths.setdefault(config.dataset, job.data) != job.data:
             raise UserError(f"arrays must have different file names, got two of {config.dataset}: rename one")
+        if config.precision != "float32" and job.device != "cpu":
+            raise UserError(f"precision {config.precision} is for CPUs; on {job.device} use float32")
+        choose_library(((32, 32, 32),), config.precision)
         settings = (config.dataset, config.pixel_scale, config.split, config.n_train)
         if settings not in checked:
             load(config, job.data)

@@ -1,8 +1,10 @@
 """Pictures made of many images: figures 4 and 5, and the demos' rows."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -18,7 +20,8 @@ from harness.panel import DARK, GREY, STYLE, save, wrap
 PRINT_DPI = 300
 PANEL_HEIGHT = 3.4  # inches
 CELL_HEIGHT = 0.75  # inches
-LABEL_WIDTH = 1.3  # inches
+LABEL_WIDTH, MARGIN = 1.25, 0.3  # inches
+LETTERS_PER_INCH = 15  # of a caption
 GAP = 2  # pixels of an image
 ZOOM = 8  # of an animation
 FRAME_MILLISECONDS = 50
@@ -64,7 +67,7 @@ def plot_panels(rows: Sequence[Sequence[Panel]], caption: str, stem: Path) -> li
         for part, row, ratios in zip(parts, rows, widths, strict=True):
             for axes, panel in zip(part.subplots(1, len(row), width_ratios=ratios, squeeze=False)[0], row, strict=True):
                 _draw(axes, panel)
-        figure.supxlabel(caption, fontsize=8, color=DARK)
+        _caption(figure, caption)
         return [save(figure, stem, kind, PRINT_DPI) for kind in ("png", "svg")]
 
 
@@ -75,18 +78,20 @@ def plot_strips(strips: Sequence[Strip], headings: Sequence[str], caption: str, 
     images = np.ones((len(strips), columns, height, width))
     for row, strip in zip(images, strips, strict=True):
         row[: len(strip.images)] = strip.images
+    scale = CELL_HEIGHT / height
+    wide, high = (width + GAP) * columns * scale, (height + GAP) * len(strips) * scale
+    left, above, below = LABEL_WIDTH if any(strip.label for strip in strips) else MARGIN, MARGIN, 0.4
+    total = (left + wide + MARGIN, above + high + below)
     with matplotlib.rc_context(STYLE):
-        scale = CELL_HEIGHT / height
-        size = ((width + GAP) * columns * scale + LABEL_WIDTH, (height + GAP) * len(strips) * scale + 0.6)
-        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05))
-        axes = figure.add_subplot()
+        figure = Figure(figsize=total)
+        axes = figure.add_axes((left / total[0], below / total[1], wide / total[0], high / total[1]))
         _show(axes, tile(images, GAP))
         axes.set_yticks(
             [n * (height + GAP) + height / 2 - 0.5 for n in range(len(strips))], [strip.label for strip in strips]
         )
         axes.set_xticks([n * (width + GAP) + width / 2 - 0.5 for n in range(len(headings))], headings)
         axes.tick_params(length=0, labelsize=9, top=True, labeltop=True, bottom=False, labelbottom=False)
-        figure.supxlabel(caption, fontsize=8, color=DARK)
+        _caption(figure, caption, y=0.07 / total[1], va="bottom")
         return save(figure, stem, "png", PRINT_DPI)
 
 
@@ -96,6 +101,12 @@ def _width(panel: Panel) -> float:
         return PANEL_HEIGHT
     height, width = tile(panel.images).shape
     return PANEL_HEIGHT * width / height
+
+
+def _caption(figure: Figure, text: str, **place: Any) -> None:
+    """A line below all, or as many as the figure's width needs."""
+    lines = textwrap.wrap(text, int(figure.get_figwidth() * LETTERS_PER_INCH))
+    figure.supxlabel("\n".join(lines), fontsize=8, color=DARK, parse_math=False, **place)
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
@@ -111,6 +122,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
 def _show(axes: Axes, image: Float[np.ndarray, "height width"]) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
     axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
     axes.spines[:].set_visible(False)
 
 

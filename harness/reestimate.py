@@ -23,10 +23,10 @@ from harness.compute import Failure, reason
 from harness.config import Config
 from harness.files import write_text
 from harness.progress import countdown
+from harness.run import Job
 from harness.schedule import in_parallel
 from harness.store import RunFolder
 from harness.streams import stream
-from harness.train import Job
 
 IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
 AIS_POINTS = 20

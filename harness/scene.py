@@ -16,8 +16,8 @@ from harness.compare import label, scientific
 from harness.pictures import as_images, image_shape
 from harness.plan import Request
 from harness.plot_images import Strip
+from harness.run import Job
 from harness.streams import stream
-from harness.train import Job
 from harness.trained import Trained, load_trained
 
 SHOWN = 10  # images in a row

@@ -1,180 +1,74 @@
-"""One run from its config to its curve: resume, train, evaluate, record, and survive being stopped."""
+"""Runs from their configs to their curves, alone or in stacks; they survive being stopped."""
 
-import io
-import math
-import pickle
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from aevb.errors import UserError
 from harness import schedule
-from harness.batches import choose_step_size, draw_batch
-from harness.build import build_learner, load, prepare, training_generator
-from harness.config import Config
-from harness.curve import Progress, grid
+from harness.build import load, prepare
+from harness.curve import grid
 from harness.environment import describe
-from harness.evaluate import make_evaluator
-from harness.files import write_bytes, write_text
+from harness.files import write_text
+from harness.run import Job, Run
 from harness.schedule import Interrupted
-from harness.store import RunFolder, Status
+from harness.store import Status
+from harness.trainer import Trainer, library, samples_per_step
 
 SECONDS_BETWEEN_REPORTS = 0.5
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
+SECONDS_OF_A_BURST = 0.2
 
 
-@dataclass(frozen=True)
-class Job:
-    """A run and where it finds and leaves things; can be sent to another process."""
+def train(runs: Sequence[Run], should_stop: Callable[[], bool]) -> None:
+    """Take runs that differ in their seeds alone, and are equally far, to the end of the grid.
 
-    config: Config
-    root: Path
-    data: Path | None
-    device: str
-
-    @property
-    def folder(self) -> RunFolder:
-        """The run's files."""
-        return RunFolder(self.root, self.config)
-
-
-class Run:
-    """A learner on its way along the grid; nothing here knows about processes or screens."""
-
-    def __init__(self, job: Job, should_stop: Callable[[], bool]) -> None:
-        self._should_stop = should_stop
-        self._folder = job.folder
-        self._config = config = job.config
-        self._device = torch.device(job.device)
-        self._data = prepare(config, load(config, job.data), self._device)
-        saved = self._read_checkpoint()
-        step_size = saved["progress"]["step_size"] if saved else choose_step_size(config, self._data, should_stop)
-        self._learner = build_learner(config, self._data, step_size)
-        self._evaluator = make_evaluator(config, self._data)
-        self._generator = training_generator(config, self._device)
-        self._progress = Progress(step_size, moments=torch.zeros(2, dtype=torch.float64, device=self._device))
-        if saved:
-            self._learner.load_state_dict(saved["learner"])
-            self._evaluator.load_state_dict(saved["evaluator"])
-            self._generator.set_state(saved["generator"].cpu())
-            self._progress = Progress(**saved["progress"])
-
-    def train(self) -> Status:
-        """Go on to the end of the grid.
-
-        Raises:
-            Interrupted: it was told to stop; the checkpoint and the status are written.
-        """
-        progress, config = self._progress, self._config
-        next_report = next_save = 0.0
-        for target in grid(config.samples, config.points_per_decade, config.first_point):
-            if progress.rows and target <= progress.rows[-1]["samples"]:
-                continue
-            while progress.samples < target:
-                self._advance(min(next_report, next_save), target)
-                now = time.monotonic()
-                if self._should_stop():
-                    self._save()
-                    self._folder.write_status(progress.status("interrupted"))
-                    raise Interrupted
-                if now >= next_save:
-                    self._save()
-                    next_save = now + SECONDS_BETWEEN_CHECKPOINTS
-                if now >= next_report:
-                    self._folder.write_status(progress.status("running"))
-                    next_report = now + SECONDS_BETWEEN_REPORTS
-            if not self._record():
-                measure = config.measure.replace("_", " ")
-                message = f"the {measure} was no longer finite at {progress.samples:,} samples"
-                status = progress.status("diverged", message)
-                self._folder.write_status(status)
-                return status
-        self._save()
-        status = progress.status("finished")
-        self._folder.write_status(status)
-        return status
-
-    def _advance(self, until: float, target: int) -> None:
-        """Train up to `target` samples or until the monotonic clock says so; only this counts as training time."""
-        progress = self._progress
-        begin = time.perf_counter()
+    Raises:
+        Interrupted: it was told to stop; checkpoints and statuses are written.
+    """
+    first = runs[0]
+    config, progress = first.config, first.progress
+    trainer = Trainer(config, first.data, [r.learner for r in runs], [r.tape for r in runs], first.generator)
+    per_step = samples_per_step(config, first.data)
+    next_report = next_save = 0.0
+    burst = 1
+    for target in grid(config.samples, config.points_per_decade, config.first_point):
+        if progress.rows and target <= progress.rows[-1]["samples"]:
+            continue
         while progress.samples < target:
-            batch = draw_batch(self._data, self._config.batch_size, self._generator)
-            info = self._learner.step(batch, self._generator)
-            progress.samples += info.samples
-            if info.bound is not None:
-                mean = info.bound.mean(dtype=torch.float64)
-                progress.moments += torch.stack((mean, mean * mean))
-                progress.batches += 1
-            if time.monotonic() >= until:
-                break
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        progress.seconds += time.perf_counter() - begin
-
-    def _record(self) -> bool:
-        """Log a point and start the next running mean; False, and nothing logged, where it is not finite."""
-        progress = self._progress
-        begin = time.perf_counter()
-        measured = self._evaluator.measure(self._learner)
-        progress.evaluation_seconds += time.perf_counter() - begin
-        if progress.batches and self._config.measure == "lower_bound":
-            mean, error = progress.running_mean()
-            measured = {"train": {"lower_bound": mean, "standard_error": error}, **measured}
-        if not all(math.isfinite(values[self._config.measure]) for values in measured.values()):
-            return False
-        chains = self._learner.diagnostics()
-        progress.rows += [
-            {"split": split, "samples": progress.samples, **values, **chains, "seconds": progress.seconds}
-            for split, values in measured.items()
-        ]
-        progress.batches = 0
-        progress.moments.zero_()
-        if self._evaluator.pointwise:
-            state = {"model": self._learner.model.state_dict(), "log_likelihood": self._evaluator.pointwise}
-            save(state, self._folder.snapshot(progress.samples))
-        self._folder.write_curve(progress.rows)
-        return True
-
-    def _save(self) -> None:
-        state = {
-            "device": self._device.type,
-            "learner": self._learner.state_dict(),
-            "evaluator": self._evaluator.state_dict(),
-            "generator": self._generator.get_state(),
-            "progress": dict(vars(self._progress)),
-        }
-        save(state, self._folder.checkpoint)
-
-    def _read_checkpoint(self) -> dict[str, Any] | None:
-        path = self._folder.checkpoint
-        if not path.exists():
-            return None
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(
-                f"a checkpoint must be whole; {path}: {reason}; compute the run anew with --force"
-            ) from error
-        if state["device"] != self._device.type:
-            raise UserError(
-                f"a run must end on the kind of device it began on; {path} is of {state['device']}, got "
-                f"{self._device.type}: use --device {state['device']}, or compute the run anew with --force"
-            )
-        return state
-
-
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain values atomically."""
-    buffer = io.BytesIO()  # a full disk is then the store's to report
-    torch.save(state, buffer)
-    write_bytes(path, buffer.getbuffer())
+            steps = min(-(-(target - progress.samples) // per_step), burst)
+            begin = time.perf_counter()
+            bounds = trainer.advance(steps)
+            seconds = time.perf_counter() - begin
+            for run, own in zip(runs, bounds, strict=True):
+                run.progress.add(steps * per_step, seconds / len(runs), own)
+            burst = max(1, round(burst * min(2.0, SECONDS_OF_A_BURST / seconds)))
+            now, live = time.monotonic(), [run for run in runs if run.status is None]
+            if should_stop():
+                for run in live:
+                    run.save()
+                    run.report("interrupted")
+                raise Interrupted
+            if now >= next_save:
+                for run in live:
+                    run.save()
+                next_save = now + SECONDS_BETWEEN_CHECKPOINTS
+            if now >= next_report:
+                for run in live:
+                    run.report("running")
+                next_report = now + SECONDS_BETWEEN_REPORTS
+        for run in runs:
+            if run.status is None:
+                run.record()
+        if all(run.status for run in runs):
+            return
+    for run in runs:
+        if run.status is None:
+            run.end("finished")
 
 
 def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
@@ -184,27 +78,64 @@ def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
         UserError: data, checkpoint or folder are not fit for it.
         Interrupted: `should_stop` said so.
     """
-    folder = job.folder
-    with folder.lock(should_stop) as held:
-        if not held:
-            raise Interrupted
-        if folder.is_stale():
-            folder.clear()
-        status = folder.status()
-        if status is not None and status.final:
-            return status
+    return run_together([job], should_stop)[0]
+
+
+def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: False) -> list[Status]:
+    """`run` for jobs that differ in their seeds alone; those that are equally far and climb alike make a stack."""
+    with ExitStack() as locks:
+        open_jobs = []
+        for job in jobs:
+            if not locks.enter_context(job.folder.lock(should_stop)):
+                raise Interrupted
+            if job.folder.is_stale():
+                job.folder.clear()
+            status = job.folder.status()
+            if status is None or not status.final:
+                open_jobs.append(job)
         try:
-            folder.begin(describe(torch.device(job.device)))
-            return Run(job, should_stop).train()
+            _train_stacks(open_jobs, should_stop)
         except Interrupted:
             raise
         except Exception as error:
-            write_text(folder.path / "error.txt", traceback.format_exc())
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            folder.write_status(Status("failed", message=f"{type(error).__name__}: {reason}"))
+            for job in open_jobs:
+                status = job.folder.status()
+                if status is None or not status.final:
+                    write_text(job.folder.path / "error.txt", traceback.format_exc())
+                    job.folder.write_status(Status("failed", message=f"{type(error).__name__}: {reason}"))
             raise
+        statuses = [job.folder.status() for job in jobs]
+        return [status for status in statuses if status is not None]
 
 
-def work(job: Job) -> Status:
-    """`run` in a worker process."""
-    return run(job, schedule.should_stop)
+def _train_stacks(jobs: Sequence[Job], should_stop: Callable[[], bool]) -> None:
+    if not jobs:
+        return
+    device = torch.device(jobs[0].device)
+    config = jobs[0].config
+    data = prepare(config, load(config, jobs[0].data), device)
+    environment = describe(device) | {"engine": jobs[0].engine, "products": library(config, data)}
+    for job in jobs:
+        job.folder.begin(environment)
+    stacks: dict[tuple[int, float], list[Run]] = {}
+    for job in jobs:
+        one = Run(job, data, should_stop)
+        stacks.setdefault((one.progress.samples, one.progress.step_size), []).append(one)
+    for runs in stacks.values():
+        train(runs, should_stop)
+
+
+def stacks(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
+    """The jobs in groups to be computed together: on a GPU, by hand, those that differ in their seeds alone."""
+    groups: dict[Any, list[Job]] = {}
+    for n, job in enumerate(jobs):
+        together = job.device == "cuda" and job.engine == "fast" and job.config.method != "mcem"
+        key = replace(job, config=replace(job.config, seed=0)) if together else n
+        groups.setdefault(key, []).append(job)
+    return [tuple(group) for group in groups.values()]
+
+
+def work(jobs: Sequence[Job]) -> list[Status]:
+    """`run_together` in a worker process."""
+    return run_together(jobs, schedule.should_stop)

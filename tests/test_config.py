@@ -30,6 +30,7 @@ def test_equal_configs_have_equal_ids_and_any_change_another():
         "chain_leapfrog": 9, "chain_step_size": 0.5, "weight_steps": 9, "posterior_leapfrog": 9,
         "posterior_burn_in": 9, "posterior_samples": 9, "posterior_starts": 9, "posterior_fit": "full",
         "posterior_jitter": 0.5, "decoder_log_var_factor": 0.5, "decoder_log_var_zero": True, "protocol": "x",
+        "precision": "bfloat16",
     }  # fmt: skip
     other = asdict(small("paper", "mnist")) | other
     for field in fields(Config):

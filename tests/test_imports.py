@@ -33,11 +33,8 @@ def test_imports_run_one_way(room):
 @pytest.mark.parametrize(
     "module",
     [
-        "harness.compare",
-        "harness.plot_figure2",
-        "harness.plot_figure3",
-        "harness.store",
-        "harness.config",
+        *("harness.compare", "harness.plot_figure2", "harness.plot_figure3", "harness.plot_images"),
+        *("harness.store", "harness.config", "harness.find"),
         "harness.report.page",
     ],
 )

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from aevb.estimators import evaluate_lower_bound
-from harness import batches, train
-from harness.batches import choose_step_size, draw_batch
+from harness import tape, train, trainer
 from harness.build import build_learner, evaluation_generator, load, prepare
 from harness.curve import Progress, grid
-from harness.train import Interrupted, run
+from harness.tape import Tape
+from harness.train import Interrupted, run, run_together, stacks
+from harness.trainer import choose_step_size
 from tests.support import ROOT, curve, environment, small_job
 
 SETTINGS = {
@@ -70,9 +71,8 @@ def test_the_logged_test_bound_is_the_estimators_on_the_stored_model(tmp_path, a
 def test_the_running_mean_is_over_the_minibatches_since_the_last_point():
     progress = Progress(0.1)
     values = np.random.default_rng(0).normal(-100, 3, 40)
-    for value in values:
-        progress.moments += torch.tensor([value, value**2], dtype=torch.float64)
-        progress.batches += 1
+    progress.add(300, 1.0, [*values[:30]])
+    progress.add(100, 1.0, [*values[30:]])
     mean, error = progress.running_mean()
     assert mean == pytest.approx(values.mean())
     assert error == pytest.approx(values.std(ddof=1) / 40**0.5)
@@ -83,6 +83,7 @@ def test_an_interrupted_run_resumes_to_the_identical_curve(setting, tmp_path, ar
     whole = small_job(tmp_path / "whole", array, **setting)
     run(whole)
     monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", 0.0)
+    monkeypatch.setattr(train, "SECONDS_OF_A_BURST", 0.0)
     halting = small_job(tmp_path / "halting", array, **setting)
     stops, looks_between = 0, 4 if setting["method"] == "mcem" else 300
     while True:
@@ -147,9 +148,9 @@ def test_the_environment_is_beside_every_run(tmp_path, array):
 def test_the_automatic_step_size_is_the_candidate_with_the_best_training_bound(tmp_path, array, monkeypatch):
     job = small_job(tmp_path, array, step_size="auto", auto_steps=60)
     data = prepare(job.config, load(job.config, array), torch.device("cpu"))
-    monkeypatch.setattr(batches, "STEP_SIZE_CANDIDATES", (1e-6, 0.05, 1e20))
-    assert choose_step_size(job.config, data) == 0.05
-    looks = iter(range(100))
+    monkeypatch.setattr(trainer, "STEP_SIZE_CANDIDATES", (1e-6, 0.05, 1e20))
+    assert choose_step_size(job.config, data, "fast") == 0.05
+    looks = iter(range(3))
     with pytest.raises(Interrupted):
         run(job, should_stop=lambda: next(looks, None) is None)
     assert run(job).step_size == 0.05
@@ -161,18 +162,19 @@ def test_the_automatic_step_size_is_the_candidate_with_the_best_training_bound(t
 def test_dynamic_binarization_draws_anew_and_static_once(tmp_path, array):
     config = small_job(tmp_path, array).config
     dataset = load(config, array)
-    generator = torch.Generator().manual_seed(0)
     for binarization in ("none", "threshold", "static", "dynamic"):
-        data = prepare(replace(config, binarization=binarization), dataset, torch.device("cpu"))
-        batches = [draw_batch(data, 2000, generator) for _ in range(2)]
+        changed = replace(config, binarization=binarization, batch_size=2000)
+        data = prepare(changed, dataset, torch.device("cpu"))
+        minibatches = Tape(changed, data, build_learner(changed, data, 0.05))
+        batches = [minibatches.take(1).step(0, data)[0] for _ in range(12)]
         values = [{i: x.tolist() for i, x in zip(b.indices.tolist(), b.x, strict=True)} for b in batches]
         binary = all(set(np.unique(b.x)) <= {0.0, 1.0} for b in batches)
         assert binary == (binarization != "none")
-        again = prepare(replace(config, binarization=binarization), dataset, torch.device("cpu"))
+        again = prepare(changed, dataset, torch.device("cpu"))
         assert torch.equal(data.test_points, again.test_points)
         if binarization == "dynamic":
             assert values[0] != values[1]
-            mean = torch.stack([draw_batch(data, 5000, generator).x.mean() for _ in range(10)]).mean()
+            mean = torch.stack([b.x.mean() for b in batches]).mean()
             assert abs(float(mean - dataset.train.mean())) < 0.01
         else:
             assert all(values[0][i] == values[1][i] for i in values[0].keys() & values[1].keys())
@@ -193,3 +195,54 @@ def test_two_processes_given_the_same_run_do_not_both_compute_it(tmp_path, array
         assert not job.folder.curve.exists()
     assert process.wait(60) == 0
     assert run(job).state == "finished"
+
+
+def test_a_tape_goes_on_wherever_it_was_left(tmp_path, array, monkeypatch):
+    monkeypatch.setattr(tape, "MOST_STEPS", 4)
+    config = small_job(tmp_path, array, method="wake_sleep", binarization="dynamic").config
+    data = prepare(config, load(config, array), torch.device("cpu"))
+    learner = build_learner(config, data, 0.05)
+    one = Tape(config, data, learner)
+    for _ in range(9):
+        other = Tape(config, data, learner)
+        other.load_state_dict(one.state_dict())
+        first, second = one.take(1), other.take(1)
+        assert first.tensors.keys() == {"indices", "normal", "pixels", "thresholds"}
+        assert all(torch.equal(value, second.tensors[name]) for name, value in first.tensors.items())
+
+
+@pytest.mark.parametrize("method", ["aevb", "wake_sleep", "mcem"])
+@pytest.mark.parametrize("decoder", ["bernoulli", "gaussian"])
+def test_the_hand_written_engine_draws_the_reference_curve(method, decoder, tmp_path, array):
+    measure = "marginal_log_likelihood" if method == "mcem" else "lower_bound"
+    changes = {"method": method, "decoder": decoder, "measure": measure, "samples": 4_000}
+    jobs = [replace(small_job(tmp_path / engine, array, **changes), engine=engine) for engine in ("reference", "fast")]
+    for job in jobs:
+        run(job)
+    reference, fast = (curve(job) for job in jobs)
+    np.testing.assert_allclose(fast[measure], reference[measure], rtol=2e-4)
+
+
+@pytest.mark.parametrize("method", ["aevb", "wake_sleep"])
+def test_seeds_that_are_computed_together_have_the_curves_they_have_alone(method, tmp_path, array, monkeypatch):
+    alone = [small_job(tmp_path / "alone", array, method=method, seed=seed, samples=4_000) for seed in range(3)]
+    together = [replace(job, root=tmp_path / "together") for job in alone]
+    for job in alone:
+        run(job)
+    monkeypatch.setattr(train, "SECONDS_OF_A_BURST", 0.0)
+    looks = iter(range(60))
+    with pytest.raises(Interrupted):
+        run_together(together, should_stop=lambda: next(looks, None) is None)
+    assert [status.state for status in run_together(together)] == ["finished"] * 3
+    for one, other in zip(alone, together, strict=True):
+        pd.testing.assert_frame_equal(curve(one), curve(other), check_exact=False, rtol=2e-4)
+
+
+def test_only_seeds_of_one_config_by_hand_on_a_gpu_share_a_stack(tmp_path, array):
+    jobs = [
+        small_job(tmp_path, array, method=method, seed=seed) for method in ("aevb", "wake_sleep") for seed in (0, 1)
+    ]
+    assert [len(group) for group in stacks(jobs)] == [1] * 4
+    on_gpu = [replace(job, device="cuda") for job in jobs]
+    assert [[job.config.seed for job in group] for group in stacks(on_gpu)] == [[0, 1]] * 2
+    assert [len(group) for group in stacks([replace(job, engine="reference") for job in on_gpu])] == [1] * 4

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from aevb.errors import DataError, UserError
-from harness import store, train
+from harness import store
+from harness.run import save
 from harness.train import Interrupted, run
 from tests.support import SMALL, curve, small_job
 
@@ -122,7 +123,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_refused(tmp_path, array):
     with pytest.raises(Interrupted):
         run(job, should_stop=lambda: True)
     state = torch.load(job.folder.checkpoint, weights_only=True)
-    train.save(state | {"device": "cuda"}, job.folder.checkpoint)
+    save(state | {"device": "cuda"}, job.folder.checkpoint)
     with pytest.raises(UserError, match="--device cuda"):
         run(job)
 

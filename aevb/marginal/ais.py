@@ -9,7 +9,6 @@ likelihood using bidirectional Monte Carlo".
 """
 
 from collections.abc import Iterator
-from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from aevb import hmc
 from aevb.estimators import standard_normal
+from aevb.fast.posterior import posterior
 from aevb.marginal.annealing import Annealing, Run, anneal, tune_step_sizes
 from aevb.marginal.estimate import MarginalEstimate, concatenate, log_mean
 from aevb.model import GenerativeModel
@@ -97,7 +97,7 @@ def reverse_ais_log_likelihood(
         steps = tune_step_sizes(model, x[rows], generator, annealing) if step_sizes is None else step_sizes[:, rows]
         steps = steps.to(x)
         start = z[rows].expand(annealing.n_chains, -1, -1)
-        log_joint, at_one = partial(model.log_joint, x[rows]), steps[-1].expand(start.shape[:2])
+        log_joint, at_one = posterior(model, x[rows]), steps[-1].expand(start.shape[:2])
         state = hmc.evaluate(log_joint, start)
         for _ in range(n_refresh):
             state = hmc.move(log_joint, state, at_one, annealing.n_leapfrog, generator, jitter=annealing.jitter).state

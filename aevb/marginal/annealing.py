@@ -4,7 +4,6 @@ It is geometric: f_β(z) = p(z) p(x|z)^β, the prior at β = 0 and, but for 1 / 
 """
 
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from aevb import hmc, tuning
 from aevb.densities import standard_normal_log_density
 from aevb.estimators import standard_normal
+from aevb.fast.posterior import posterior
 from aevb.model import GenerativeModel
 
 
@@ -77,9 +77,9 @@ def tune_step_sizes(
     z = standard_normal((annealing.n_tuning_chains, len(x), model.n_latent), x, generator)
     betas = annealing.betas[1:].tolist()
     step_size, steps = x.new_ones(len(x)), list[Tensor]()
-    state = hmc.evaluate(partial(_tempered, model, x, betas[0]), z)
+    state = hmc.evaluate(posterior(model, x, betas[0]), z)
     for old, new in zip([betas[0], *betas[:-1]], betas, strict=True):
-        state, target = _retemper(state, old, new), partial(_tempered, model, x, new)
+        state, target = _retemper(state, old, new), posterior(model, x, new)
         for _ in range(20 if not steps else 1):
             each = step_size.expand(z.shape[:2])
             outcome = hmc.move(target, state, each, annealing.n_leapfrog, generator, jitter=annealing.jitter)
@@ -109,7 +109,7 @@ def anneal(
     betas = annealing.betas.tolist()
     last = len(betas) - 1
     beta = betas[1] if upwards else 1.0  # never 0: log p(x|z) is to be read off log f_β
-    state = hmc.evaluate(partial(_tempered, model, x, beta), z)
+    state = hmc.evaluate(posterior(model, x, beta), z)
     log_weights = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
     n_non_finite = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     acceptance = []
@@ -118,18 +118,13 @@ def anneal(
         if there in (0, last):
             break
         state, beta = _retemper(state, beta, betas[there]), betas[there]
-        target, step_size = partial(_tempered, model, x, beta), step_sizes[there - 1].expand(z.shape[:2])
+        target, step_size = posterior(model, x, beta), step_sizes[there - 1].expand(z.shape[:2])
         outcome = hmc.move(target, state, step_size, annealing.n_leapfrog, generator, jitter=annealing.jitter)
         state = outcome.state
         acceptance.append(outcome.accept_probability.mean(0))
         n_non_finite += (~outcome.finite).sum(0)
     moves = torch.stack(acceptance) if acceptance else x.new_full((1, len(x)), torch.nan)
     return Run(log_weights, moves, n_non_finite)
-
-
-def _tempered(model: GenerativeModel, x: Tensor, beta: float, z: Tensor) -> Tensor:
-    """Log f_β(z) = log p(z) + β log p(x|z)."""
-    return standard_normal_log_density(z) + beta * model.log_likelihood(x, z)
 
 
 def _log_likelihood(state: hmc.State, beta: float) -> Tensor:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from aevb import hmc, tuning
+from aevb.fast.posterior import posterior
 from aevb.marginal.estimate import MarginalEstimate, concatenate, independent_draws, summary
 from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.kde import KernelDensity
@@ -85,7 +86,7 @@ def appendix_d_log_likelihood(
     step_sizes = chains.step_size.expand(len(x))
     for start in range(0, len(x), chunk):
         rows = slice(start, start + chunk)
-        log_joint = partial(model.log_joint, x[rows])
+        log_joint = posterior(model, x[rows])
         part = tuning.Chains(chains.z[rows], step_sizes[rows], chains.n_tuned)
         part, state = tuning.tune(log_joint, part, n_burn_in, n_leapfrog, generator, jitter=jitter)
         first = hmc.sample(log_joint, state, part.step_size, n_samples // 2, n_leapfrog, generator, jitter=jitter)

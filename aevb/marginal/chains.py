@@ -1,13 +1,12 @@
 """HMC chains that sample p(z|x): where they start, and the Gaussian that sums up where they have been."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from aevb import hmc, tuning
 from aevb.estimators import standard_normal
+from aevb.fast.posterior import posterior
 from aevb.marginal.gaussian import FullGaussian
 from aevb.model import GenerativeModel
 
@@ -75,7 +74,7 @@ def posterior_gaussian(
     Returns:
         The Gaussian, NaN for a chain that did not move in all directions, and the chains.
     """
-    log_joint = partial(model.log_joint, x)
+    log_joint = posterior(model, x)
     chains, state = tuning.tune(log_joint, chains, n_burn_in, n_leapfrog, generator, jitter=jitter)
     samples = hmc.sample(log_joint, state, chains.step_size, n_samples, n_leapfrog, generator, jitter=jitter)
     return FullGaussian.fit(samples.z, inflate=inflate), chains._replace(z=samples.state.z)

@@ -1,0 +1,176 @@
+"""p(x|z) with gradients written by hand."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aevb.densities import LOG_2PI
+from aevb.fast.layer import Affine, Buffers, TanhStack
+from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+
+
+class FastDecoder(ABC):
+    """A model's log p(x|z) and gradients; shares the model's parameters, and leaves gradients in them.
+
+    `forward` comes first, then once each, if wanted, `log_likelihood` and `backward`, in this order.
+    """
+
+    def __init__(self, model: GenerativeModel) -> None:
+        self._hidden = TanhStack(model.hidden)
+        self._output = Affine(model.output)
+        self._buffers = Buffers(model.output.bias)
+        self._z = self._h = torch.empty(0)
+
+    @abstractmethod
+    def forward(self, z: Tensor) -> None:
+        """Compute p(x|z) at z, shape (…, rows, latent)."""
+
+    @abstractmethod
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        """Log p(x|z) of each row, nats, shape (…, rows)."""
+
+    @abstractmethod
+    def sample(self, noise: Tensor) -> Tensor:
+        """`GenerativeModel.pixels_at` for this noise, in a buffer of its own."""
+
+    @abstractmethod
+    def backward(
+        self, x: Tensor, *, scale: float = 1.0, parameters: bool = True, to_z: bool = False, accumulate: bool = False
+    ) -> Tensor:
+        """Gradients of scale · Σ log p(x|z).
+
+        Args:
+            x: pixels, shape (…, rows, pixel).
+            scale: factor of all gradients.
+            parameters: compute the parameters' gradients.
+            to_z: compute and return that of z, shape (…, rows, latent); what is returned else means nothing.
+            accumulate: add the parameters' gradients to what is there.
+        """
+
+
+class FastBernoulli(FastDecoder):
+    """`BernoulliModel`: log p(x|z) = Σ x·l − log(1 + eˡ) for logits l, whose gradient in l is x − sigmoid(l)."""
+
+    def forward(self, z: Tensor) -> None:
+        """The logits at z and their sigmoid."""
+        self._h = self._hidden.forward(z)
+        self._logits = self._output.forward(self._h)
+        self._mean = torch.sigmoid(self._logits, out=self._buffers("mean", *self._logits.shape))
+
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        """Uses log(1 + eˡ) = max(l, 0) − log max(s, 1 − s), s = sigmoid(l): exact where log(1 − s) is not."""
+        work = self._buffers("work", *self._logits.shape)
+        torch.sub(self._mean, 0.5, out=work).abs_().add_(0.5).log_().addcmul_(x, self._logits)
+        return work.sub_(self._logits.clamp_(min=0)).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """1 where uniform noise is below the mean."""
+        return torch.lt(noise, self._mean, out=self._buffers("x", *noise.shape))
+
+    def backward(self, x: Tensor, *, scale: float = 1.0, to_z: bool = False, **how: Any) -> Tensor:
+        """See `FastDecoder.backward`."""
+        d_logits = torch.sub(x, self._mean, out=self._mean)
+        if scale != 1.0:
+            d_logits.mul_(scale)
+        if how.get("parameters", True):
+            self._output.backward(self._h, d_logits, how.get("accumulate", False))
+        return self._hidden.backward(self._output.backward_input(d_logits), to_input=to_z, **how)
+
+
+class FastGaussian(FastDecoder):
+    """`GaussianModel`: log p(x|z) = −½ Σ (r² e^−v + v + log 2π), r = x − μ, v = log σ².
+
+    Its gradients are r e^−v in μ and ½ (r² e^−v − 1) in v.
+    """
+
+    def __init__(self, model: GaussianModel) -> None:
+        super().__init__(model)
+        self._log_var_head = Affine(model.log_var, model.log_var_factor)
+        self._log_var_input = model.log_var_input
+        self._squash = model.squash_mean
+
+    def forward(self, z: Tensor) -> None:
+        """Mean and log σ² at z."""
+        self._h = self._hidden.forward(z)
+        self._mean = self._output.forward(self._h)
+        if self._squash:
+            self._mean.sigmoid_()
+        self._source = self._h if self._log_var_input == "hidden" else z
+        self._log_var = self._log_var_head.forward(self._source)
+
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        """See `FastDecoder.log_likelihood`."""
+        weighted, residual = self._weighted(x)
+        terms = weighted.mul_(residual).add_(self._log_var)
+        return terms.sum(-1).add_(LOG_2PI * x.shape[-1]).mul_(-0.5)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """μ + σ·ε."""
+        std = torch.mul(self._log_var, 0.5, out=self._buffers("x", *noise.shape)).exp_()
+        return std.mul_(noise).add_(self._mean)
+
+    def backward(self, x: Tensor, *, scale: float = 1.0, to_z: bool = False, **how: Any) -> Tensor:
+        """See `FastDecoder.backward`."""
+        d_mean, d_log_var = self._weighted(x)
+        d_log_var.mul_(d_mean).sub_(1).mul_(0.5 * scale)
+        if scale != 1.0:
+            d_mean.mul_(scale)
+        if self._squash:
+            torch.ops.aten.sigmoid_backward.grad_input(d_mean, self._mean, grad_input=d_mean)
+        if how.get("parameters", True):
+            self._output.backward(self._h, d_mean, how.get("accumulate", False))
+            self._log_var_head.backward(self._source, d_log_var, how.get("accumulate", False))
+        dh = self._output.backward_input(d_mean)
+        if self._log_var_input == "hidden":
+            dh.add_(self._log_var_head.backward_input(d_log_var))
+        dz = self._hidden.backward(dh, to_input=to_z, **how)
+        if to_z and self._log_var_input == "latent":
+            dz.add_(self._log_var_head.backward_input(d_log_var))
+        return dz
+
+    def _weighted(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """R e^−v and r, in two buffers."""
+        residual = torch.sub(x, self._mean, out=self._buffers("residual", *x.shape))
+        weighted = torch.neg(self._log_var, out=self._buffers("weighted", *x.shape)).exp_().mul_(residual)
+        return weighted, residual
+
+
+_TWINS: dict[type[GenerativeModel], Callable[[Any], FastDecoder]] = {
+    BernoulliModel: FastBernoulli,
+    GaussianModel: FastGaussian,
+}
+
+
+def has_fast_decoder(model: GenerativeModel) -> bool:
+    """Gradients are written by hand for this very class; a subclass may compute something else."""
+    return type(model) in _TWINS
+
+
+def fast_decoder(model: GenerativeModel) -> FastDecoder:
+    """The hand-written twin of a model.
+
+    Raises:
+        TypeError: there is none.
+    """
+    if not has_fast_decoder(model):
+        known = ", ".join(kind.__name__ for kind in _TWINS)
+        raise TypeError(f"gradients are written by hand for {known}, got {type(model).__name__}: use autograd's")
+    return _TWINS[type(model)](model)
+
+
+def repeat_rows(x: Tensor, n_samples: int) -> Tensor:
+    """X, shape (…, batch, pixel), once for each of L samples: (…, L·batch, pixel)."""
+    return x if n_samples == 1 else x.repeat(*[1] * (x.ndim - 2), n_samples, 1)
+
+
+def sample_mean(values: Tensor, n_samples: int) -> Tensor:
+    """Mean over the samples of shape (…, L·batch): (…, batch)."""
+    return values if n_samples == 1 else values.unflatten(-1, (n_samples, -1)).mean(-2)
+
+
+def sample_sum(values: Tensor) -> Tensor:
+    """Sum over the samples of shape (…, L, batch, latent)."""
+    return values.squeeze(-3) if values.shape[-3] == 1 else values.sum(-3)

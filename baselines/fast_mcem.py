@@ -1,0 +1,36 @@
+"""Monte Carlo EM with gradients written by hand."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb.fast.decoder import fast_decoder
+from aevb.fast.posterior import ROWS
+from aevb.model import GenerativeModel
+from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
+
+
+class FastMonteCarloEM(MonteCarloEM):
+    """`baselines.mcem.MonteCarloEM`, the same arithmetic with less work; a test holds the two together.
+
+    The moves of the chains are already by hand there, through `aevb.fast.posterior`; here the weight steps are too. The
+    gradient is summed over parts of the batch that fit a core's cache.
+    """
+
+    def __init__(self, model: GenerativeModel, *arguments: Any, **named: Any) -> None:
+        super().__init__(model, *arguments, **named)
+        self._decoder = fast_decoder(model)
+
+    @torch.no_grad()
+    def _climb(self, x: Float[Tensor, "batch pixel"], z: Float[Tensor, "batch latent"]) -> None:
+        for _ in range(self._n_weight_steps):
+            for n, (rows, part) in enumerate(zip(x.split(ROWS), z.split(ROWS), strict=True)):
+                self._decoder.forward(part)
+                self._decoder.backward(rows, accumulate=n > 0)
+            self._ascent.climb(prior_scale=len(x) / self._n_datapoints)
+
+
+class FastMinibatchMonteCarloEM(FastMonteCarloEM, MinibatchMonteCarloEM):
+    """`baselines.mcem.MinibatchMonteCarloEM`, likewise."""

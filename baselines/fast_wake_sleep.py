@@ -1,0 +1,79 @@
+"""Wake-sleep with gradients written by hand."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from aevb.encoder import GaussianEncoder
+from aevb.fast.decoder import fast_decoder, repeat_rows, sample_mean
+from aevb.fast.encoder import FastEncoder
+from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.model import GenerativeModel
+
+
+class FastWakeSleep(LearnerState):
+    """`baselines.wake_sleep.WakeSleep`, the same arithmetic with less work; a test holds the two together.
+
+    Args:
+        model: p(z) p(x|z), whose parameters are used in place; with a leading axis of runs, a
+            stack (`aevb.fast.stack`).
+        encoder: q(z|x), likewise.
+        n_datapoints: N, size of the training set, which scales the prior on θ.
+        options: how the parameters climb; warm-up and step size hold for both phases.
+        n_samples: wake samples for each datapoint.
+    """
+
+    dreams = True
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        encoder: GaussianEncoder,
+        n_datapoints: int,
+        options: AscentOptions = AscentOptions(),
+        *,
+        n_samples: int = 1,
+    ) -> None:
+        self.model = model
+        self.encoder: nn.Module | None = encoder
+        self._encoder = encoder
+        self.n_normal = n_samples + 1
+        self._n_datapoints, self._options = n_datapoints, options
+        self._decoder, self._q = fast_decoder(model), FastEncoder(encoder)
+        self._wake = Ascent(options, theta=model)
+        self._sleep = Ascent(options, phi=encoder)
+
+    @property
+    def ascents(self) -> list[Ascent]:
+        """Those of wake and of sleep."""
+        return [self._wake, self._sleep]
+
+    def remade(self, model: GenerativeModel, encoder: GaussianEncoder) -> "FastWakeSleep":
+        """A fresh learner of the same settings for these modules."""
+        return FastWakeSleep(model, encoder, self._n_datapoints, self._options, n_samples=self.n_normal - 1)
+
+    @torch.no_grad()
+    def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
+        """Wake on the minibatch, then sleep on as many dreams. Shapes may have a leading axis of runs."""
+        x, q, decoder = batch.x, self._q, self._decoder
+        noise = noise or draw_noise(self, batch, generator)
+        assert noise.pixels is not None
+        eps, dreamt_z = noise.normal[..., :-1, :, :], noise.normal[..., -1, :, :]
+        n_samples, m = eps.shape[-3:-1]
+        q.forward(x)
+        z = q.at(eps)
+        rows = repeat_rows(x, n_samples)
+        decoder.forward(z.flatten(-3, -2))
+        bound = sample_mean(decoder.log_likelihood(rows), n_samples).sub_(q.kl_to_standard_normal())
+        decoder.backward(rows, scale=1 / n_samples)
+        self._wake.climb(prior_scale=m / self._n_datapoints)
+
+        decoder.forward(dreamt_z)
+        q.forward(decoder.sample(noise.pixels))
+        q.backward(*q.log_density_gradient(dreamt_z))
+        self._sleep.climb()
+        return StepInfo(bound, m)
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "encoder": self._encoder, "wake": self._wake, "sleep": self._sleep}
