@@ -54,4 +54,4 @@ def inventory(
         done = int(any((store / study).glob("*.csv")))
         items.append(Item((f"item.{study}", ""), command(f"--study {study}"), done, 1))
     done = int(any((store.parent / "benchmarks").glob("*.[cj]s*")))
-    return [*items, Item(("item.benchmarks", ""), "python -m pytest benchmarks", done, 1)]
+    return [*items, Item(("item.benchmarks", ""), command("--benchmark"), done, 1)]
