@@ -8,6 +8,7 @@ import pytest
 
 from harness.compare import format_comparison
 from harness.experiments import EXPERIMENTS
+from harness.gradient_table import verdicts
 from harness.reestimate import format_bias
 from harness.study_table import verdict
 from tests.support import ROOT
@@ -26,6 +27,12 @@ def test_what_is_said_of_the_papers_estimator_is_what_was_measured():
     estimates = pd.read_csv(REFERENCE / "figure3" / "reestimates.csv")
     assert format_bias(estimates, EXPERIMENTS[3].key) in README
     assert textwrap.fill(verdict(pd.read_csv(REFERENCE / "marginal" / "marginal.csv")), 120) in README
+
+
+def test_what_is_said_of_the_trick_is_what_was_measured():
+    folder = REFERENCE / "reparameterization"
+    for text in verdicts(pd.read_csv(folder / "variance.csv"), pd.read_csv(folder / "curves.csv")):
+        assert textwrap.fill(text, 120) in README
 
 
 def test_every_picture_and_link_into_the_project_exists():
