@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from aevb.errors import UserError
 from harness import figure
+from harness.benchmark import show_benchmarks
 from harness.catalogue import show_catalogue
 from harness.compute import compute
 from harness.config import METHODS
@@ -27,10 +28,13 @@ EXAMPLES = """examples:
   python reproduce.py --figure 2 --protocol author+binarization=dynamic
   python reproduce.py --figure 3 --re-estimate                     marginal likelihoods, and how far off they are
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
+  python reproduce.py --benchmark --device cpu cuda                how fast each method and estimator is
 """
 # What each task would ignore, and therefore refuses.
 UNUSED = {
     "--list": "dataset latent train scale samples device engine workers data plot_only force re_estimate dry_run",
+    "--benchmark": "dataset latent train method scale samples protocol seed engine workers data plot_only force "
+    "re_estimate dry_run",
     "--study": "dataset latent train method samples protocol seed device engine data plot_only re_estimate dry_run",
     "--figure 2": "train re_estimate",
     "--figure 3": "latent",
@@ -74,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     task.add_argument("--figure", type=int, choices=EXPERIMENTS, help="figure of the paper to reproduce")
     task.add_argument("--study", choices=["marginal"], help="marginal: estimators of log p(x) against exact values")
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
+    task.add_argument("--benchmark", action="store_true", help="time the methods and the estimators, two minutes")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
     what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z in figure 2")
@@ -89,7 +94,9 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
     what.add_argument("--seed", nargs="+", type=whole(0), default=(0,), metavar="S", help="a run for each (0)")
     how = p.add_argument_group("how to run it")
-    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument(
+        "--device", nargs="+", choices=["auto", "cpu", "cuda"], default=("auto",), help="several for --benchmark"
+    )
     how.add_argument(
         "--engine", choices=["fast", "reference"], default="fast", help="gradients written by hand, or autograd's"
     )
@@ -113,6 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show_catalogue(request)
         elif options.study:
             show_study(request)
+        elif options.benchmark:
+            return 0 if show_benchmarks(options.device, options.results) else 1
         else:
             return reproduce(request, options)
     except UserError as error:
@@ -138,6 +147,7 @@ def check(options: argparse.Namespace) -> None:
     given = {name for name, value in vars(options).items() if value != defaults[name]}
     tasks = {
         "--list": options.list,
+        "--benchmark": options.benchmark,
         "--study": options.study,
         f"--figure {options.figure}": options.figure,
         "--plot-only": options.plot_only,
@@ -146,6 +156,8 @@ def check(options: argparse.Namespace) -> None:
         if unused := sorted(given & {*UNUSED[task].split()}):
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out")
+    if len(options.device) > 1 and not options.benchmark:
+        raise UserError(f"--device takes several for --benchmark alone, got {' '.join(options.device)}: name one")
 
 
 def read_request(options: argparse.Namespace) -> Request:
@@ -162,7 +174,7 @@ def read_request(options: argparse.Namespace) -> Request:
         methods=tuple(dict.fromkeys(options.method)),
         protocol=options.protocol,
         seeds=tuple(dict.fromkeys(options.seed)),
-        device=options.device,
+        device=options.device[0],
         engine=options.engine,
         workers=options.workers,
         results=options.results,

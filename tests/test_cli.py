@@ -68,6 +68,9 @@ def small(array, *more):
         ("--study marginal --samples 9", "no use for --samples"),
         ("--study marginal --seed 1", "no use for --seed"),
         ("--list --dataset mnist", "no use for --dataset"),
+        ("--benchmark --scale smoke", "no use for --scale"),
+        ("--benchmark --workers 2", "no use for --workers"),
+        ("--figure 2 --device cpu cuda", "for --benchmark alone"),
     ],
 )
 def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys, monkeypatch, tmp_path):

@@ -31,8 +31,12 @@ def test_imports_run_one_way(room):
 
 
 @pytest.mark.parametrize(
-    "module", ["harness.compare", "harness.plot_figure2", "harness.plot_figure3", "harness.store", "harness.config"]
-)
+    "module",
+    [
+        "harness.compare", "harness.plot_figure2", "harness.plot_figure3", "harness.store", "harness.config",
+        "harness.benchmark_tables", "harness.plot_benchmarks",
+    ],
+)  # fmt: skip
 def test_what_reads_the_store_never_loads_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
