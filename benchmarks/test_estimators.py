@@ -19,7 +19,7 @@ from aevb.marginal.chains import start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.gaussian import Density
 from aevb.marginal.importance import importance_log_likelihood
-from aevb.model import GenerativeModel
+from aevb.model import GaussianModel, GenerativeModel
 from benchmarks.conftest import Meter
 from benchmarks.engines import Engine, make_config, run_data
 from harness.streams import stream
@@ -125,6 +125,7 @@ def measure_log_marginal(kind: str, estimator: str, device: str, meter: Meter, n
             many = importance_log_likelihood(model, first, encoder(first), generator, n_samples=1000)
             truth, doubt = many.log_likelihood, many.standard_error
         else:
+            assert isinstance(model, GaussianModel)
             truth = exact_log_marginal(model, x).detach()
             doubt = torch.zeros_like(truth)
     difference = (estimate.log_likelihood[: len(truth)] - truth).double()

@@ -93,7 +93,8 @@ def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:
             rows.append({"dataset": dataset, "n_latent": size, "method": method, "target": target, "seconds": at})
     if not rows:
         return pd.DataFrame(columns=["dataset", "n_latent", "method", "target", "seconds"])
-    return pd.DataFrame(rows).groupby([*rows[0]][:4], as_index=False)["seconds"].mean()
+    means: pd.DataFrame = pd.DataFrame(rows).groupby([*rows[0]][:4], as_index=False).mean()
+    return means
 
 
 def format_times(times: pd.DataFrame) -> str:

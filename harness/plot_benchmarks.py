@@ -61,7 +61,12 @@ def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
     axes = figure.subplots()
     for device, part in _sweep(aevb, "batch_size").groupby("device"):
         axes.plot(
-            part["batch_size"], part["samples_per_second"], "o-", color=colours[device], linewidth=2.2, label=device
+            part["batch_size"],
+            part["samples_per_second"],
+            "o-",
+            color=colours[str(device)],
+            linewidth=2.2,
+            label=device,
         )
     usual = aevb[(aevb["hidden"] == "500") & (aevb["n_latent"] == 20) & (aevb["n_samples"] == 1)]
     usual = usual[usual["batch_size"] == 100]
@@ -72,7 +77,7 @@ def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
         }  # fmt: skip
         others = usual[usual["engine"] == engine]
         for x, y, device in others[["batch_size", "samples_per_second", "device"]].to_numpy():
-            axes.plot(x, y, color=colours[device], **look)
+            axes.plot(x, y, color=colours[str(device)], **look)
         if len(others):
             axes.plot([], [], color=DARK, label=engine, **look)
     slow, fast = (1e6 / seconds for seconds in reversed(PAPER_SECONDS_PER_MILLION))
@@ -95,14 +100,14 @@ def _cost(aevb: pd.DataFrame, table: pd.DataFrame, colours: dict[str, str]) -> F
         part = _sweep(aevb, name)
         for device, curve in part.groupby("device"):
             named = device if axes is panels[0] else None
-            axes.plot(curve[name], curve["seconds_per_million"], "o-", color=colours[device], label=named)
+            axes.plot(curve[name], curve["seconds_per_million"], "o-", color=colours[str(device)], label=named)
         axes.axhspan(*PAPER_SECONDS_PER_MILLION, color=GREY, alpha=0.25, linewidth=0)
         _ticks(axes, part[name])
         axes.set(xlabel=title, title="AEVB, training")
     axes = panels[-1]
     importance = table[table["method"] == "importance sampling, network"]
     for device, curve in importance.sort_values("n_samples").groupby("device"):
-        axes.plot(curve["n_samples"], curve["seconds_per_million"], "o-", color=colours[device])
+        axes.plot(curve["n_samples"], curve["seconds_per_million"], "o-", color=colours[str(device)])
     _ticks(axes, importance["n_samples"])
     axes.set(xlabel="importance samples $K$", title="log p(x), 100 hidden units, $N_z$ = 3")
     panels[0].set(yscale="log", ylabel="seconds per million datapoints")
