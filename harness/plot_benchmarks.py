@@ -83,7 +83,7 @@ def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
     slow, fast = (1e6 / seconds for seconds in reversed(PAPER_SECONDS_PER_MILLION))
     axes.axhspan(slow, fast, color=GREY, alpha=0.25, linewidth=0)
     axes.set(xscale="log", yscale="log", xlabel="minibatch size $M$", ylabel="training samples per second")
-    axes.set_title("AEVB on MNIST, 500 hidden units, $N_z$ = 20; a CPU's one core, a GPU")
+    axes.set_title("AEVB on MNIST, 500 hidden units, $N_z$ = 20: one core of a CPU, or a GPU")
     _ticks(axes, _sweep(aevb, "batch_size")["batch_size"])
     axes.annotate(
         PAPER.replace("\n", " "), (0.99, np.sqrt(slow * fast)), xycoords=("axes fraction", "data"), ha="right",
