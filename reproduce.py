@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from aevb.errors import UserError
 from harness import figure, study_marginal, study_reparameterization
+from harness.benchmark import show_benchmarks
 from harness.catalogue import show_catalogue
 from harness.compute import compute
 from harness.config import METHODS
@@ -35,10 +36,13 @@ EXAMPLES = """examples:
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
   python reproduce.py --study reparameterization                   the noise of gradients, with the trick and without
   python reproduce.py --report                                     all that is in the store, as one HTML file
+  python reproduce.py --benchmark --device cpu cuda                how fast each method and estimator is
 """
 STUDIES = {"marginal": study_marginal.show_study, "reparameterization": study_reparameterization.show_study}
 # What each task would ignore, and therefore refuses.
 UNUSED = {
+    "--benchmark": "dataset latent train method scale samples protocol seed engine workers data points plot_only force "
+    "re_estimate dry_run",
     "--list": "dataset latent train scale samples device engine workers data points plot_only force re_estimate "
     "dry_run",
     "--study": "dataset latent train method samples protocol seed device engine data points plot_only re_estimate "
@@ -100,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
         "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
     )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
+    task.add_argument("--benchmark", action="store_true", help="time the methods and the estimators, two minutes")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
     what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z")
@@ -116,7 +121,9 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
     what.add_argument("--seed", nargs="+", type=whole(0), default=(0,), metavar="S", help="a run for each (0)")
     how = p.add_argument_group("how to run it")
-    how.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    how.add_argument(
+        "--device", nargs="+", choices=["auto", "cpu", "cuda"], default=("auto",), help="several for --benchmark"
+    )
     how.add_argument(
         "--engine", choices=["fast", "reference"], default="fast", help="gradients written by hand, or autograd's"
     )
@@ -144,6 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return demonstrate(request, options)
         elif options.report:
             return 0 if make_report(request, train=not options.plot_only) else 1
+        elif options.benchmark:
+            return 0 if show_benchmarks(options.device, options.results) else 1
         else:
             return reproduce(request, options)
     except UserError as error:
@@ -169,6 +178,7 @@ def check(options: argparse.Namespace) -> None:
     given = {name for name, value in vars(options).items() if value != defaults[name]}
     tasks = {
         "--list": options.list,
+        "--benchmark": options.benchmark,
         "--study": options.study,
         "--report": options.report,
         f"--figure {options.figure}": options.figure,
@@ -183,6 +193,8 @@ def check(options: argparse.Namespace) -> None:
     several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]
     if options.demo and several:
         raise UserError(f"--demo shows one model: give --{several[0]} one value")
+    if len(options.device) > 1 and not options.benchmark:
+        raise UserError(f"--device takes several for --benchmark alone, got {' '.join(options.device)}: name one")
 
 
 def read_request(options: argparse.Namespace) -> Request:
@@ -199,7 +211,7 @@ def read_request(options: argparse.Namespace) -> Request:
         methods=tuple(dict.fromkeys(options.method)),
         protocol=options.protocol,
         seeds=tuple(dict.fromkeys(options.seed)),
-        device=options.device,
+        device=options.device[0],
         engine=options.engine,
         workers=options.workers,
         results=options.results,

@@ -95,6 +95,9 @@ def small(array, *more):
         ("--report --seed 1", "no use for --seed"),
         ("--report --figure 2", "not allowed with"),
         ("--report --protocol mine", "one of author, paper"),
+        ("--benchmark --scale smoke", "no use for --scale"),
+        ("--benchmark --workers 2", "no use for --workers"),
+        ("--figure 2 --device cpu cuda", "for --benchmark alone"),
     ],
 )
 def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys, monkeypatch, tmp_path):
