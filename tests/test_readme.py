@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections import Counter
 
 import pandas as pd
 import pytest
@@ -14,7 +15,9 @@ from harness.study_table import verdict
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()
+KOREAN = (ROOT / "README.ko.md").read_text()
 REFERENCE = ROOT / "results" / "reference" / "quick"
+_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("figure", EXPERIMENTS)
@@ -55,3 +58,47 @@ def test_the_two_commands_are_marked_for_those_who_run_them():
         block = re.search(rf"<!-- {mark} -->\n```sh\n(.*)\n```", README)
         assert block is not None
         assert block.group(1).startswith("python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e ")
+
+
+def _prose(text: str) -> str:
+    """What is outside the fenced code blocks."""
+    return _BLOCK.sub("", text)
+
+
+def test_both_languages_have_the_same_code_but_for_the_comments_of_shell_commands():
+    def code(text: str) -> list[str]:
+        blocks = _BLOCK.findall(text)
+        return [re.sub(r"#.*", "#", block) if block.startswith("```sh\n") else block for block in blocks]
+
+    assert len(code(README)) >= 5
+    assert code(KOREAN) == code(README)
+
+
+def test_both_languages_have_the_same_inline_code():
+    def spans(text: str) -> Counter[str]:
+        return Counter(re.findall(r"`([^`]+)`", _prose(text)))
+
+    assert spans(KOREAN) == spans(README)
+
+
+def test_both_languages_have_the_same_links_and_pictures_in_the_same_order():
+    def targets(text: str) -> list[str]:
+        return [link or picture for link, picture in re.findall(r'\]\(([^)]+)\)|<img src="([^"]+)"', _prose(text))]
+
+    assert "README.ko.md" in targets(README)
+    assert "README.md" in targets(KOREAN)
+    assert [target.replace("README.ko.md", "README.md") for target in targets(README)] == targets(KOREAN)
+
+
+def test_both_languages_have_the_same_numbers():
+    def numbers(text: str) -> Counter[str]:
+        return Counter(re.findall(r"[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]\d+)?[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]*", _prose(text)))
+
+    assert numbers(KOREAN) == numbers(README)
+
+
+def test_both_languages_have_the_same_headings_and_marks():
+    def outline(text: str) -> list[str]:
+        return re.findall(r"^(#+ |<!-- .* -->|\|)", _prose(text), re.MULTILINE)
+
+    assert outline(KOREAN) == outline(README)
