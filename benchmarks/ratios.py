@@ -82,7 +82,8 @@ def measure(advances: Mapping[str, Advance], config: Config, rounds: int) -> Rat
     """Samples per second of each contender in each round, and of the step's matrix products alone ("GEMM")."""
     burst = {name: 20 for name in advances}
     for name, advance in advances.items():
-        for _ in range(2):  # JAX compiles for each length
+        for _ in range(2):
+            advance(burst[name])  # JAX compiles for each length
             took = clock(lambda: advance(burst[name]))  # noqa: B023
             burst[name] = max(1, round(burst[name] * min(20.0, SECONDS_OF_A_BURST / took)))
         advance(burst[name])

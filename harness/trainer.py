@@ -76,13 +76,11 @@ class Trainer:
 
 def take_steps(learner: Any, data: RunData, block: Block, generator: torch.Generator) -> Tensor:
     """The steps of a block, one by one: mean bounds in nats, shape (step,) or (step, run); empty without bounds."""
-    means = []
+    bounds = []
     for k in range(block.n_steps):
         batch, noise = block.step(k, data)
-        bound = learner.step(batch, generator, noise).bound
-        if bound is not None:
-            means.append(bound.mean(-1, dtype=torch.float64))
-    return torch.stack(means) if means else torch.empty(0, dtype=torch.float64)
+        bounds.append(learner.step(batch, generator, noise).bound)
+    return torch.stack(bounds).mean(-1, dtype=torch.float64) if bounds[0] is not None else torch.empty(0)
 
 
 def samples_per_step(config: Config, data: RunData) -> int:

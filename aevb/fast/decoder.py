@@ -63,7 +63,8 @@ class FastBernoulli(FastDecoder):
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Uses log(1 + eˡ) = max(l, 0) − log max(s, 1 − s), s = sigmoid(l): exact where log(1 − s) is not."""
         work = self._buffers("work", *self._logits.shape)
-        torch.sub(self._mean, 0.5, out=work).abs_().add_(0.5).log_().addcmul_(x, self._logits)
+        torch.sub(_ONE, self._mean, out=work)
+        torch.maximum(self._mean, work, out=work).log_().addcmul_(x, self._logits)
         return work.sub_(self._logits.clamp_(min=0)).sum(-1)
 
     def sample(self, noise: Tensor) -> Tensor:
@@ -137,6 +138,8 @@ class FastGaussian(FastDecoder):
         weighted = torch.neg(self._log_var, out=self._buffers("weighted", *x.shape)).exp_().mul_(residual)
         return weighted, residual
 
+
+_ONE = torch.tensor(1.0)  # faster than a Python number, which is converted at each use
 
 _TWINS: dict[type[GenerativeModel], Callable[[Any], FastDecoder]] = {
     BernoulliModel: FastBernoulli,
