@@ -220,12 +220,12 @@ def test_frey_face_by_name_without_it_is_an_error(tmp_path):
 
 
 def stoppable(array, results):
-    arguments = ["--figure", 2, "--dataset", array.name, "--protocol", SMALL, "--latent", 2, "--samples", "1e5"]
+    arguments = ["--figure", 2, "--dataset", array.name, "--protocol", SMALL, "--latent", 2, "--samples", "3e5"]
     return [str(argument) for argument in (*arguments, "--workers", 2, "--results", results)]
 
 
 def figure2_table(folder):
-    return pd.read_csv(folder / "quick-100000" / "figure2" / "figure2.csv").drop(columns="seconds")
+    return pd.read_csv(folder / "quick-300000" / "figure2" / "figure2.csv").drop(columns="seconds")
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +249,7 @@ def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
     process = subprocess.Popen(
         command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    runs = tmp_path / "stopped" / "quick-100000" / "figure2" / "runs"
+    runs = tmp_path / "stopped" / "quick-300000" / "figure2" / "runs"
     deadline = time.monotonic() + 60
     while not list(runs.glob("*/curve.csv")) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -32,6 +32,11 @@ def test_what_is_said_of_the_papers_estimator_is_what_was_measured():
     assert textwrap.fill(verdict(pd.read_csv(REFERENCE / "marginal" / "marginal.csv")), 120) in README
 
 
+def test_the_table_of_errors_is_that_of_the_published_demo():
+    errors = pd.read_csv(REFERENCE / "demos" / "mnist-denoise" / "errors.csv")
+    assert errors.to_string(index=False, float_format="{:.2f}".format) in README
+
+
 def test_what_is_said_of_the_trick_is_what_was_measured():
     folder = REFERENCE / "reparameterization"
     for text in verdicts(pd.read_csv(folder / "variance.csv"), pd.read_csv(folder / "curves.csv")):
