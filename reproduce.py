@@ -25,7 +25,7 @@ from harness.schedule import WorkerDied
 from harness.trained import reuse
 
 EXAMPLES = """examples:
-  python reproduce.py --figure 2                                   lower bounds, about ten minutes on two cores
+  python reproduce.py --figure 2                                   lower bounds, six to ten minutes on two cores
   python reproduce.py --figure 2 --dataset mnist --latent 10       one panel
   python reproduce.py --figure 2 --seed 0 1 2                      three seeds for each curve, drawn as a band
   python reproduce.py --figure 2 --dataset faces.npy               your own array, N×D with values in [0, 1]
@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
         "--scale",
         choices=FIGURE2.scales,
         default="quick",
-        help="how far to go: smoke (seconds), quick (minutes) or paper (a day)",
+        help="how far to go: smoke (seconds), quick (minutes) or paper (half a day)",
     )
     what.add_argument("--samples", type=whole(1), metavar="N", help="samples for each curve, instead of the scale's")
     what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
