@@ -48,8 +48,8 @@ def tabulate(records: list[dict[str, Any]]) -> pd.DataFrame:
     return table
 
 
-def format_benchmarks(table: pd.DataFrame) -> str:
-    """The table as it is printed."""
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as people read it: text, a row for each case."""
     measured = {"flops_per_second", "bytes_touched", "flop_share_of_gemm_peak"}
     shown = table.reindex(columns=[*table.columns, *measured - {*table}])
     shown = shown.assign(
@@ -57,15 +57,23 @@ def format_benchmarks(table: pd.DataFrame) -> str:
         megabytes=shown["bytes_touched"] / 1e6,
         batch_size=shown["batch_size"].astype(str).replace("0", "all"),
     )
-    columns = [*CASE, "samples_per_second", "gflops_per_second", "flop_share_of_gemm_peak", "megabytes"]
     formats = {
-        "samples_per_second": "{:,.0f}".format, "gflops_per_second": "{:.1f}".format,
-        "flop_share_of_gemm_peak": "{:.0%}".format, "megabytes": "{:.1f}".format,
+        "samples_per_second": "{:,.0f}", "gflops_per_second": "{:.1f}",
+        "flop_share_of_gemm_peak": "{:.0%}", "megabytes": "{:.1f}",
     }  # fmt: skip
-    text: str = shown[columns].to_string(
-        index=False, header=[HEADINGS.get(name, name) for name in columns], formatters=formats, na_rep="–"
-    )
-    return text
+    columns = [*CASE, *formats]
+    text = {
+        HEADINGS.get(name, name): [
+            "–" if pd.isna(value) else formats.get(name, "{}").format(value) for value in shown[name]
+        ]
+        for name in columns
+    }
+    return pd.DataFrame(text)
+
+
+def format_benchmarks(table: pd.DataFrame) -> str:
+    """The table as it is printed."""
+    return readable(table).to_string(index=False)
 
 
 def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from harness.panel import OURS, PAPER
 from harness.report.figures import figure_section
 from harness.report.inventory import DATASETS, DEMOS, inventory
 from harness.report.picture import Embedded, Picture, embed, pictures
-from harness.report.source import Source, folder_source, picture_sources, run_source
-from harness.report.table import Table, csv_table, json_table, marginal_tables, variance_table
+from harness.report.source import Source, benchmark_source, folder_source, picture_sources, run_source
+from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, variance_table
 from harness.report.text import page_strings, translator
 from harness.store import RunFolder, stored_configs
 from harness.study_table import claim_holds, worst_errors
@@ -60,7 +60,7 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
         },
         "study.marginal": _marginal(store / "marginal"),
         "study.reparameterization": _reparameterization(store / "reparameterization"),
-        "benchmarks": _folder(results / "benchmarks", "benchmarks"),
+        "benchmarks": _benchmarks(results / "benchmarks"),
     }
     sources = [source for figure in figures for source in figure.sources]
     sources += [source for part in parts.values() if not part.empty for source in part.sources]
@@ -116,11 +116,18 @@ def _demo(folder: Path, title: str) -> Part:
 def _folder(folder: Path, name: str) -> Part:
     """All pictures and tables of a folder; their origin is what lies beside them."""
     origin = folder_source(name, name.removeprefix("study-"), folder)
-    records = [path for path in sorted(folder.glob("*.json")) if path.stem not in ("config", "environment")]
     tables = [csv_table(path, name) for path in sorted(folder.glob("*.csv"))]
-    tables += [json_table(path, name) for path in records] if name == "benchmarks" else []
     shown = [Picture(path.stem, path, [origin]) for path in sorted(folder.glob("*.png"))]
     return Part(shown, tables, [origin])
+
+
+def _benchmarks(folder: Path) -> Part:
+    """A table for each device, and the pictures, whose origin is all of them."""
+    devices = sorted(folder.glob("*.json"))
+    origins = [benchmark_source(f"benchmarks-{path.stem}", path) for path in devices]
+    tables = [benchmark_table(path, origin.id) for path, origin in zip(devices, origins, strict=True)]
+    shown = [Picture(path.stem, path, origins) for path in sorted(folder.glob("*.png"))]
+    return Part(shown, tables, origins)
 
 
 def _marginal(folder: Path) -> Part:

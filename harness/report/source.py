@@ -54,6 +54,11 @@ def folder_source(name: str, title: str, folder: Path) -> Source:
     )
 
 
+def benchmark_source(name: str, path: Path) -> Source:
+    """The environment in which a device was timed."""
+    return Source(name, path.stem, str(path), _environment((read(path) or {}).get("environment")))
+
+
 def picture_sources(name: str, title: str, record: Path) -> list[Source]:
     """What the file beside a picture says: how it was drawn, then each run whose model it shows."""
     content = dict(read(record) or {})

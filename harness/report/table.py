@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from harness.benchmark_tables import readable, tabulate
 from harness.report.source import read
 
-MAX_ROWS, MAX_COLUMNS = 60, 14
+MAX_ROWS, MAX_COLUMNS = 100, 14
 PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
 MINUS = "\N{MINUS SIGN}"
 
@@ -29,11 +30,10 @@ def csv_table(path: Path, source: str, title: str = "") -> Table:
     return _table(title or path.name, pd.read_csv(path), source)
 
 
-def json_table(path: Path, source: str) -> Table:
-    """A JSON file of records, or of pytest-benchmark's results."""
+def benchmark_table(path: Path, source: str) -> Table:
+    """What was timed on one device, from the file that `--benchmark` leaves."""
     content = read(path)
-    records = content.get("benchmarks", content) if isinstance(content, dict) else content
-    return _table(path.name, pd.json_normalize(records), source)
+    return _table(content["environment"]["device"], readable(tabulate(content["measured"])), source)
 
 
 def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:
