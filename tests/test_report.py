@@ -73,7 +73,7 @@ def test_original_frames_of_frey_face_stay_in_the_store(tmp_path):
 
 
 def test_a_picture_brings_the_origin_of_its_models(tmp_path):
-    (run,) = (ROOT / "results/reference/quick/figure2/runs").glob("mnist-nz3-aevb-*")
+    (run,) = (ROOT / "results/reference/quick/figure2/runs").glob("mnist-nz3-aevb-seed0-*")
     config = json.loads((run / "config.json").read_text())
     environments = json.loads((run / "environment.json").read_text())
     picture(tmp_path / "quick" / "figure5" / "figure5.png")
