@@ -85,7 +85,8 @@ def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: 
     """`run` for jobs that differ in their seeds alone; those that are equally far and climb alike make a stack."""
     with ExitStack() as locks:
         open_jobs = []
-        for job in jobs:
+        # In one order in every process, lest two wait for each other.
+        for job in sorted(jobs, key=lambda job: job.folder.path):
             if not locks.enter_context(job.folder.lock(should_stop)):
                 raise Interrupted
             if job.folder.is_stale():
@@ -118,11 +119,11 @@ def _train_stacks(jobs: Sequence[Job], should_stop: Callable[[], bool]) -> None:
     environment = describe(device) | {"engine": jobs[0].engine, "products": library(config, data)}
     for job in jobs:
         job.folder.begin(environment)
-    stacks: dict[tuple[int, float], list[Run]] = {}
+    alike: dict[tuple[int, float], list[Run]] = {}
     for job in jobs:
         one = Run(job, data, should_stop)
-        stacks.setdefault((one.progress.samples, one.progress.step_size), []).append(one)
-    for runs in stacks.values():
+        alike.setdefault((one.progress.samples, one.progress.step_size), []).append(one)
+    for runs in alike.values():
         train(runs, should_stop)
 
 

@@ -22,7 +22,7 @@ class FastDecoder(ABC):
         self._hidden = TanhStack(model.hidden)
         self._output = Affine(model.output)
         self._buffers = Buffers(model.output.bias)
-        self._z = self._h = torch.empty(0)
+        self._h = torch.empty(0)
 
     @abstractmethod
     def forward(self, z: Tensor) -> None:
