@@ -11,6 +11,7 @@ from arviz_stats.base import array_stats
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.errors import ArgumentError
 from aevb.hmc import Samples
 
 
@@ -50,7 +51,7 @@ def effective_sample_size(draws: Float[Tensor, "draw chain *quantity"]) -> Float
     NaN where a chain is constant or not finite: ArviZ calls a constant one perfect, but it has not sampled anything.
 
     Raises:
-        ValueError: fewer than four draws, or no chain axis.
+        ArgumentError: fewer than four draws, or no chain axis.
     """
     values, moving = _values(draws)
     ess = np.asarray(array_stats.ess(values, chain_axis=1, draw_axis=0, method="bulk"))
@@ -70,7 +71,7 @@ def split_r_hat(draws: Float[Tensor, "draw chain *quantity"]) -> Float[np.ndarra
 def _values(draws: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Draws as an array, and which quantities move in every chain; noise stands in for the others."""
     if draws.ndim < 2 or len(draws) < 4:
-        raise ValueError(
+        raise ArgumentError(
             f"`draws` must have shape (draw, chain, ...) with at least 4 draws, got {tuple(draws.shape)}: "
             "run longer chains, or add a chain axis"
         )

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from aevb import checks
 from aevb.densities import DiagonalGaussian
 from aevb.layers import linear, tanh_stack
 
@@ -27,6 +28,9 @@ class GaussianEncoder(nn.Module):
         zero_log_var: start W₂ and b₂ at zero, so that q(z|x) starts with unit variance.
         init_std: standard deviation of all other initial weights and biases.
         generator: source of the initial values.
+
+    Raises:
+        ArgumentError: a size is not positive, or `init_std` is negative; x is of another size, type or device.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class GaussianEncoder(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        checks.network(n_latent, n_pixels, hidden, init_std)
+        self.n_pixels = n_pixels
         self.n_latent = n_latent
         self.log_var_factor = log_var_factor
         width = hidden[-1] if hidden else n_pixels
@@ -50,6 +56,7 @@ class GaussianEncoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch pixel"]) -> DiagonalGaussian:
         """q(z|x) for each datapoint: mean and log_var of shape ``(*batch, n_latent)``."""
+        checks.last_axis("x", x, self.n_pixels, self.mean.weight)
         h = self.hidden(x)
         log_var = nn.functional.linear(h * self.log_var_factor, self.log_var.weight, self.log_var.bias)
         return DiagonalGaussian(self.mean(h), log_var)

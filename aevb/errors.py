@@ -1,9 +1,29 @@
 """The errors a user can cause, and therefore mend."""
 
+LONGEST = 2000  # characters of a message
+
 
 class UserError(Exception):
-    """Something the user asked for cannot be done; the message names the rule, what came, and the remedy."""
+    """Something the user asked for cannot be done; in one line the message names the rule, what came and the remedy."""
+
+    def __str__(self) -> str:
+        """The message as `one_line` gives it."""
+        return one_line(super().__str__())
 
 
 class DataError(UserError):
     """A dataset is missing, damaged or not what it claims to be."""
+
+
+class ArgumentError(UserError, ValueError):
+    """A function was called with an argument that it cannot take."""
+
+
+def one_line(text: object) -> str:
+    """Return the text in one line that a terminal can show: breaks as spaces, other control characters escaped.
+
+    Of what is very long the middle is left out. Odd paths, and other libraries' messages, have all of this.
+    """
+    line = " ".join(str(text).splitlines())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST * 2 // 3]} … {shown[-LONGEST // 3 :]}"

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb import checks
 from aevb.densities import DiagonalGaussian
+from aevb.errors import ArgumentError
 from aevb.model import GenerativeModel
 
 Encoder = Callable[[Tensor], DiagonalGaussian]
@@ -30,9 +32,9 @@ def lower_bound_a(
         Nats for each datapoint, shape (batch,); unbiased for the bound.
 
     Raises:
-        ValueError: `eps` has another shape.
+        ArgumentError: `x` or `eps` has another shape, type or device.
     """
-    _check_noise(model, x, eps)
+    check_noise(model, x, eps)
     q = encoder(x)
     z = q.at(eps)
     return (model.log_joint(x, z) - q.log_density(z)).mean(0)
@@ -45,7 +47,7 @@ def lower_bound_b(
 
     Same arguments, result and errors as `lower_bound_a`; same mean, usually less variance.
     """
-    _check_noise(model, x, eps)
+    check_noise(model, x, eps)
     q = encoder(x)
     return model.log_likelihood(x, q.at(eps)).mean(0) - q.kl_to_standard_normal()
 
@@ -63,7 +65,13 @@ def evaluate_lower_bound(
     n_samples: int = 1,
     chunk: int = 1000,
 ) -> Float[Tensor, " n"]:
-    """Bound of every row of x, without gradients and `chunk` rows at a time; nats, shape (n,)."""
+    """Bound of every row of x, without gradients and `chunk` rows at a time; nats, shape (n,).
+
+    Raises:
+        ArgumentError: x is not what the model takes, or not finite, or a number is not positive.
+    """
+    checks.pixels(model, x)
+    checks.whole(1, n_samples=n_samples, chunk=chunk)
     with torch.no_grad():
         return torch.cat(
             [
@@ -80,8 +88,16 @@ def standard_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Gener
     return torch.randn(shape, dtype=like.dtype, device=like.device, generator=generator)
 
 
-def _check_noise(model: GenerativeModel, x: Tensor, eps: Tensor) -> None:
+def check_noise(model: GenerativeModel, x: Tensor, eps: Tensor) -> None:
+    """Noise is for this batch, and the batch for this model.
+
+    Raises:
+        ArgumentError: not so.
+    """
+    checks.datapoints(model, x)
     expected = (len(x), model.n_latent)
-    if eps.ndim != 3 or eps.shape[1:] != expected:
+    if eps.ndim != 3 or eps.shape[1:] != expected or not len(eps):
         remedy = "add a leading sample axis" if eps.shape == expected else "draw it for this batch and this model"
-        raise ValueError(f"`eps` must have shape (L, {expected[0]}, {expected[1]}), got {tuple(eps.shape)}: {remedy}")
+        rule = f"`eps` must have shape (L, {expected[0]}, {expected[1]})"
+        raise ArgumentError(f"{rule}, got {tuple(eps.shape)}: {remedy}")
+    checks.same("eps", eps, x)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from aevb import checks
+from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 
 LogDensity = Callable[[Tensor], Tensor]
@@ -80,12 +82,19 @@ class Target(ABC):
 
 
 def evaluate(log_density: LogDensity, z: Float[Tensor, "*chains latent"]) -> State:
-    """Log-density and gradient at z; no gradient is taken with respect to anything else."""
+    """Log-density and gradient at z; no gradient is taken with respect to anything else.
+
+    Raises:
+        ArgumentError: the log-density does not have one value for each chain.
+    """
     if isinstance(log_density, Target):
         return log_density.evaluate(z)
     with torch.enable_grad():
         z = z.detach().requires_grad_(True)
         value = log_density(z)
+        if value.shape != z.shape[:-1]:
+            expected, got = tuple(z.shape[:-1]), tuple(value.shape)
+            raise ArgumentError(f"`log_density` must give shape {expected}, got {got}: one value for each chain")
         (gradient,) = torch.autograd.grad(value.sum(), z)
     return State(z.detach(), value.detach(), gradient)
 
@@ -103,14 +112,18 @@ def leapfrog(
         The end state and its momentum. Negate that and go as far again, and you are back at the start.
 
     Raises:
-        ValueError: `n_steps` is not positive, or `step_size` fits neither one nor all chains.
+        ArgumentError: `n_steps` is not positive, or `step_size` fits neither one nor all chains.
 
     Source: Neal 2011, "MCMC using Hamiltonian dynamics", section 2.3.
     """
-    if n_steps < 1:
-        raise ValueError(f"`n_steps` must be at least 1, got {n_steps}: without a step the chains stay where they are")
+    checks.whole(1, n_steps=n_steps)
+    if momentum.shape != state.z.shape:
+        expected, got = tuple(state.z.shape), tuple(momentum.shape)
+        raise ArgumentError(f"`momentum` must have the chains' shape {expected}, got {got}: draw it for them")
+    if not isinstance(step_size, Tensor):
+        raise ArgumentError(f"`step_size` must be a tensor, got {type(step_size).__name__}: use torch.tensor")
     if step_size.ndim and step_size.shape != state.log_density.shape:
-        raise ValueError(
+        raise ArgumentError(
             f"`step_size` must have shape () or that of the chains, {tuple(state.log_density.shape)}, "
             f"got {tuple(step_size.shape)}: give one for all chains or one for each"
         )
@@ -150,6 +163,7 @@ def move(
 
     Source: Neal 2011, section 3.2; jitter: section 4.2.
     """
+    checks.number(0, 1, jitter=jitter)
     if jitter:
         spread = torch.rand(state.log_density.shape, dtype=state.z.dtype, device=state.z.device, generator=generator)
         step_size = step_size * (1 + jitter * (2 * spread - 1))
@@ -183,10 +197,9 @@ def sample(
     """`n_moves` moves with the step size as it is, and every position on the way.
 
     Raises:
-        ValueError: `n_moves` is not positive.
+        ArgumentError: `n_moves` is not positive.
     """
-    if n_moves < 1:
-        raise ValueError(f"`n_moves` must be at least 1, got {n_moves}: there would be no sample")
+    checks.whole(1, n_moves=n_moves)
     moves = []
     for _ in range(n_moves):
         moves.append(move(log_density, state, step_size, n_steps, generator, jitter=jitter))

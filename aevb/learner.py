@@ -1,6 +1,5 @@
 """What the three algorithms share: a batch, what a step reports, and ascent with Adagrad."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from aevb import checks
 from aevb.estimators import standard_normal
 from aevb.model import GenerativeModel
 
@@ -92,12 +92,20 @@ class AscentOptions:
         warm_up: first steps, in which Adagrad only accumulates and nothing moves.
         prior_weight: factor of (M/N) · log N(θ; 0, I), the prior on θ at minibatch scale; 0 leaves it out.
         prior_on_biases: the prior covers biases too, not weight matrices only.
+
+    Raises:
+        ArgumentError: a number is negative, or not finite.
     """
 
     step_size: float = 0.02
     warm_up: int = 100
     prior_weight: float = 1.0
     prior_on_biases: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        checks.number(0, step_size=self.step_size, prior_weight=self.prior_weight)
+        checks.whole(0, warm_up=self.warm_up)
 
 
 class Ascent:
@@ -112,8 +120,8 @@ class Ascent:
     """
 
     def __init__(self, options: AscentOptions, *, theta: nn.Module | None = None, phi: nn.Module | None = None) -> None:
-        prior: list[nn.Parameter] = []
-        free: list[nn.Parameter] = list(phi.parameters()) if phi is not None else []
+        prior: list[Tensor] = []
+        free: list[Tensor] = list(phi.parameters()) if phi is not None else []
         for name, parameter in theta.named_parameters() if theta is not None else ():
             (prior if name.endswith("weight") or options.prior_on_biases else free).append(parameter)
         self._options = options
@@ -121,7 +129,7 @@ class Ascent:
         self.steps = 0
 
     @property
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[Tensor]:
         """All that climb."""
         return [parameter for group, _ in self._groups for parameter in group]
 
@@ -172,14 +180,13 @@ class Ascent:
         self.steps = state["steps"]
 
 
-def _adagrad(parameters: Sequence[Tensor], accumulators: Sequence[Tensor], step_size: float, decay: float) -> None:
+def _adagrad(parameters: list[Tensor], accumulators: list[Tensor], step_size: float, decay: float) -> None:
     """G += g²; θ += η·g / √G with g the gradient − decay·θ."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if parameters[0].device.type == "cpu":
+    if parameters[0].is_cpu:
         # One pass over memory instead of four.
-        steps = [_ONE] * len(parameters)
         torch._fused_adagrad_(
-            [*parameters], gradients, [*accumulators], steps,
+            parameters, gradients, accumulators, [_ONE] * len(parameters),
             lr=step_size, lr_decay=0.0, weight_decay=decay, eps=0.0, maximize=True,
         )  # fmt: skip
         return

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb import checks
 from aevb.densities import LOG_2PI
+from aevb.errors import ArgumentError
 from aevb.marginal.gaussian import FullGaussian
 from aevb.model import GaussianModel
 
@@ -18,7 +20,7 @@ def exact_log_marginal(model: GaussianModel, x: Float[Tensor, "batch pixel"]) ->
     (Woodbury's identity), so that images are no larger a problem than a few pixels.
 
     Raises:
-        ValueError: the model is not linear-Gaussian.
+        ArgumentError: the model is not linear-Gaussian.
     """
     scaled, precision, residual = _parts(model, x)
     log_var = model.log_var.bias
@@ -33,7 +35,7 @@ def exact_posterior(model: GaussianModel, x: Float[Tensor, "batch pixel"]) -> Fu
     """p(z|x) = N(S Wᵀ D⁻¹ (x − b), S) with S = (I + Wᵀ D⁻¹ W)⁻¹, as a density to draw from.
 
     Raises:
-        ValueError: the model is not linear-Gaussian.
+        ArgumentError: the model is not linear-Gaussian.
     """
     scaled, precision, residual = _parts(model, x)
     covariance = torch.linalg.inv(precision)
@@ -47,14 +49,16 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
     σ² = mean of λ_i for i > n_latent, W = U (Λ − σ² I)^½, b = mean of x.
 
     Raises:
-        ValueError: `n_latent` is not between 0 and the number of pixels, or x varies in no more than n_latent
+        ArgumentError: `n_latent` is not between 0 and the number of pixels, or x varies in no more than n_latent
             directions, so that σ² would be 0 and the likelihood infinite.
 
     Source: Tipping & Bishop 1999, "Probabilistic principal component analysis", section 3.2.
     """
+    if x.ndim != 2 or len(x) < 2 or not bool(x.isfinite().all()):
+        raise ArgumentError(f"`x` must be two or more finite rows of pixels, got shape {tuple(x.shape)}: choose others")
     n, n_pixels = x.shape
     if not 0 < n_latent < n_pixels:
-        raise ValueError(
+        raise ArgumentError(
             f"`n_latent` must be between 1 and {n_pixels - 1}, got {n_latent}: it must leave room for noise"
         )
     x = x.detach().double()
@@ -63,7 +67,7 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
     eigenvalues = singular.square() / n
     noise_var = eigenvalues[n_latent:].sum().item() / (n_pixels - n_latent)
     if noise_var <= 1e-12 * eigenvalues[0].item():
-        raise ValueError(
+        raise ArgumentError(
             f"x must vary in more than `n_latent` directions, got {n_latent} that explain it all: "
             "use fewer latents or more datapoints"
         )
@@ -79,10 +83,11 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
 def _parts(model: GaussianModel, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """D⁻¹ W, the posterior precision I + Wᵀ D⁻¹ W, and x − b."""
     if len(model.hidden) or model.squash_mean or model.log_var_input != "constant":
-        raise ValueError(
+        raise ArgumentError(
             "`model` must be linear-Gaussian, got hidden layers, a squashed mean or a variance that depends on z: "
             'build it with hidden=(), log_var="constant", squash_mean=False'
         )
+    checks.pixels(model, x)
     weight = model.output.weight
     scaled = weight * torch.exp(-model.log_var.bias)[:, None]
     identity = torch.eye(model.n_latent, dtype=weight.dtype, device=weight.device)

@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from aevb import checks
 from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
+from aevb.errors import ArgumentError
 from aevb.layers import linear, tanh_stack
 
 DecoderLogVar = Literal["hidden", "latent", "constant"]
@@ -23,7 +25,16 @@ class GenerativeModel(nn.Module, ABC):
         hidden: widths of the tanh layers, none to any number.
         init_std: standard deviation of the initial weights and biases.
         generator: source of the initial values.
+
+    Attributes:
+        unit_interval: pixels lie in [0, 1].
+
+    Raises:
+        ArgumentError: a size is not positive, or `init_std` is negative; in all methods, x or z is of another size,
+            type or device than the model.
     """
+
+    unit_interval = False
 
     def __init__(
         self,
@@ -35,6 +46,7 @@ class GenerativeModel(nn.Module, ABC):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        checks.network(n_latent, n_pixels, hidden, init_std)
         self.n_latent = n_latent
         self.n_pixels = n_pixels
         self.hidden = tanh_stack(n_latent, hidden, init_std, generator)
@@ -77,14 +89,18 @@ class GenerativeModel(nn.Module, ABC):
 class BernoulliModel(GenerativeModel):
     """p(x|z) = Bernoulli(sigmoid(W h + b)) for each pixel (Kingma & Welling 2013, appendix C.1)."""
 
+    unit_interval = True
+
     def logits(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
         """Log-odds of each pixel."""
+        checks.last_axis("z", z, self.n_latent, self.output.weight)
         return self.output(self.hidden(z))
 
     def log_likelihood(
         self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
     ) -> Float[Tensor, "*batch"]:
         """Σ x·log y + (1−x)·log(1−y) in nats; see `aevb.densities.bernoulli_log_density`."""
+        checks.last_axis("x", x, self.n_pixels, self.output.weight)
         return bernoulli_log_density(x, self.logits(z))
 
     def pixel_mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
@@ -114,7 +130,7 @@ class GaussianModel(GenerativeModel):
         `squash_mean=False` with `hidden=()` and `"constant"` is the linear-Gaussian model, whose answers are known.
 
     Raises:
-        ValueError: `log_var` is none of the three.
+        ArgumentError: `log_var` is none of the three.
     """
 
     def __init__(
@@ -132,7 +148,7 @@ class GaussianModel(GenerativeModel):
     ) -> None:
         super().__init__(n_latent, n_pixels, hidden, init_std=init_std, generator=generator)
         if log_var not in get_args(DecoderLogVar):
-            raise ValueError(f"`log_var` must be one of {get_args(DecoderLogVar)}, got {log_var!r}")
+            raise ArgumentError(f"`log_var` must be one of {get_args(DecoderLogVar)}, got {log_var!r}: choose one")
         self.log_var_input = log_var
         self.squash_mean = squash_mean
         n_in = hidden[-1] if log_var == "hidden" and hidden else n_latent
@@ -143,6 +159,7 @@ class GaussianModel(GenerativeModel):
 
     def pixels(self, z: Float[Tensor, "*batch latent"]) -> DiagonalGaussian:
         """p(x|z) for each z."""
+        checks.last_axis("z", z, self.n_latent, self.output.weight)
         h = self.hidden(z)
         mean = self.output(h)
         if self.squash_mean:
@@ -156,6 +173,7 @@ class GaussianModel(GenerativeModel):
         self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
     ) -> Float[Tensor, "*batch"]:
         """Log N(x; μ(z), σ²(z) I) in nats."""
+        checks.last_axis("x", x, self.n_pixels, self.output.weight)
         return self.pixels(z).log_density(x)
 
     def pixel_mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:

@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from aevb import hmc, tuning
+from aevb import checks, hmc, tuning
 from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
+from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 
@@ -24,6 +25,9 @@ def pixel_log_likelihood(
     z: Float[Tensor, "*draws image latent"],
 ) -> Float[Tensor, "*draws image"]:
     """Log p(x_S|z) in nats for the pixels S that are marked; given z, pixels are independent."""
+    if pixels.dtype != torch.bool or pixels.shape != x.shape[-1:]:
+        got = f"{pixels.dtype} of shape {tuple(pixels.shape)}"
+        raise ArgumentError(f"`pixels` must be a bool for each of {x.shape[-1]} pixels, got {got}: mark them")
     if isinstance(model, BernoulliModel):
         return bernoulli_log_density(x[:, pixels], model.logits(z)[..., pixels])
     decoded = _gaussian(model, z)
@@ -43,6 +47,7 @@ def noisy_log_likelihood(
         by the Gaussian with its mean m and its variance m(1−m).
     """
     mean, var = _moments(model, z)
+    _check_noisy(model, y, noise_std)
     return DiagonalGaussian(mean, torch.log(var + noise_std**2)).log_density(y)
 
 
@@ -58,6 +63,7 @@ def denoise(
         As in `noisy_log_likelihood`, exact for a Gaussian decoder.
     """
     mean, var = _moments(model, z)
+    _check_noisy(model, y, noise_std)
     return mean + var / (var + noise_std**2) * (y - mean)
 
 
@@ -93,9 +99,15 @@ def sample_posterior(
         jitter: of the step size, see `aevb.hmc.move`.
         dtype: of z.
 
+    Raises:
+        ArgumentError: a number is out of range.
+
     Returns:
         Draws `z` of shape (n_samples, n_chains, image, latent), and what the chains did.
     """
+    checks.whole(1, n_chains=n_chains, n_candidates=n_candidates, n_samples=n_samples)
+    checks.whole(1, **dict(zip(("images", "n_latent"), shape, strict=True)))
+    checks.whole(0, n_burn_in=n_burn_in)
     z = torch.empty(n_chains, *shape, dtype=dtype, device=generator.device)
     chains = tuning.Chains(
         _best_of_prior(log_likelihood, z, n_candidates, generator), z.new_tensor(0.1), torch.tensor(0, device=z.device)
@@ -146,6 +158,11 @@ def _best_of_prior(
     return best
 
 
+def _check_noisy(model: GenerativeModel, y: Tensor, noise_std: float) -> None:
+    checks.last_axis("y", y, model.n_pixels, model.output.weight)
+    checks.number(0, noise_std=noise_std)
+
+
 def _moments(model: GenerativeModel, z: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of each pixel given z."""
     if isinstance(model, BernoulliModel):
@@ -157,5 +174,5 @@ def _moments(model: GenerativeModel, z: Tensor) -> tuple[Tensor, Tensor]:
 
 def _gaussian(model: GenerativeModel, z: Tensor) -> DiagonalGaussian:
     if not isinstance(model, GaussianModel):
-        raise ValueError(f"`model` must be a BernoulliModel or a GaussianModel, got {type(model).__name__}")
+        raise ArgumentError(f"`model` must be a BernoulliModel or a GaussianModel, got {type(model).__name__}")
     return model.pixels(z)

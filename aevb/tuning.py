@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from aevb import hmc
+from aevb import checks, hmc
 
 TARGET_ACCEPTANCE = 0.9
 
@@ -61,7 +61,12 @@ def tune(
     *,
     jitter: float = 0.0,
 ) -> tuple[Chains, hmc.State]:
-    """Burn-in: `n_moves` moves, each of which tunes its chain's own step size to acceptance 0.9."""
+    """Burn-in: `n_moves` moves, each of which tunes its chain's own step size to acceptance 0.9.
+
+    Raises:
+        ArgumentError: `n_moves` is negative, or `aevb.hmc.move` refuses an argument.
+    """
+    checks.whole(0, n_moves=n_moves)
     state = hmc.evaluate(log_density, chains.z)
     step_size, n_tuned = chains.step_size.expand(state.log_density.shape), chains.n_tuned
     for _ in range(n_moves):

@@ -1,5 +1,6 @@
 """Monte Carlo EM with gradients written by hand."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -21,14 +22,15 @@ class FastMonteCarloEM(MonteCarloEM):
 
     def __init__(self, model: GenerativeModel, *arguments: Any, **named: Any) -> None:
         super().__init__(model, *arguments, **named)
-        self._decoder = fast_decoder(model)
+        self._decoder = cache(lambda n_rows: fast_decoder(model, (n_rows,)))
 
     @torch.no_grad()
     def _climb(self, x: Float[Tensor, "batch pixel"], z: Float[Tensor, "batch latent"]) -> None:
         for _ in range(self._n_weight_steps):
             for n, (rows, part) in enumerate(zip(x.split(ROWS), z.split(ROWS), strict=True)):
-                self._decoder.forward(part)
-                self._decoder.backward(rows, accumulate=n > 0)
+                decoder = self._decoder(len(part))
+                decoder.forward(part)
+                decoder.backward(rows, accumulate=n > 0)
             self._ascent.climb(prior_scale=len(x) / self._n_datapoints)
 
 

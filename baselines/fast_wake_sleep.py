@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from aevb import checks
 from aevb.encoder import GaussianEncoder
-from aevb.fast.decoder import fast_decoder, repeat_rows, sample_mean
+from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean
 from aevb.fast.encoder import FastEncoder
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
@@ -35,12 +36,13 @@ class FastWakeSleep(LearnerState):
         *,
         n_samples: int = 1,
     ) -> None:
+        checks.learner(model, encoder, n_datapoints, n_samples)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._encoder = encoder
         self.n_normal = n_samples + 1
         self._n_datapoints, self._options = n_datapoints, options
-        self._decoder, self._q = fast_decoder(model), FastEncoder(encoder)
+        self._parts_at: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, FastDecoder]] = {}
         self._wake = Ascent(options, theta=model)
         self._sleep = Ascent(options, phi=encoder)
 
@@ -56,24 +58,33 @@ class FastWakeSleep(LearnerState):
     @torch.no_grad()
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """Wake on the minibatch, then sleep on as many dreams. Shapes may have a leading axis of runs."""
-        x, q, decoder = batch.x, self._q, self._decoder
-        noise = noise or draw_noise(self, batch, generator)
+        x, noise = batch.x, noise or draw_noise(self, batch, generator)
         assert noise.pixels is not None
         eps, dreamt_z = noise.normal[..., :-1, :, :], noise.normal[..., -1, :, :]
+        q, decoder, dreamer = self._at(eps.shape)
         n_samples, m = eps.shape[-3:-1]
         q.forward(x)
-        z = q.at(eps)
         rows = repeat_rows(x, n_samples)
-        decoder.forward(z.flatten(-3, -2))
+        decoder.forward(q.at(eps))
         bound = sample_mean(decoder.log_likelihood(rows), n_samples).sub_(q.kl_to_standard_normal())
         decoder.backward(rows, scale=1 / n_samples)
         self._wake.climb(prior_scale=m / self._n_datapoints)
 
-        decoder.forward(dreamt_z)
-        q.forward(decoder.sample(noise.pixels))
-        q.backward(*q.log_density_gradient(dreamt_z))
+        dreamer.forward(dreamt_z)
+        q.forward(dreamer.sample(noise.pixels))
+        q.log_density_gradient(dreamt_z)
+        q.backward()
         self._sleep.climb()
         return StepInfo(bound, m)
+
+    def _at(self, noise: torch.Size) -> tuple[FastEncoder, FastDecoder, FastDecoder]:
+        """Encoder and the decoders of the wake and of the sleep phase for noise of this shape; made once."""
+        if noise not in self._parts_at:
+            *runs, n_samples, m, _ = noise
+            decoder = fast_decoder(self.model, (*runs, n_samples * m))
+            dreamer = decoder if n_samples == 1 else fast_decoder(self.model, (*runs, m))
+            self._parts_at[noise] = FastEncoder(self._encoder, noise), decoder, dreamer
+        return self._parts_at[noise]
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "encoder": self._encoder, "wake": self._wake, "sleep": self._sleep}

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from aevb import hmc, tuning
+from aevb import checks, hmc, tuning
+from aevb.errors import ArgumentError
 from aevb.fast.posterior import posterior
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo
 from aevb.model import GenerativeModel
@@ -50,6 +51,10 @@ class MonteCarloEM(LearnerState):
         n_weight_steps: int = 5,
         step_size: float = 0.01,
     ) -> None:
+        checks.learner(model, None, n_datapoints, 1)
+        checks.whole(1, n_leapfrog=n_leapfrog)
+        checks.whole(0, n_weight_steps=n_weight_steps)
+        checks.number(0, step_size=step_size)
         self.model = model
         self.encoder: nn.Module | None = None
         self._n_datapoints = n_datapoints
@@ -64,11 +69,12 @@ class MonteCarloEM(LearnerState):
         """One iteration over the whole training set; counts (10 + 5)·N samples, as the paper's axis does.
 
         Raises:
-            ValueError: the batch is not every training point once.
+            ArgumentError: the batch is not every training point once.
         """
+        checks.datapoints(self.model, batch.x)
         n = self._n_datapoints
         if len(batch.x) != n or not batch.indices.sort().values.equal(torch.arange(n, device=batch.indices.device)):
-            raise ValueError(
+            raise ArgumentError(
                 f"a batch must hold each of the {n} training points once, got {len(batch.x)} rows, "
                 f"{len(batch.indices.unique())} of them different: use MinibatchMonteCarloEM for less"
             )
@@ -119,6 +125,7 @@ class MinibatchMonteCarloEM(MonteCarloEM):
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One iteration over a minibatch, whose points may repeat."""
+        checks.datapoints(self.model, batch.x)
         points, row_of = batch.indices.unique(return_inverse=True)
         rows = torch.arange(len(row_of), device=row_of.device)
         # The first row of each point: a repeat need not have the same pixels if they are binarized on the fly.
@@ -167,10 +174,10 @@ class PersistentChains:
         """Take over positions, step size and counts.
 
         Raises:
-            ValueError: the positions are those of another number of points or latents.
+            ArgumentError: the positions are those of another number of points or latents.
         """
         if state["z"].shape != self.z.shape:
-            raise ValueError(
+            raise ArgumentError(
                 f"the chains must have shape {tuple(self.z.shape)}, got {tuple(state['z'].shape)}: "
                 "load the state of a learner for the same training set and model"
             )

@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb.estimators import Encoder
+from aevb import checks
+from aevb.errors import ArgumentError
+from aevb.estimators import Encoder, check_noise
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
@@ -26,10 +28,10 @@ def leave_one_out(f: Float[Tensor, "L batch"]) -> Float[Tensor, "L batch"]:
     """For each draw the mean of f over the datapoint's other L − 1 draws.
 
     Raises:
-        ValueError: there is no other draw.
+        ArgumentError: there is no other draw.
     """
     if len(f) < 2:
-        raise ValueError("the leave-one-out baseline needs L of at least 2, got 1: draw more noise for each datapoint")
+        raise ArgumentError("the leave-one-out baseline needs L of at least 2, got 1: draw more noise")
     return (f.sum(0) - f) / (len(f) - 1)
 
 
@@ -58,6 +60,7 @@ def score_function_bound(
 
     Source: Kingma & Welling 2013, section 2.2; Paisley, Blei & Jordan 2012.
     """
+    check_noise(model, x, eps)
     q = encoder(x)
     z = q.at(eps).detach()
     log_q = q.log_density(z)
@@ -95,6 +98,7 @@ class ScoreFunction(LearnerState):
         n_samples: int = 1,
         with_baseline: bool = False,
     ) -> None:
+        checks.learner(model, encoder, n_datapoints, n_samples)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._q = encoder
@@ -106,6 +110,7 @@ class ScoreFunction(LearnerState):
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
+        checks.datapoints(self.model, batch.x)
         noise = noise or draw_noise(self, batch, generator)
         bound = score_function_bound(self.model, self._q, batch.x, noise.normal, self._baseline())
         self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)

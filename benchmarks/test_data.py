@@ -25,8 +25,8 @@ def test_tape(batch_size: int, method: str, binarization: str, device: str, mete
         while left:
             blocks.append(tape.take(left))
             left -= blocks[-1].n_steps
-            for k in range(blocks[-1].n_steps):
-                blocks[-1].step(k, data)
+            for _ in blocks[-1].batches(data):
+                pass
         return blocks
 
     meter(
@@ -41,7 +41,7 @@ def test_tape(batch_size: int, method: str, binarization: str, device: str, mete
         n_samples=1,
     )
     block = steps()[0]
-    batch, noise = block.step(0, data)
+    batch, noise = next(block.batches(data))
     assert noise is not None
     rows = data.train[batch.indices]
     if binarization == "none":

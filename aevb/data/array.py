@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,8 +11,13 @@ import numpy.typing as npt
 import torch
 
 from aevb.data.dataset import Dataset, data_error, describe, row_order
+from aevb.data.files import open_regular
+from aevb.errors import DataError
 
 Array = npt.NDArray[np.generic]
+
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 33  # bytes
+LARGEST = MEMORY // 8  # bytes: loading takes several copies, and every worker process has its own
 
 
 def load_array(path: Path, split: str) -> Dataset:
@@ -20,11 +26,14 @@ def load_array(path: Path, split: str) -> Dataset:
     Raises DataError for a file that is missing, unreadable or of any other content.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            _check_size(path, os.fstat(file.fileno()).st_size)
             key = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:
         rule, remedy = "the data must be a readable file", "correct the path"
         raise data_error(path, rule, "a file", describe(error), remedy) from error
+    if not path.name.isprintable():
+        raise data_error(path, "the file's name must be printable", "no line breaks and the like", "some", "rename it")
     return _load(path, key, split)
 
 
@@ -44,7 +53,9 @@ def _load(path: Path, _key: str, split: str) -> Dataset:
         remedy = "save rows of one shape"
         raise data_error(path, "the splits' rows must have one shape", "equal shapes", found, remedy)
     in_order = list(rows) if len(rows) == 1 else [name for name in ("train", "valid", "test") if name in rows]
-    content = hashlib.sha256(b"".join(rows[name].tobytes() for name in in_order))
+    content = hashlib.sha256()
+    for name in in_order:
+        content.update(rows[name].reshape(-1).data)
     if len(rows) == 1:
         (only,) = rows.values()
         n_train = len(only) * 4 // 5
@@ -64,7 +75,7 @@ def _load(path: Path, _key: str, split: str) -> Dataset:
 def _read(path: Path) -> dict[str, Array]:
     try:
         # Opened here, because NumPy leaves the file open where a .npz turns out to be damaged.
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(6)
             if not start.startswith(
                 (b"\x93NUMPY", b"PK")
@@ -74,7 +85,12 @@ def _read(path: Path) -> dict[str, Array]:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return {"": loaded}
+            _check_size(path, sum(member.file_size for member in loaded.zip.infolist()))
+            if len({*loaded.files}) < len(loaded.files):
+                raise ValueError("two arrays have one name")
             return {name: np.asarray(loaded[name]) for name in loaded.files}
+    except DataError:
+        raise
     except Exception as error:  # NumPy and zipfile have no common error for a file they cannot read
         expected = "an intact .npy or .npz file without Python objects"
         remedy = "write it with numpy.save or numpy.savez"
@@ -91,6 +107,7 @@ def _rows(array: Array, where: str) -> npt.NDArray[np.float32]:
     if len(array) < 2 or array.size == 0:
         remedy = "supply more data"
         raise data_error(where, "there must be data", "2 rows or more, none empty", f"shape {array.shape}", remedy)
+    _check_size(where, array.size * np.dtype(np.float32).itemsize)
     if not np.isfinite(array).all():
         remedy = "remove or replace those values"
         raise data_error(where, "the values must be finite", "no NaN or infinity", "some", remedy)
@@ -100,6 +117,13 @@ def _rows(array: Array, where: str) -> npt.NDArray[np.float32]:
         found = f"{array.dtype} from {low} to {high}"
         raise data_error(where, "the values must lie in [0, 1]", "0 to 1", found, remedy)
     return np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)
+
+
+def _check_size(where: object, n_bytes: int) -> None:
+    """Raise DataError for more than LARGEST bytes, be they on disk, unpacked or as float32."""
+    if n_bytes > LARGEST:
+        rule, expected = "the data must fit in memory several times", f"at most {LARGEST:,} bytes"
+        raise data_error(where, rule, expected, f"{n_bytes:,}", "take fewer rows, or smaller images")
 
 
 def _image_shape(row_shape: tuple[int, ...]) -> tuple[int, int] | None:

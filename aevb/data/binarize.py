@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from aevb.data.dataset import data_error
+from aevb.errors import ArgumentError
 
 BINARIZATIONS = ("none", "threshold", "static", "dynamic")
 
@@ -15,8 +16,8 @@ def binarize(
     """Return pixels in [0, 1] as they are ("none"), as x > 0.5 ("threshold"), or as Bernoulli(x) draws.
 
     "static" and "dynamic" draw alike, from `generator`. The difference is the caller's: static draws once, before
-    training; dynamic draws anew for every minibatch. Raises DataError for an unknown binarization, ValueError for draws
-    without a generator.
+    training; dynamic draws anew for every minibatch. Raises DataError for an unknown binarization, ArgumentError for
+    draws without a generator, or from what is not in [0, 1].
     """
     if binarization == "none":
         return pixels
@@ -24,7 +25,10 @@ def binarize(
         return (pixels > 0.5).to(pixels.dtype)
     if binarization in ("static", "dynamic"):
         if generator is None:
-            raise ValueError(f"binarization {binarization!r} draws at random and must be given a generator, got None")
+            raise ArgumentError(f"`generator` must be given for binarization {binarization!r}, got None: make one")
+        low, high = (value.item() for value in torch.aminmax(pixels))
+        if not (low >= 0 and high <= 1):
+            raise ArgumentError(f"`pixels` must lie in [0, 1], got {low:g} to {high:g}: rescale them")
         return torch.bernoulli(pixels, generator=generator)
     known = ", ".join(BINARIZATIONS)
     raise data_error("binarization", "it must be known", f"one of {known}", repr(binarization), "use one of those")

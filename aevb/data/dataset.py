@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb.errors import DataError
+from aevb.errors import DataError, one_line
 
 SPLITS = ("shuffled", "chronological")
 SPLIT_SEED = 0
@@ -37,12 +37,7 @@ class Dataset:
 
 def data_error(where: object, rule: str, expected: object, found: object, remedy: str) -> DataError:
     """Make the error that names the place, the rule, what was expected, what came and the remedy, in one line."""
-    return DataError(one_line(f"{where}: {rule}: expected {expected}, found {found}; {remedy}"))
-
-
-def one_line(text: object) -> str:
-    """Return the text without its line breaks; other libraries' messages, and odd paths, have some."""
-    return " ".join(str(text).splitlines())
+    return DataError(f"{where}: {rule}: expected {expected}, found {found}; {remedy}")
 
 
 def describe(error: BaseException) -> str:

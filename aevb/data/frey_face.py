@@ -11,7 +11,7 @@ import numpy as np
 import platformdirs
 
 from aevb.data import frey_frames
-from aevb.data.dataset import Dataset, check_folder, data_error, describe, one_line, row_order, scaled
+from aevb.data.dataset import Dataset, check_folder, data_error, describe, row_order, scaled
 from aevb.data.download import DatasetUnavailable, TransferError, fetch_first
 from aevb.data.files import read_if_present, write_atomically
 from aevb.data.frey_frames import Frames, frames_from_mat, frames_from_pickle, mat_from_frames
@@ -92,7 +92,7 @@ def _in_cache_or_download(deadline: float) -> Frames:
     except TransferError as failures:
         sought = f"looked in --data, {VARIABLE} and {path.parent}; downloads failed: {failures}"
         message = f"frey_face: {FILE} must be on this machine or downloadable: {sought}; {REMEDY}"
-        raise DatasetUnavailable(one_line(message), REMEDY) from failures
+        raise DatasetUnavailable(message, REMEDY) from failures
     # Always in the form of the original, whichever source it came from: one reader for every copy on this machine.
     _change_cache(path, mat_from_frames(frames))
     return frames

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from aevb.data.dataset import Dataset, data_error, describe, scaled
+from aevb.data.files import read_regular
 
 FOLDER = Path(__file__).parent / "mnist"
 # SHA-256 of the content, and of the file: gzip has bits that no reader looks at, and these must be intact too.
@@ -47,7 +48,7 @@ def load_mnist(pixel_scale: float = 255.0) -> Dataset:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise data_error(path, "MNIST's files come with the package", "the file", describe(error), REMEDY) from error
 

@@ -2,8 +2,10 @@
 
 import io
 import pickle
+import pickletools
+import reprlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +20,14 @@ class _Dtype:
     """What a pickle says of a dtype; NumPy itself is never called with a stranger's arguments."""
 
     def __init__(self, code: object, *_: object) -> None:
-        if code not in CODES:
-            raise pickle.UnpicklingError(f"dtype {code!r} is not one of {', '.join(CODES)}")
-        self.code, self.byte_order = str(code), "|"
+        if not isinstance(code, str) or code not in CODES:
+            raise pickle.UnpicklingError(f"dtype {reprlib.repr(code)} is not one of {', '.join(CODES)}")
+        self.code, self.byte_order = code, "|"
 
     def __setstate__(self, state: Any) -> None:
         self.byte_order = state[1]
         if self.byte_order not in ("<", ">", "|"):
-            raise pickle.UnpicklingError(f"byte order {self.byte_order!r} is unknown")
+            raise pickle.UnpicklingError(f"byte order {reprlib.repr(self.byte_order)} is unknown")
 
 
 class _Array:
@@ -40,9 +42,16 @@ class _Array:
         self.state = state
 
 
-def _encode(text: str, _encoding: str) -> bytes:
+class _Encode(bytes):
     """Stand in for _codecs.encode, by which Python 3 writes bytes into an old pickle."""
-    return text.encode("latin1")
+
+    def __new__(cls, text: str, _encoding: str) -> "_Encode":
+        """Make the bytes."""
+        return super().__new__(cls, text.encode("latin1"))
+
+    def __setstate__(self, _state: object) -> NoReturn:
+        """Refuse: a pickle could otherwise change this class itself."""
+        raise pickle.UnpicklingError("bytes have no state")
 
 
 # The names of NumPy 1 and of NumPy 2.
@@ -51,7 +60,7 @@ _KNOWN: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
+    ("_codecs", "encode"): _Encode,
 }
 
 
@@ -63,9 +72,17 @@ class _Unpickler(pickle.Unpickler):
         return _KNOWN[module, name]
 
 
+def _check_memo(content: bytes) -> None:
+    """Raise UnpicklingError for a place in the memo that no such pickle needs: Python would allocate all below it."""
+    for opcode, argument, _ in pickletools.genops(content):
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+            raise pickle.UnpicklingError(f"it asks for place {argument} of the memo")
+
+
 def read_pickled_array(content: bytes, where: object) -> npt.NDArray[np.generic]:
     """Return the array in a Python 2 or 3 pickle; raise DataError, having run nothing, for any other pickle."""
     try:
+        _check_memo(content)
         array = _Unpickler(io.BytesIO(content), encoding="latin1").load()
         _version, shape, dtype, fortran, data = array.state
         raw = data.encode("latin1") if isinstance(data, str) else data

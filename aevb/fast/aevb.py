@@ -3,10 +3,11 @@
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from aevb import checks
 from aevb.encoder import GaussianEncoder
-from aevb.fast.decoder import fast_decoder, repeat_rows, sample_mean, sample_sum
+from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean, sample_sum
 from aevb.fast.encoder import FastEncoder
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
@@ -43,13 +44,14 @@ class FastAEVB(LearnerState):
         estimator: Literal["a", "b"] = "b",
         n_samples: int = 1,
     ) -> None:
+        checks.learner(model, encoder, n_datapoints, n_samples)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._encoder = encoder
         self.n_normal = n_samples
         self._estimator = estimator
         self._n_datapoints, self._options = n_datapoints, options
-        self._decoder, self._q = fast_decoder(model), FastEncoder(encoder)
+        self._parts_at: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, Tensor]] = {}
         self._ascent = Ascent(options, theta=model, phi=encoder)
 
     @property
@@ -65,30 +67,42 @@ class FastAEVB(LearnerState):
     @torch.no_grad()
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb. Shapes may have a leading axis of runs."""
-        x, q, decoder = batch.x, self._q, self._decoder
-        eps = (noise or draw_noise(self, batch, generator)).normal
+        x, eps = batch.x, (noise or draw_noise(self, batch, generator)).normal
+        q, decoder, dz = self._at(eps.shape)
         n_samples, m = eps.shape[-3:-1]
         q.forward(x)
         z = q.at(eps)
         rows = repeat_rows(x, n_samples)
-        decoder.forward(z.flatten(-3, -2))
-        log_likelihood = decoder.log_likelihood(rows)
-        dz = decoder.backward(rows, scale=1 / n_samples, to_z=True).view(z.shape)
-        bound = sample_mean(log_likelihood, n_samples)
+        decoder.forward(z)
+        bound = sample_mean(decoder.log_likelihood(rows), n_samples)
+        decoder.backward(rows, scale=1 / n_samples, to_z=True)
         if self._estimator == "a":
+            z = z.view(eps.shape)
             squares = z.square().sum((-3, -1)) - eps.square().sum((-3, -1))
             bound.sub_(squares, alpha=0.5 / n_samples).add_(q.log_var.sum(-1), alpha=0.5)
             dz.sub_(z, alpha=1 / n_samples)
             d_std = sample_sum(dz * eps)
-            d_mean = sample_sum(dz)
+            q.d_mean.copy_(sample_sum(dz))
         else:
             bound.sub_(q.kl_to_standard_normal())
             d_std = sample_sum(dz * eps).sub_(q.std)
-            d_mean = sample_sum(dz).sub_(q.mean)
+            torch.sub(sample_sum(dz), q.mean, out=q.d_mean)
         # Of log σ, twice log σ², the gradient is σ times that of σ, and 1 from the entropy of q.
-        q.backward(d_mean, d_std.mul_(q.std).add_(1).mul_(0.5))
+        torch.addcmul(_HALF, d_std, q.std, value=0.5, out=q.d_log_var)
+        q.backward()
         self._ascent.climb(prior_scale=m / self._n_datapoints)
         return StepInfo(bound, m)
 
+    def _at(self, noise: torch.Size) -> tuple[FastEncoder, FastDecoder, Tensor]:
+        """Encoder, decoder and the decoder's gradient of z in the shape of the noise; made once."""
+        if noise not in self._parts_at:
+            *runs, n_samples, m, _ = noise
+            decoder = fast_decoder(self.model, (*runs, n_samples * m))
+            self._parts_at[noise] = FastEncoder(self._encoder, noise), decoder, decoder.dz.view(noise)
+        return self._parts_at[noise]
+
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "encoder": self._encoder, "ascent": self._ascent}
+
+
+_HALF = torch.tensor(0.5)

@@ -1,14 +1,14 @@
 """p(x|z) with gradients written by hand."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from aevb.densities import LOG_2PI
-from aevb.fast.layer import Affine, Buffers, TanhStack
+from aevb.fast.layer import Affine, TanhStack
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 
 
@@ -16,13 +16,21 @@ class FastDecoder(ABC):
     """A model's log p(x|z) and gradients; shares the model's parameters, and leaves gradients in them.
 
     `forward` comes first, then once each, if wanted, `log_likelihood` and `backward`, in this order.
+
+    Args:
+        model: p(z) p(x|z); with a leading axis of runs in its parameters, a stack.
+        rows: shape of z but for its last axis.
+
+    Attributes:
+        dz: what `backward` leaves of z's gradient, shape (*rows, latent).
     """
 
-    def __init__(self, model: GenerativeModel) -> None:
-        self._hidden = TanhStack(model.hidden)
-        self._output = Affine(model.output)
-        self._buffers = Buffers(model.output.bias)
+    def __init__(self, model: GenerativeModel, rows: Sequence[int]) -> None:
+        self._hidden = TanhStack(model.hidden, rows)
+        self._output = Affine(model.output, rows, dx=self._hidden.dy)
         self._h = torch.empty(0)
+        self._work = torch.empty_like(self._output.y)
+        self.dz = self._output.dx if self._hidden.dx is None else self._hidden.dx
 
     @abstractmethod
     def forward(self, z: Tensor) -> None:
@@ -39,14 +47,14 @@ class FastDecoder(ABC):
     @abstractmethod
     def backward(
         self, x: Tensor, *, scale: float = 1.0, parameters: bool = True, to_z: bool = False, accumulate: bool = False
-    ) -> Tensor:
+    ) -> None:
         """Gradients of scale · Σ log p(x|z).
 
         Args:
             x: pixels, shape (…, rows, pixel).
             scale: factor of all gradients.
             parameters: compute the parameters' gradients.
-            to_z: compute and return that of z, shape (…, rows, latent); what is returned else means nothing.
+            to_z: compute that of z.
             accumulate: add the parameters' gradients to what is there.
         """
 
@@ -58,27 +66,27 @@ class FastBernoulli(FastDecoder):
         """The logits at z and their sigmoid."""
         self._h = self._hidden.forward(z)
         self._logits = self._output.forward(self._h)
-        self._mean = torch.sigmoid(self._logits, out=self._buffers("mean", *self._logits.shape))
+        self._mean = torch.sigmoid(self._logits, out=self._output.dy)
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Uses log(1 + eˡ) = max(l, 0) − log max(s, 1 − s), s = sigmoid(l): exact where log(1 − s) is not."""
-        work = self._buffers("work", *self._logits.shape)
-        torch.sub(_ONE, self._mean, out=work)
+        work = torch.sub(_ONE, self._mean, out=self._work)
         torch.maximum(self._mean, work, out=work).log_().addcmul_(x, self._logits)
-        return work.sub_(self._logits.clamp_(min=0)).sum(-1)
+        return work.sub_(self._logits.relu_()).sum(-1)
 
     def sample(self, noise: Tensor) -> Tensor:
         """1 where uniform noise is below the mean."""
-        return torch.lt(noise, self._mean, out=self._buffers("x", *noise.shape))
+        return torch.lt(noise, self._mean, out=self._work)
 
-    def backward(self, x: Tensor, *, scale: float = 1.0, to_z: bool = False, **how: Any) -> Tensor:
+    def backward(self, x: Tensor, *, scale: float = 1.0, to_z: bool = False, **how: Any) -> None:
         """See `FastDecoder.backward`."""
         d_logits = torch.sub(x, self._mean, out=self._mean)
         if scale != 1.0:
             d_logits.mul_(scale)
         if how.get("parameters", True):
-            self._output.backward(self._h, d_logits, how.get("accumulate", False))
-        return self._hidden.backward(self._output.backward_input(d_logits), to_input=to_z, **how)
+            self._output.backward(self._h, how.get("accumulate", False))
+        self._output.backward_input()
+        self._hidden.backward(to_input=to_z, **how)
 
 
 class FastGaussian(FastDecoder):
@@ -87,20 +95,21 @@ class FastGaussian(FastDecoder):
     Its gradients are r e^−v in μ and ½ (r² e^−v − 1) in v.
     """
 
-    def __init__(self, model: GaussianModel) -> None:
-        super().__init__(model)
-        self._log_var_head = Affine(model.log_var, model.log_var_factor)
+    def __init__(self, model: GaussianModel, rows: Sequence[int]) -> None:
+        super().__init__(model, rows)
+        self._log_var_head = Affine(model.log_var, rows, model.log_var_factor)
         self._log_var_input = model.log_var_input
         self._squash = model.squash_mean
+        self._mean, self._log_var = self._output.y, self._log_var_head.y
 
     def forward(self, z: Tensor) -> None:
         """Mean and log σ² at z."""
         self._h = self._hidden.forward(z)
-        self._mean = self._output.forward(self._h)
+        self._output.forward(self._h)
         if self._squash:
             self._mean.sigmoid_()
         self._source = self._h if self._log_var_input == "hidden" else z
-        self._log_var = self._log_var_head.forward(self._source)
+        self._log_var_head.forward(self._source)
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """See `FastDecoder.log_likelihood`."""
@@ -110,10 +119,10 @@ class FastGaussian(FastDecoder):
 
     def sample(self, noise: Tensor) -> Tensor:
         """μ + σ·ε."""
-        std = torch.mul(self._log_var, 0.5, out=self._buffers("x", *noise.shape)).exp_()
+        std = torch.mul(self._log_var, 0.5, out=self._work).exp_()
         return std.mul_(noise).add_(self._mean)
 
-    def backward(self, x: Tensor, *, scale: float = 1.0, to_z: bool = False, **how: Any) -> Tensor:
+    def backward(self, x: Tensor, *, scale: float = 1.0, to_z: bool = False, **how: Any) -> None:
         """See `FastDecoder.backward`."""
         d_mean, d_log_var = self._weighted(x)
         d_log_var.mul_(d_mean).sub_(1).mul_(0.5 * scale)
@@ -122,26 +131,25 @@ class FastGaussian(FastDecoder):
         if self._squash:
             torch.ops.aten.sigmoid_backward.grad_input(d_mean, self._mean, grad_input=d_mean)
         if how.get("parameters", True):
-            self._output.backward(self._h, d_mean, how.get("accumulate", False))
-            self._log_var_head.backward(self._source, d_log_var, how.get("accumulate", False))
-        dh = self._output.backward_input(d_mean)
+            self._output.backward(self._h, how.get("accumulate", False))
+            self._log_var_head.backward(self._source, how.get("accumulate", False))
+        dh = self._output.backward_input()
         if self._log_var_input == "hidden":
-            dh.add_(self._log_var_head.backward_input(d_log_var))
-        dz = self._hidden.backward(dh, to_input=to_z, **how)
+            dh.add_(self._log_var_head.backward_input())
+        self._hidden.backward(to_input=to_z, **how)
         if to_z and self._log_var_input == "latent":
-            dz.add_(self._log_var_head.backward_input(d_log_var))
-        return dz
+            self.dz.add_(self._log_var_head.backward_input())
 
     def _weighted(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """R e^−v and r, in two buffers."""
-        residual = torch.sub(x, self._mean, out=self._buffers("residual", *x.shape))
-        weighted = torch.neg(self._log_var, out=self._buffers("weighted", *x.shape)).exp_().mul_(residual)
+        """R e^−v and r, where the gradients of the mean and of log σ² will be."""
+        residual = torch.sub(x, self._mean, out=self._log_var_head.dy)
+        weighted = torch.neg(self._log_var, out=self._output.dy).exp_().mul_(residual)
         return weighted, residual
 
 
 _ONE = torch.tensor(1.0)  # faster than a Python number, which is converted at each use
 
-_TWINS: dict[type[GenerativeModel], Callable[[Any], FastDecoder]] = {
+_TWINS: dict[type[GenerativeModel], Callable[[Any, Sequence[int]], FastDecoder]] = {
     BernoulliModel: FastBernoulli,
     GaussianModel: FastGaussian,
 }
@@ -152,8 +160,8 @@ def has_fast_decoder(model: GenerativeModel) -> bool:
     return type(model) in _TWINS
 
 
-def fast_decoder(model: GenerativeModel) -> FastDecoder:
-    """The hand-written twin of a model.
+def fast_decoder(model: GenerativeModel, rows: Sequence[int]) -> FastDecoder:
+    """The hand-written twin of a model, for z of shape (*rows, latent).
 
     Raises:
         TypeError: there is none.
@@ -161,7 +169,7 @@ def fast_decoder(model: GenerativeModel) -> FastDecoder:
     if not has_fast_decoder(model):
         known = ", ".join(kind.__name__ for kind in _TWINS)
         raise TypeError(f"gradients are written by hand for {known}, got {type(model).__name__}: use autograd's")
-    return _TWINS[type(model)](model)
+    return _TWINS[type(model)](model, rows)
 
 
 def repeat_rows(x: Tensor, n_samples: int) -> Tensor:

@@ -1,25 +1,13 @@
 """Affine and tanh layers with their gradients written by hand, for one run or for a stack of equal runs.
 
-Rows are samples: x has shape (rows, n), or (run, rows, n) where the parameters have a leading axis of runs.
+A layer is made for one number of rows and owns the tensors that it fills, so that a step allocates nothing and looks
+nothing up. Rows are samples: x has shape (rows, n), or (run, rows, n) where the parameters have a leading axis of runs.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-
-
-class Buffers:
-    """Tensors that are used again at every step: one for each name and shape."""
-
-    def __init__(self, like: Tensor) -> None:
-        self._like = like
-        self._tensors: dict[tuple[str, tuple[int, ...]], Tensor] = {}
-
-    def __call__(self, name: str, *shape: int) -> Tensor:
-        """The tensor of this name and shape; what it holds is left from its last use."""
-        key = (name, shape)
-        if key not in self._tensors:
-            self._tensors[key] = self._like.new_empty(shape)
-        return self._tensors[key]
 
 
 class Affine:
@@ -28,49 +16,60 @@ class Affine:
     Args:
         layer: weight of shape (out, in) or (run, out, in), or None where y is b alone; bias of shape (out,) or
             (run, out).
+        rows: shape of x but for its last axis.
         factor: multiplies x.
+        dx: where the gradient of x goes; None for a tensor of its own.
+
+    Attributes:
+        y: what `forward` leaves, shape (*rows, out).
+        dy: its gradient, for others to fill in.
+        dx: what `backward_input` leaves, shape (*rows, in).
     """
 
-    def __init__(self, layer: nn.Module, factor: float = 1.0) -> None:
+    def __init__(self, layer: nn.Module, rows: Sequence[int], factor: float = 1.0, dx: Tensor | None = None) -> None:
         weight, bias = layer.weight, layer.bias
         assert isinstance(bias, Tensor)
         assert weight is None or isinstance(weight, Tensor)
-        self._factor = factor
-        self._buffers = Buffers(bias)
+        self._factor, self._factor_tensor = factor, bias.new_tensor(factor)  # torch converts a number at every use
         self._parameters = weight, bias
-        self._bias = bias.detach()
-        self._n_out, self._stacked = bias.shape[-1], bias.ndim == 2
-        if self._stacked:
-            self._bias = self._bias.unsqueeze(-2)
-        self._product = torch.baddbmm if self._stacked else torch.addmm
-        if weight is not None:
-            self._weight, self._n_in = weight.detach(), weight.shape[-1]
-            self._transposed = self._weight.mT
+        stacked = bias.ndim == 2
+        self._bias = bias.detach().unsqueeze(-2) if stacked else bias.detach()
+        self._product = torch.baddbmm if stacked else torch.addmm
+        self.y, self.dy = bias.new_empty(*rows, bias.shape[-1]), bias.new_empty(*rows, bias.shape[-1])
+        self._dy_transposed = self.dy.mT
         self._constant = weight is None
+        if weight is not None:
+            self._weight = weight.detach()
+            self._weight_transposed = self._weight.mT
+            self.dx = bias.new_empty(*rows, weight.shape[-1]) if dx is None else dx
 
     def forward(self, x: Tensor) -> Tensor:
-        """y, of shape (…, rows, out), in a buffer of its own."""
-        y = self._buffers("y", *x.shape[:-1], self._n_out)
+        """Compute and return y."""
         if self._constant:
-            return y.copy_(self._bias)
-        return self._product(self._bias, x, self._transposed, alpha=self._factor, out=y)
+            return self.y.copy_(self._bias)
+        if self._factor == 1.0:  # arguments cost time too
+            return self._product(self._bias, x, self._weight_transposed, out=self.y)
+        return self._product(self._bias, x, self._weight_transposed, alpha=self._factor, out=self.y)
 
-    def backward(self, x: Tensor, dy: Tensor, accumulate: bool = False) -> None:
-        """Gradients of the parameters from that of y, added to what is there if `accumulate`."""
+    def backward(self, x: Tensor, accumulate: bool = False) -> None:
+        """Gradients of the parameters from dy, added to what is there if `accumulate`."""
         weight, bias = self._parameters
         if weight is not None:
-            grad, kept = _gradient(weight), 1.0 if accumulate else 0.0
-            self._product(grad, dy.mT, x, beta=kept, alpha=self._factor, out=grad)
+            grad = _gradient(weight)
+            if accumulate or self._factor != 1.0:
+                kept = 1.0 if accumulate else 0.0
+                self._product(grad, self._dy_transposed, x, beta=kept, alpha=self._factor, out=grad)
+            else:
+                torch.matmul(self._dy_transposed, x, out=grad)
         if accumulate:
-            _gradient(bias).add_(dy.sum(-2))
+            _gradient(bias).add_(self.dy.sum(-2))
         else:
-            torch.sum(dy, -2, out=_gradient(bias))
+            torch.sum(self.dy, -2, out=_gradient(bias))
 
-    def backward_input(self, dy: Tensor) -> Tensor:
-        """Gradient of x, in a buffer of its own."""
-        dx = self._buffers("dx", *dy.shape[:-1], self._n_in)
-        torch.matmul(dy, self._weight, out=dx)
-        return dx if self._factor == 1.0 else dx.mul_(self._factor)
+    def backward_input(self) -> Tensor:
+        """Compute and return dx from dy."""
+        torch.matmul(self.dy, self._weight, out=self.dx)
+        return self.dx if self._factor == 1.0 else self.dx.mul_(self._factor_tensor)
 
 
 def _gradient(parameter: Tensor) -> Tensor:
@@ -81,40 +80,49 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 class TanhStack:
-    """The tanh layers that `aevb.layers.tanh_stack` makes; none is the identity."""
+    """The tanh layers that `aevb.layers.tanh_stack` makes; none is the identity.
 
-    def __init__(self, layers: nn.Sequential) -> None:
-        self.affine = [Affine(layer) for layer in layers if isinstance(layer, nn.Linear)]
-        self._inputs: list[Tensor] = []
-        self._output = torch.empty(0)
+    Args:
+        layers: alternately affine and tanh.
+        rows: shape of the input but for its last axis.
+
+    Attributes:
+        dy: gradient of the last layer's activations, for others to fill in; None where there is no layer.
+        dx: gradient of the input; None likewise.
+    """
+
+    def __init__(self, layers: nn.Sequential, rows: Sequence[int]) -> None:
+        self._affine: list[Affine] = []
+        self.dy: Tensor | None = None
+        for layer in layers:
+            if isinstance(layer, nn.Linear):
+                self._affine.append(Affine(layer, rows, dx=self.dy))
+                self.dy = self._affine[-1].dy
+        self.dx = self._affine[0].dx if self._affine else None
+        self._x = torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
         """The last layer's activations; all are kept for the gradients."""
-        self._inputs = []
-        for layer in self.affine:
-            self._inputs.append(x)
+        self._x = x
+        for layer in self._affine:
             x = layer.forward(x).tanh_()
-        self._output = x
         return x
 
-    def backward(
-        self, dh: Tensor, *, parameters: bool = True, to_input: bool = False, accumulate: bool = False
-    ) -> Tensor:
-        """Gradients of the parameters and, if asked for, of the input, from that of the activations (overwritten).
+    def backward(self, *, parameters: bool = True, to_input: bool = False, accumulate: bool = False) -> None:
+        """Gradients of the parameters and, if asked for, of the input, from dy, which is overwritten.
 
         Args:
-            dh: gradient of the last layer's activations; returned where there is no layer.
             parameters: compute the parameters' gradients.
-            to_input: compute and return the input's.
+            to_input: compute dx.
             accumulate: add the parameters' gradients to what is there.
         """
-        h = self._output
-        for depth in reversed(range(len(self.affine))):
-            layer, x = self.affine[depth], self._inputs[depth]
-            torch.ops.aten.tanh_backward.grad_input(dh, h, grad_input=dh)
+        for depth in reversed(range(len(self._affine))):
+            layer = self._affine[depth]
+            _tanh_backward(layer.dy, layer.y, grad_input=layer.dy)
             if parameters:
-                layer.backward(x, dh, accumulate)
-            if depth > 0 or to_input:
-                dh = layer.backward_input(dh)
-            h = x
-        return dh
+                layer.backward(self._affine[depth - 1].y if depth else self._x, accumulate)
+            if depth or to_input:
+                layer.backward_input()
+
+
+_tanh_backward = torch.ops.aten.tanh_backward.grad_input

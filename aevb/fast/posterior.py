@@ -1,7 +1,7 @@
 """Log p(z) p(x|z)^β and its gradient in z, written by hand: what Hamiltonian Monte Carlo asks for at every step."""
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 import torch
 from jaxtyping import Float
@@ -25,7 +25,7 @@ class Posterior(hmc.Target):
     """
 
     def __init__(self, model: GenerativeModel, x: Float[Tensor, "batch pixel"], beta: float = 1.0) -> None:
-        self._decoder = fast_decoder(model)
+        self._decoder = cache(lambda n_rows: fast_decoder(model, (n_rows,)))
         self._x = x
         self._beta = beta
 
@@ -34,8 +34,9 @@ class Posterior(hmc.Target):
         """The log-density."""
         value = z.new_empty(z.shape[:-1])
         for rows, part, out in self._parts(z, value):
-            self._decoder.forward(part)
-            out.copy_(self._decoder.log_likelihood(rows))
+            decoder = self._decoder(len(part))
+            decoder.forward(part)
+            out.copy_(decoder.log_likelihood(rows))
         return value.mul_(self._beta).add_(standard_normal_log_density(z))
 
     @torch.no_grad()
@@ -43,8 +44,10 @@ class Posterior(hmc.Target):
         """The gradient alone, at half the cost of `evaluate`."""
         gradient = z.new_empty(z.shape)
         for rows, part, out in self._parts(z, gradient):
-            self._decoder.forward(part)
-            out.copy_(self._decoder.backward(rows, scale=self._beta, parameters=False, to_z=True))
+            decoder = self._decoder(len(part))
+            decoder.forward(part)
+            decoder.backward(rows, scale=self._beta, parameters=False, to_z=True)
+            out.copy_(decoder.dz)
         return gradient.sub_(z)
 
     @torch.no_grad()
@@ -52,9 +55,11 @@ class Posterior(hmc.Target):
         """Log-density and gradient."""
         value, gradient = z.new_empty(z.shape[:-1]), z.new_empty(z.shape)
         for (rows, part, out), (_, _, d) in zip(self._parts(z, value), self._parts(z, gradient), strict=True):
-            self._decoder.forward(part)
-            out.copy_(self._decoder.log_likelihood(rows))
-            d.copy_(self._decoder.backward(rows, scale=self._beta, parameters=False, to_z=True))
+            decoder = self._decoder(len(part))
+            decoder.forward(part)
+            out.copy_(decoder.log_likelihood(rows))
+            decoder.backward(rows, scale=self._beta, parameters=False, to_z=True)
+            d.copy_(decoder.dz)
         value.mul_(self._beta).add_(standard_normal_log_density(z))
         return hmc.State(z, value, gradient.sub_(z))
 

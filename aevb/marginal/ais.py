@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb import hmc
+from aevb import checks, hmc
+from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.fast.posterior import posterior
 from aevb.marginal.annealing import Annealing, Run, anneal, tune_step_sizes
@@ -48,10 +49,14 @@ def ais_log_likelihood(
         The estimates. Trusted are those whose weights are worth a tenth of the chains, and at least two of them, and
         whose moves were accepted at a rate of 0.2 at every temperature, over all chains.
 
+    Raises:
+        ArgumentError: x is not what the model takes, or not finite, or a number is out of range.
+
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
     """
     annealing = annealing or Annealing()
+    _check(model, x, annealing, step_sizes)
     parts = []
     for rows in _chunks(len(x), annealing):
         steps = tune_step_sizes(model, x[rows], generator, annealing) if step_sizes is None else step_sizes[:, rows]
@@ -88,10 +93,19 @@ def reverse_ais_log_likelihood(
     Returns:
         The estimates, trusted under the same conditions as those of `ais_log_likelihood`.
 
+    Raises:
+        ArgumentError: x is not what the model takes, or not finite, or a number is out of range.
+
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
     """
     annealing = annealing or Annealing()
+    _check(model, x, annealing, step_sizes)
+    if z.shape != (len(x), model.n_latent):
+        expected, got = (len(x), model.n_latent), tuple(z.shape)
+        raise ArgumentError(f"`z` must have shape {expected}, got {got}: give the latent of each datapoint")
+    checks.same("z", z, x)
+    checks.whole(0, n_refresh=n_refresh)
     parts = []
     for rows in _chunks(len(x), annealing):
         steps = tune_step_sizes(model, x[rows], generator, annealing) if step_sizes is None else step_sizes[:, rows]
@@ -112,10 +126,19 @@ def simulate(
     model: GenerativeModel, n: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "n pixel"], Float[Tensor, "n latent"]]:
     """Datapoints from the model, and the latents behind them, which are exact draws from their posteriors."""
+    checks.whole(1, n=n)
     like = next(model.parameters())
     with torch.no_grad():
         z = standard_normal((n, model.n_latent), like, generator)
         return model.sample_pixels(z, generator), z
+
+
+def _check(model: GenerativeModel, x: Tensor, annealing: Annealing, step_sizes: Tensor | None) -> None:
+    checks.pixels(model, x)
+    expected = (len(annealing.betas) - 1, len(x))
+    if step_sizes is not None and step_sizes.shape != expected:
+        got = tuple(step_sizes.shape)
+        raise ArgumentError(f"`step_sizes` must have shape {expected}, got {got}: take those of `tune_step_sizes`")
 
 
 def _estimate(method: str, run: Run, *, sign: int) -> MarginalEstimate:

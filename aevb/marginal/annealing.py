@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from aevb import hmc, tuning
+from aevb import checks, hmc, tuning
 from aevb.densities import standard_normal_log_density
+from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.fast.posterior import posterior
 from aevb.model import GenerativeModel
@@ -22,6 +23,8 @@ def sigmoidal_schedule(n: int, sharpness: float = 4.0) -> Float[Tensor, " n"]:
 
     Source: Grosse, Ghahramani & Adams 2015, section 6; s = 4.
     """
+    checks.whole(2, n=n)
+    checks.number(1e-6, sharpness=sharpness)
     curve = torch.sigmoid(sharpness * torch.linspace(-1, 1, n, dtype=torch.float64))
     return (curve - curve[0]) / (curve[-1] - curve[0])
 
@@ -50,12 +53,13 @@ class Annealing:
         """Check the schedule.
 
         Raises:
-            ValueError: it does not rise from 0 to 1, or there are fewer than two chains, so that no error is known.
+            ArgumentError: it does not rise from 0 to 1, or there are fewer than two chains, so that no error is known.
         """
         if len(self.betas) < 2 or self.betas[0] != 0 or self.betas[-1] != 1 or not (self.betas.diff() > 0).all():
-            raise ValueError(f"`betas` must rise from 0 to 1, got {self.betas}: take `sigmoidal_schedule(n)`")
-        if self.n_chains < 2:
-            raise ValueError(f"`n_chains` must be at least 2, got {self.n_chains}: one has no standard error")
+            raise ArgumentError(f"`betas` must rise from 0 to 1, got {self.betas}: take `sigmoidal_schedule(n)`")
+        checks.whole(2, n_chains=self.n_chains)  # one has no standard error
+        checks.whole(1, n_leapfrog=self.n_leapfrog, n_tuning_chains=self.n_tuning_chains, chunk=self.chunk)
+        checks.number(0, 1, jitter=self.jitter)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def tune_step_sizes(
 
     At each temperature log h moves by mean acceptance − 0.9, after 20 moves at the first temperature to start with.
     """
+    checks.pixels(model, x)
     z = standard_normal((annealing.n_tuning_chains, len(x), model.n_latent), x, generator)
     betas = annealing.betas[1:].tolist()
     step_size, steps = x.new_ones(len(x)), list[Tensor]()

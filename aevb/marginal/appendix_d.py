@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb import hmc, tuning
+from aevb import checks, hmc, tuning
+from aevb.errors import ArgumentError
 from aevb.fast.posterior import posterior
 from aevb.marginal.estimate import MarginalEstimate, concatenate, independent_draws, summary
 from aevb.marginal.gaussian import FullGaussian
@@ -70,18 +71,19 @@ def appendix_d_log_likelihood(
         estimate is within 3 standard errors of the truth for 3 datapoints of 4, and the default for 19 of 20.
 
     Raises:
-        ValueError: fewer than 8 samples, or another number of chains than of datapoints.
+        ArgumentError: fewer than 8 samples, another number of chains than of datapoints, or x is not what the model
+            takes, or not finite.
 
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
     """
-    if n_samples < 8:
-        raise ValueError(f"`n_samples` must be at least 8, got {n_samples}: both halves need some")
-    if chains.z.shape != (len(x), model.n_latent):
-        raise ValueError(
-            f"`chains` must have positions of shape {(len(x), model.n_latent)}, got {tuple(chains.z.shape)}: "
-            "start them for these datapoints"
-        )
+    checks.pixels(model, x)
+    checks.whole(8, n_samples=n_samples)  # both halves need some
+    checks.whole(1, n_leapfrog=n_leapfrog, chunk=chunk)
+    checks.whole(0, n_burn_in=n_burn_in)
+    checks.positions(model, x, chains)
+    if fit not in _FITS:
+        raise ArgumentError(f"`fit` must be one of {', '.join(_FITS)}, got {fit!r}: choose one")
     estimates, moved = [], []
     step_sizes = chains.step_size.expand(len(x))
     for start in range(0, len(x), chunk):

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb import hmc, tuning
+from aevb import checks, hmc, tuning
 from aevb.estimators import standard_normal
 from aevb.fast.posterior import posterior
 from aevb.marginal.gaussian import FullGaussian
@@ -32,7 +32,13 @@ def start_chains(
         n_candidates: draws for each datapoint.
         step_size: HMC's, before any tuning.
         chunk: decoder evaluations at a time.
+
+    Raises:
+        ArgumentError: x is not what the model takes, or not finite, or a number is out of range.
     """
+    checks.pixels(model, x)
+    checks.whole(1, n_candidates=n_candidates, chunk=chunk)
+    checks.number(0, step_size=step_size)
     best: Tensor | None = None
     value = x.new_full((len(x),), -torch.inf)
     with torch.no_grad():
@@ -73,7 +79,14 @@ def posterior_gaussian(
 
     Returns:
         The Gaussian, NaN for a chain that did not move in all directions, and the chains.
+
+    Raises:
+        ArgumentError: x is not what the model takes, or not finite, or a number is out of range.
     """
+    checks.pixels(model, x)
+    checks.whole(2, n_samples=n_samples)
+    checks.number(1e-6, inflate=inflate)
+    checks.positions(model, x, chains)
     log_joint = posterior(model, x)
     chains, state = tuning.tune(log_joint, chains, n_burn_in, n_leapfrog, generator, jitter=jitter)
     samples = hmc.sample(log_joint, state, chains.step_size, n_samples, n_leapfrog, generator, jitter=jitter)

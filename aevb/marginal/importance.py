@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb import checks
 from aevb.estimators import standard_normal
 from aevb.marginal.estimate import MarginalEstimate, summary
 from aevb.marginal.gaussian import Density
@@ -42,13 +43,15 @@ def importance_log_likelihood(
         never visits goes unseen.
 
     Raises:
-        ValueError: fewer than 25 samples, too few to judge their tail.
+        ArgumentError: fewer than 25 samples, too few to judge their tail, or x is not what the model takes, or not
+            finite.
 
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
     """
-    if n_samples < 25:
-        raise ValueError(f"`n_samples` must be at least 25, got {n_samples}: fewer do not show the weights' tail")
+    checks.pixels(model, x)
+    checks.whole(25, n_samples=n_samples)  # fewer do not show the weights' tail
+    checks.whole(1, chunk=chunk)
     n_tail = math.ceil(min(0.2 * n_samples, 3 * math.sqrt(n_samples)))
     nothing = x.new_full((len(x),), -torch.inf, dtype=torch.float64)
     total, squares, largest = nothing, nothing, x.new_empty((0, len(x)), dtype=torch.float64)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from aevb.densities import LOG_2PI
+from aevb.errors import ArgumentError
 from aevb.marginal.gaussian import FullGaussian
 
 PLAIN_BANDWIDTHS = [10 ** (-1 + 0.15 * i) for i in range(9)]
@@ -52,11 +53,11 @@ class KernelDensity:
             The density; NaN everywhere for a datapoint whose samples do not span all dimensions.
 
         Raises:
-            ValueError: fewer than four samples.
+            ArgumentError: fewer than four samples.
         """
         m = len(z)
         if m < 4:
-            raise ValueError(f"a kernel density needs at least 4 samples, got {m}: draw more")
+            raise ArgumentError(f"a kernel density needs at least 4 samples, got {m}: draw more")
         frame = FullGaussian.fit(z)
         white = _white(frame, z)
         first, second = white[:, : m // 2], white[:, m // 2 :]

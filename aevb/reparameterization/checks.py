@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor
 
+from aevb.errors import ArgumentError
+
 
 def uniform(eps: Tensor) -> None:
     """Noise lies in the open interval (0, 1).
 
     Raises:
-        ValueError: it does not.
+        ArgumentError: it does not.
     """
     require("eps", eps, (eps > 0) & (eps < 1), "in the open interval (0, 1); `uniform_noise` draws it")
 
@@ -17,7 +19,7 @@ def positive(**parameters: Tensor) -> None:
     """Each parameter is finite and above 0.
 
     Raises:
-        ValueError: one is not.
+        ArgumentError: one is not.
     """
     for name, value in parameters.items():
         require(name, value, (value > 0) & torch.isfinite(value), "positive and finite")
@@ -27,8 +29,8 @@ def require(name: str, value: Tensor, holds: Tensor, rule: str) -> None:
     """All of `holds` is true.
 
     Raises:
-        ValueError: not so; the message shows the first value at fault.
+        ArgumentError: not so; the message shows the first value at fault.
     """
     if not bool(holds.all()):
         wrong = value.detach().broadcast_to(holds.shape)[~holds].flatten()[0].item()
-        raise ValueError(f"`{name}` must be {rule}, got {wrong:g}")
+        raise ArgumentError(f"`{name}` must be {rule}, got {wrong:g}")

@@ -7,6 +7,7 @@ uniform, triangular and Gaussian families; they differ in the noise alone (see `
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.errors import ArgumentError
 from aevb.reparameterization.checks import positive
 
 
@@ -19,7 +20,7 @@ def location_scale(location: Tensor, scale: Tensor, eps: Tensor) -> Tensor:
         eps: noise from the member with location 0 and scale 1.
 
     Raises:
-        ValueError: `scale` is not positive and finite.
+        ArgumentError: `scale` is not positive and finite.
     """
     positive(scale=scale)
     return location + scale * eps
@@ -31,9 +32,9 @@ def elliptical(
     """μ + A·ε with scale matrix A·Aᵀ, for noise of a spherical distribution, such as N(0, I) or a multivariate t.
 
     Raises:
-        ValueError: the sizes of `factor` and `eps` do not fit.
+        ArgumentError: the sizes of `factor` and `eps` do not fit.
     """
     n = eps.shape[-1]
     if factor.shape[-2:] != (n, n):
-        raise ValueError(f"`factor` must have shape (..., {n}, {n}) for this `eps`, got {tuple(factor.shape)}")
+        raise ArgumentError(f"`factor` must have shape (..., {n}, {n}) for this `eps`, got {tuple(factor.shape)}")
     return location + (factor @ eps[..., None])[..., 0]

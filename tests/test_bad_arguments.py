@@ -1,0 +1,240 @@
+"""A wrong argument of a public function is an error that names it; it never broadcasts, and never ends in NaN."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from aevb import checks, hmc, restore, tuning
+from aevb.aevb import AEVB
+from aevb.data import binarize, load_dataset
+from aevb.encoder import GaussianEncoder
+from aevb.errors import ArgumentError, UserError
+from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b
+from aevb.fast.aevb import FastAEVB
+from aevb.learner import AscentOptions, Batch
+from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
+from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
+from aevb.marginal.annealing import Annealing, sigmoidal_schedule, tune_step_sizes
+from aevb.marginal.appendix_d import appendix_d_log_likelihood
+from aevb.marginal.chains import posterior_gaussian, start_chains
+from aevb.marginal.estimate import UntrustedEstimateWarning
+from aevb.marginal.importance import importance_log_likelihood
+from aevb.model import BernoulliModel, GaussianModel
+from baselines.fast_wake_sleep import FastWakeSleep
+from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
+from baselines.score_function import ScoreFunction, score_function_bound
+from baselines.wake_sleep import WakeSleep
+from tests.bad_input import Tally, check_message
+
+N, PIXELS, LATENT = 4, 6, 2
+G = torch.Generator().manual_seed(0)
+X = torch.rand(N, PIXELS, generator=G)
+Z = torch.randn(N, LATENT, generator=G)
+EPS = torch.randn(3, N, LATENT, generator=G)
+MODEL = BernoulliModel(LATENT, PIXELS, (5,), init_std=0.1, generator=G)
+GAUSSIAN = GaussianModel(LATENT, PIXELS, (5,), init_std=0.1, generator=G)
+LINEAR = GaussianModel(LATENT, PIXELS, (), log_var="constant", squash_mean=False, generator=G)
+ENCODER = GaussianEncoder(PIXELS, LATENT, (5,), init_std=0.1, generator=G)
+CHAINS = tuning.Chains(Z, torch.tensor(0.1), torch.tensor(0))
+STATE = hmc.evaluate(lambda z: -z.square().sum(-1), Z)
+SHORT = Annealing(sigmoidal_schedule(3), 2, 1, n_tuning_chains=1)
+INDICES = torch.arange(N)
+
+
+def total(z):
+    """A log-density for chains that will not run."""
+    return z.sum(-1)
+
+
+def with_value(value):
+    x = X.clone()
+    x[1, 2] = value
+    return x
+
+
+BAD_SHAPES = {
+    "a column": X[:, :1], "a pixel too many": torch.rand(N, PIXELS + 1), "one axis": X[0], "three axes": X[None],
+    "no rows": X[:0], "no axes": X[0, 0],
+}  # fmt: skip
+BAD_TYPES = {
+    "double": X.double(), "integers": X.int(), "booleans": X > 0.5, "complex": X * 1j, "half": X.half(),
+    "another device": X.to("meta"), "NumPy's": X.numpy(), "a list": X.tolist(), "nothing": None,
+}  # fmt: skip
+BAD_VALUES = {
+    "NaN": with_value(torch.nan), "infinity": with_value(torch.inf), "above one": with_value(1.5),
+    "negative": with_value(-0.1),
+}  # fmt: skip
+
+
+# Functions of datapoints; those that also look at the values, which costs a wait, say so.
+STEPS = {
+    "AEVB": AEVB(MODEL, ENCODER, N), "wake-sleep": WakeSleep(MODEL, ENCODER, N), "MCEM": MonteCarloEM(MODEL, N, G),
+    "minibatch MCEM": MinibatchMonteCarloEM(MODEL, N, G), "score function": ScoreFunction(MODEL, ENCODER, N),
+}  # fmt: skip
+OF_X = {
+    "bound A": lambda x: lower_bound_a(MODEL, ENCODER, x, EPS),
+    "bound B": lambda x: lower_bound_b(MODEL, ENCODER, x, EPS),
+    "score function": lambda x: score_function_bound(MODEL, ENCODER, x, EPS),
+    **{f"{name}'s step": lambda x, one=one: one.step(Batch(x, INDICES), G) for name, one in STEPS.items()},
+}
+OF_PIXELS = {
+    "evaluation": lambda x: evaluate_lower_bound(MODEL, ENCODER, x, G),
+    "importance sampling": lambda x: importance_log_likelihood(MODEL, x, ENCODER(X), G, n_samples=25),
+    "appendix D": lambda x: appendix_d_log_likelihood(MODEL, x, CHAINS, G, n_samples=8),
+    "AIS": lambda x: ais_log_likelihood(MODEL, x, G, SHORT),
+    "reverse AIS": lambda x: reverse_ais_log_likelihood(MODEL, x, Z, G, SHORT),
+    "step sizes": lambda x: tune_step_sizes(MODEL, x, G, SHORT),
+    "starting chains": lambda x: start_chains(MODEL, x, G, n_candidates=2),
+    "posterior Gaussian": lambda x: posterior_gaussian(MODEL, x, CHAINS, G, n_samples=2, n_burn_in=1),
+}
+UNBOUNDED = {
+    "exact log p(x)": lambda x: exact_log_marginal(LINEAR, x),
+    "exact posterior": lambda x: exact_posterior(LINEAR, x),
+}
+
+
+def refuses(call, tally):
+    """A named error with a good message, and no warning before it."""
+    with pytest.raises(ArgumentError) as caught:
+        call()
+    check_message(str(caught.value))
+    assert isinstance(caught.value, (UserError, ValueError))
+    tally("bad inputs")
+
+
+@pytest.mark.parametrize("name", [*OF_X, *OF_PIXELS, *UNBOUNDED])
+def test_datapoints_of_another_shape_type_or_device_are_refused(name, tally: Tally):
+    function = (OF_X | OF_PIXELS | UNBOUNDED)[name]
+    for x in (BAD_SHAPES | BAD_TYPES).values():
+        refuses(lambda x=x: function(x), tally)
+
+
+@pytest.mark.parametrize("name", [*OF_PIXELS, *UNBOUNDED])
+def test_datapoints_without_meaning_are_refused(name, tally: Tally):
+    for kind in ("NaN", "infinity") if name in UNBOUNDED else BAD_VALUES:
+        refuses(lambda kind=kind: (OF_PIXELS | UNBOUNDED)[name](BAD_VALUES[kind]), tally)
+
+
+@pytest.mark.parametrize("bound", [lower_bound_a, lower_bound_b, score_function_bound])
+def test_noise_for_another_batch_is_refused(bound, tally: Tally):
+    wrong = [EPS[0], EPS[:, :1], EPS[..., :1], EPS[:0], EPS[None], EPS.double(), EPS.to("meta"), torch.randn(3, N, 3)]
+    for eps in wrong:
+        refuses(lambda eps=eps: bound(MODEL, ENCODER, X, eps), tally)
+
+
+def test_the_error_says_what_to_do_about_noise_without_samples():
+    expected = r"`eps` must have shape \(L, 4, 2\), got \(4, 2\): add a leading sample axis"
+    with pytest.raises(ArgumentError, match=expected):
+        lower_bound_b(MODEL, ENCODER, X, EPS[0])
+
+
+APPENDIX_D = ("n_samples", "n_burn_in", "n_leapfrog", "chunk")
+RESTORE = ("n_chains", "n_candidates", "n_burn_in", "n_samples", "n_leapfrog")
+WRONG_Z = [Z[:, :1], torch.randn(N, 3), torch.tensor(1.0), Z.double(), Z.to("meta"), Z.tolist()]
+CALLS = {
+    "decoder's z": [lambda z=z, m=m: m.pixel_mean(z) for z in WRONG_Z for m in (MODEL, GAUSSIAN)],
+    "log-likelihood's x": [
+        lambda m=m, x=x: m.log_likelihood(x, Z) for m in (MODEL, GAUSSIAN) for x in (X[:, :1], X.double())
+    ],
+    "encoder's x": [lambda x=x: ENCODER(x) for x in (X[:, :1], X[0, 0], X.double(), None)],
+    "network sizes": [
+        *(lambda n=n: BernoulliModel(n, PIXELS) for n in (0, -1, 2.0, True, "2", None)),
+        *(lambda n=n: GaussianModel(LATENT, n) for n in (0, -3, 1.5)),
+        *(lambda h=h: GaussianEncoder(PIXELS, LATENT, h) for h in ((0,), (5, -1), (2.5,))),
+        *(lambda s=s: BernoulliModel(LATENT, PIXELS, init_std=s) for s in (-1.0, float("nan"), float("inf"), "1")),
+        lambda: GaussianModel(LATENT, PIXELS, log_var="pixel"),
+    ],
+    "learners": [
+        lambda: AEVB(MODEL, ENCODER, 0), lambda: AEVB(MODEL, ENCODER, N, n_samples=0),
+        lambda: WakeSleep(MODEL, ENCODER, -1),
+        lambda: AEVB(MODEL, GaussianEncoder(PIXELS, 3), N), lambda: WakeSleep(MODEL, GaussianEncoder(7, LATENT), N),
+        lambda: ScoreFunction(MODEL, ENCODER, N, n_samples=0), lambda: MonteCarloEM(MODEL, 0, G),
+        lambda: MonteCarloEM(MODEL, N, G, n_leapfrog=0), lambda: MonteCarloEM(MODEL, N, G, step_size=float("nan")),
+        lambda: MonteCarloEM(MODEL, N, G).step(Batch(X, INDICES // 2), G),
+    ],
+    "HMC": [
+        lambda: hmc.evaluate(lambda z: z.sum(), Z), lambda: hmc.evaluate(lambda z: z, Z),
+        lambda: hmc.leapfrog(total, STATE, Z[:1], torch.tensor(0.1), 1),
+        lambda: hmc.leapfrog(total, STATE, Z, 0.1, 1),
+        lambda: hmc.leapfrog(total, STATE, Z, torch.ones(3), 1),
+        *(lambda n=n: hmc.leapfrog(total, STATE, Z, torch.tensor(0.1), n) for n in (0, -1, 1.5)),
+        *(lambda n=n: hmc.sample(total, STATE, torch.tensor(0.1), n, 1, G) for n in (0, -2, 2.5)),
+        *(lambda j=j: hmc.move(total, STATE, torch.tensor(0.1), 1, G, jitter=j) for j in (-0.1, 1.5, float("nan"))),
+        lambda: tuning.tune(total, CHAINS, -1, 1, G),
+    ],
+    "numbers of the estimators": [
+        *(lambda k=k: evaluate_lower_bound(MODEL, ENCODER, X, G, **{k: 0}) for k in ("n_samples", "chunk")),
+        lambda: importance_log_likelihood(MODEL, X, ENCODER(X), G, n_samples=24),
+        lambda: importance_log_likelihood(MODEL, X, ENCODER(X), G, chunk=0),
+        *(lambda k=k: appendix_d_log_likelihood(MODEL, X, CHAINS, G, **{k: -1}) for k in APPENDIX_D),
+        lambda: appendix_d_log_likelihood(MODEL, X, CHAINS, G, fit="normal"),
+        lambda: appendix_d_log_likelihood(MODEL, X, CHAINS._replace(z=Z[:2]), G),
+        lambda: appendix_d_log_likelihood(MODEL, X, CHAINS._replace(z=Z.double()), G),
+        lambda: appendix_d_log_likelihood(MODEL, X, CHAINS._replace(step_size=torch.ones(3)), G),
+        *(lambda k=k: start_chains(MODEL, X, G, **{k: 0}) for k in ("n_candidates", "chunk")),
+        lambda: start_chains(MODEL, X, G, step_size=-1.0),
+        lambda: posterior_gaussian(MODEL, X, CHAINS, G, n_samples=1),
+        lambda: posterior_gaussian(MODEL, X, CHAINS, G, inflate=0.0),
+        *(lambda k=k: Annealing(**{k: 0}) for k in ("n_chains", "n_leapfrog", "n_tuning_chains", "chunk")),
+        lambda: Annealing(torch.tensor([0.0, 0.5])), lambda: Annealing(jitter=2.0), lambda: sigmoidal_schedule(1),
+        lambda: ais_log_likelihood(MODEL, X, G, SHORT, step_sizes=torch.ones(1, N)),
+        *(lambda z=z: reverse_ais_log_likelihood(MODEL, X, z, G, SHORT) for z in (Z[:1], Z[:, :1], Z.double())),
+        lambda: simulate(MODEL, 0, G), lambda: simulate(MODEL, -1, G),
+        *(lambda n=n: probabilistic_pca(X.double(), n) for n in (0, PIXELS, -1)),
+        lambda: probabilistic_pca(with_value(torch.nan), 1), lambda: probabilistic_pca(X[0], 1),
+        lambda: exact_log_marginal(GAUSSIAN, X),
+    ],
+    "restoration": [
+        lambda: restore.pixel_log_likelihood(MODEL, X, torch.ones(PIXELS), Z),
+        lambda: restore.pixel_log_likelihood(MODEL, X, torch.ones(3, dtype=torch.bool), Z),
+        *(lambda s=s: restore.denoise(MODEL, X, s, Z) for s in (-1.0, float("nan"), "0")),
+        lambda: restore.noisy_log_likelihood(MODEL, X[:, :1], 0.1, Z),
+        *(lambda k=k: restore.sample_posterior(total, (N, LATENT), G, **{k: -1}) for k in RESTORE),
+        lambda: restore.sample_posterior(total, (0, LATENT), G),
+    ],
+    "ascent": [
+        *(lambda k=k, v=v: AscentOptions(**{k: v}) for k in ("step_size", "prior_weight") for v in (-1, math.nan, "1")),
+        *(lambda v=v: AscentOptions(warm_up=v) for v in (-1, 0.5, True)),
+    ],
+    "fast learners": [
+        lambda kind=kind, bad=bad: kind(MODEL, ENCODER, **({"n_datapoints": 9} | bad))
+        for kind in (FastAEVB, FastWakeSleep)
+        for bad in ({"n_datapoints": 0}, {"n_samples": 0}, {"n_samples": 1.5})
+    ],
+    "binarization": [
+        lambda: binarize(X, "dynamic"), lambda: binarize(X + 1, "static", G),
+        lambda: binarize(with_value(torch.nan), "static", G),
+    ],
+}  # fmt: skip
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    assert FastAEVB(MODEL, ENCODER, np.int64(9), AscentOptions(np.float64(0.1), np.int64(0))).n_normal == 1
+
+
+@pytest.mark.parametrize("calls", CALLS.values(), ids=CALLS.keys())
+def test_a_wrong_argument_is_named(calls, tally: Tally):
+    for call in calls:
+        refuses(call, tally)
+
+
+@pytest.mark.parametrize("settings", [{"split": "random"}, {"pixel_scale": -1.0}, {"data_dir": "nowhere/at/all"}])
+def test_a_wrong_setting_of_a_dataset_is_named(settings, tally: Tally):
+    with pytest.raises(UserError) as caught:
+        load_dataset("mnist", **settings)
+    check_message(str(caught.value))
+    tally("bad inputs")
+
+
+def test_right_arguments_are_taken():
+    """The functions that refuse above compute with what they were made for."""
+    for function in (OF_X | UNBOUNDED).values():
+        function(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrustedEstimateWarning)
+        for function in OF_PIXELS.values():
+            function(X)
+    checks.pixels(GAUSSIAN, X * 5)
