@@ -23,6 +23,7 @@ from harness.files import check_writable, write_text
 from harness.plan import choose_device
 from harness.plot_benchmarks import plot_benchmarks
 from harness.progress import duration
+from harness.stored import read_json, read_table, reading
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ROOT / "benchmarks"
@@ -136,8 +137,9 @@ def read(folder: Path) -> pd.DataFrame:
     """All devices that the folder knows, a row for each case."""
     tables = []
     for path in sorted(folder.glob("*.json")):
-        stored = json.loads(path.read_text())
-        tables.append(tabulate(stored["measured"]).assign(device=stored["environment"]["device"]))
+        stored = read_json(path, dict)
+        with reading(path):
+            tables.append(tabulate(stored["measured"]).assign(device=stored["environment"]["device"]))
     if not tables:
         raise UserError(f"there must be benchmarks to show; {folder} has none: select some that measure")
     return pd.concat(tables, ignore_index=True)
@@ -147,6 +149,6 @@ def _figure2(results: Path) -> tuple[pd.DataFrame, str]:
     """The longest figure 2 in the store, or the project's own, and where that is; protocol "author"."""
     places = [results / scale / "figure2" for scale in ("paper", "quick")] + [PUBLISHED_RUNS / "quick" / "figure2"]
     place = next(place for place in places if (place / "figure2.csv").exists())
-    curves = pd.read_csv(place / "figure2.csv")
+    curves = read_table(place / "figure2.csv", "protocol")
     name = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
     return curves[curves["protocol"] == "author"], str(name)

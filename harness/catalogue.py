@@ -14,6 +14,7 @@ from harness.find import find_run
 from harness.gradient_table import CURVE
 from harness.plan import Request
 from harness.store import RunFolder
+from harness.stored import read_table
 
 PUBLISHED_RUNS = Path(__file__).resolve().parent.parent / "results" / "reference"
 
@@ -59,15 +60,18 @@ def catalogue(request: Request) -> pd.DataFrame:
             for data in study_marginal.DATA
             for size in marginal.n_latent
         ]
-        measured = _read(request, f"{name}/marginal/marginal.csv")
+        measured = _read(request, f"{name}/marginal/marginal.csv", "seconds")
         seconds = measured[0]["seconds"].sum() if measured else float("nan")
         rows.append(_study_row("marginal", name, "mnist, simulated", files, seconds))
     for name, study in study_reparameterization.STUDIES.items():
         folder = request.results / name / "reparameterization"
         files = [part.file for part in study_reparameterization.parts_of(study, folder)]
-        tables = [_read(request, f"{name}/reparameterization/{table}.csv") for table in ("variance", "curves")]
         # Rows tell when their part was done with them, counted from its start.
         parts = [["stage"], [*CURVE]]
+        tables = [
+            _read(request, f"{name}/reparameterization/{table}.csv", "seconds", *key)
+            for table, key in zip(("variance", "curves"), parts, strict=True)
+        ]
         spent = [
             table[0].groupby(key)["seconds"].max().sum() for table, key in zip(tables, parts, strict=True) if table
         ]
@@ -100,7 +104,8 @@ def _core_hours(configs: Sequence[Config], request: Request) -> float:
     """Training and evaluation of these runs, from the speed of finished ones; NaN where one has no like."""
     # Figures 4 and 5 have runs like figure 2's.
     figure = f"figure{FIGURE2.figure if request.experiment in PICTURES.values() else request.experiment.figure}"
-    tables = [table for scale in ("paper", "quick") for table in _read(request, f"{scale}/{figure}/runs.csv")]
+    needed = ("status", "samples", "samples_per_second", "evaluation_seconds", *request.experiment.key)
+    tables = [table for scale in ("paper", "quick") for table in _read(request, f"{scale}/{figure}/runs.csv", *needed)]
     seconds = 0.0
     for config in configs:
         like = [run for run in (_like(table, config, request.experiment.key) for table in tables) if run is not None]
@@ -121,6 +126,6 @@ def _like(runs: pd.DataFrame, config: Config, key: Sequence[str]) -> pd.Series |
     return runs.iloc[0] if len(runs) else None
 
 
-def _read(request: Request, file: str) -> list[pd.DataFrame]:
+def _read(request: Request, file: str, *columns: str) -> list[pd.DataFrame]:
     """That table of the user's store, then that of the project's published results, where there are any."""
-    return [pd.read_csv(root / file) for root in (request.results, PUBLISHED_RUNS) if (root / file).exists()]
+    return [read_table(root / file, *columns) for root in (request.results, PUBLISHED_RUNS) if (root / file).exists()]

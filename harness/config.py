@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
@@ -49,6 +49,13 @@ AT_LEAST: Mapping[str, float] = {
     "encoder_log_var_factor": 0,
     "decoder_log_var_factor": 0,
 }
+# Of all numbers but the following: room for any sensible one, and no product of two overflows float32.
+MOST = 10**6
+AT_MOST: Mapping[str, int] = {
+    **dict.fromkeys(("seed", "samples", "n_train", "evaluation_points", "first_point"), 10**18),
+    "points_per_decade": 1_000,
+}
+LONGEST_NAME = 150  # bytes; names become parts of file names, which have 255
 
 
 @dataclass(frozen=True)
@@ -156,17 +163,24 @@ class Config:
                 raise _bad(field.name, f"one of {', '.join(CHOICES[field.name])}", value)
             if field.name in AT_LEAST:
                 kind: type[int] | type[float] = int if field.type is int else float
-                if isinstance(value, bool) or not isinstance(value, (int, kind)) or not math.isfinite(value):
+                if isinstance(value, bool) or not isinstance(value, (int, kind)) or value != value:
                     raise _bad(field.name, "a whole number" if kind is int else "a finite number", value)
                 if value < AT_LEAST[field.name]:
                     raise _bad(field.name, f"at least {AT_LEAST[field.name]:g}", value)
-            if isinstance(value, int) and not isinstance(value, bool) and field.type in (float, STEP_SIZE_TYPE):
+                if value > (most := AT_MOST.get(field.name, MOST)):
+                    raise _bad(field.name, f"at most {most:g}", value)
+            if type(value) is int and abs(value) < 1e300 and field.type in (float, STEP_SIZE_TYPE):
                 object.__setattr__(self, field.name, float(value))  # 1 and 1.0 are one config, with one id
             if field.type is bool and not isinstance(value, bool):
                 raise _bad(field.name, "true or false", value)
-        if not (isinstance(self.hidden, tuple) and all(type(width) is int and width > 0 for width in self.hidden)):
-            raise _bad("hidden", "a list of positive widths, as in [500]", self.hidden)
-        if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < math.inf):
+            if field.type is str and not (isinstance(value, str) and value.isprintable() and "/" not in value):
+                raise _bad(field.name, "a name in printable letters, without /", value)
+            if field.name == "dataset" and len(value.encode()) > LONGEST_NAME:
+                raise _bad(field.name, f"at most {LONGEST_NAME} bytes long", value)
+        widths = self.hidden if isinstance(self.hidden, tuple) else (0,)
+        if not all(type(width) is int and 0 < width <= MOST for width in widths):
+            raise _bad("hidden", f"a list of widths of at most {MOST:g}, as in [500]", self.hidden)
+        if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < 1e300):
             raise _bad("step_size", 'a positive number or "auto"', self.step_size)
         if self.method == "mcem" and self.step_size == "auto":
             raise _bad("step_size", "a number for mcem, which has no lower bounds to compare", self.step_size)
@@ -192,17 +206,21 @@ class Config:
         """The config that `to_json` wrote, in this version or an older one.
 
         Raises:
-            UserError: fields are unknown, as in a file of a newer version, or missing.
+            UserError: it is not JSON, fields are unknown, as in a file of a newer version, or missing, or a value is
+                not allowed.
         """
-        values: dict[str, Any] = json.loads(text)
+        try:
+            values: dict[str, Any] = dict(json.loads(text).items())
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise UserError(f"a config must be an object in JSON, got {error}: put back what was stored") from error
         known = {field.name for field in fields(cls)}
         needed = {field.name for field in fields(cls) if field.default is MISSING}
         if wrong := (set(values) - known) | (needed - set(values)):
             raise UserError(f"a config must have the fields of this version; unknown or missing: {sorted(wrong)}")
-        if "hidden" in values:
+        if isinstance(values.get("hidden"), list):
             values["hidden"] = tuple(values["hidden"])
         return cls(**values)
 
 
 def _bad(name: str, rule: str, value: object) -> UserError:
-    return UserError(f"{name} must be {rule}, got {value!r}")
+    return UserError(f"{name} must be {rule}, got {reprlib.repr(value)}: choose another")

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.store import State, Status
+from harness.status import State, Status
 
 
 def grid(samples: int, points_per_decade: int, first: int) -> list[int]:
@@ -30,6 +30,7 @@ class Progress:
     total: float = 0.0
     squares: float = 0.0
     evaluation_seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)  # on what was found damaged
 
     def add(self, samples: int, seconds: float, bounds: list[float]) -> None:
         """Training went on for so long, with these mean bounds of minibatches."""
@@ -50,8 +51,9 @@ class Progress:
         bound = self.total / self.batches if self.batches else self._last_bound()
         finite = bound is not None and math.isfinite(bound)
         rate = self.samples / self.seconds if self.seconds else None
+        text = "; ".join([*self.notes, message] if message else self.notes)
         return Status(
-            state, self.samples, bound if finite else None, rate, self.evaluation_seconds, self.step_size, message
+            state, self.samples, bound if finite else None, rate, self.evaluation_seconds, self.step_size, text
         )
 
     def running_mean(self) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from aevb.errors import UserError
 from harness.config import Config
 from harness.protocols import protocol_config
 
@@ -93,15 +94,18 @@ class Experiment:
 
     def defines(self, config: Config, scale: Scale) -> bool:
         """A stored run is the figure's at this scale, as this version defines it."""
-        same = self.configs(
-            scale,
-            config.protocol,
-            [config.dataset],
-            [config.seed],
-            methods=[config.method],
-            sizes=[getattr(config, self.size)],
-            data_sha256=config.data_sha256,
-        )
+        try:
+            same = self.configs(
+                scale,
+                config.protocol,
+                [config.dataset],
+                [config.seed],
+                methods=[config.method],
+                sizes=[getattr(config, self.size)],
+                data_sha256=config.data_sha256,
+            )
+        except UserError:  # of a protocol that this version does not know
+            return False
         return same == [config]
 
 

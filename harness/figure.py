@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from aevb.errors import UserError
+from harness.collect import collect, stored_configs
 from harness.compare import compare, format_comparison, read_published
 from harness.files import write_text
 from harness.plan import Plan, Request, current
 from harness.plot_figure2 import plot_figure2
 from harness.plot_figure3 import plot_figure3
 from harness.reestimate import collect_estimates, format_bias
-from harness.store import collect, stored_configs
 from harness.trust import format_trust
 
 Plot = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, Mapping[str, str], Path], list[Path]]
@@ -65,7 +65,7 @@ def publish(plan: Plan, request: Request) -> None:
 def show_plan(plan: Plan, request: Request) -> None:
     """Print what would be computed."""
     for job in plan.jobs:
-        state = "to compute" if request.force or not job.folder.is_done() else "in the store"
+        state = "to compute" if request.force or not job.is_done() else "in the store"
         print(f"{state}: {job.config.name}, {job.config.samples:,} samples, protocol {job.config.protocol}")
     show_missing(plan)
 

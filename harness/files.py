@@ -11,8 +11,13 @@ from aevb.errors import UserError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True, previous: Path | None = None) -> Iterator[Path]:
     """A temporary path that replaces `path` when the block ends well.
+
+    Args:
+        path: what to replace.
+        durable: outlive a loss of power; what can be had again need not wait for the disk.
+        previous: what was at `path` is kept there.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
@@ -21,9 +26,14 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            path.replace(previous)
         temporary.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
@@ -31,15 +41,25 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Write a file atomically."""
-    with replacing(path) as temporary:
+def _sync_folder(folder: Path) -> None:
+    """Have the disk know the folder's names; what is no disk of this machine may not be able to."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = True, previous: Path | None = None) -> None:
+    """Write a file atomically; see `replacing`."""
+    with replacing(path, durable=durable, previous=previous) as temporary:
         temporary.write_bytes(content)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a text file atomically."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), durable=durable)
 
 
 def check_writable(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from aevb.errors import UserError
 from harness.config import Config
 from harness.store import RunFolder
 
@@ -28,11 +27,8 @@ def find_run(results: Path, scale: str, config: Config) -> RunFolder | None:
 
 
 def state_of(folder: RunFolder) -> str:
-    """The state that a run's status names; "damaged" where it cannot be read, "not run" where there is none."""
-    try:
-        status = folder.status()
-    except UserError:
-        return "damaged"
+    """The state that a run's status names; "not run" where there is none."""
+    status = folder.status()
     if status is None or folder.is_stale():
         return "not run"
     return status.state

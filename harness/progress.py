@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.config import Config
-from harness.store import RunFolder, Status
+from harness.notices import tell_once
+from harness.status import Status
+from harness.store import RunFolder
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -28,12 +30,12 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def countdown(total: int, name: Callable[[Task], str]) -> Callable[[Task, Future[None]], None]:
+def countdown(total: int, name: Callable[[Task], str]) -> Callable[[Task, Future[Any]], None]:
     """What prints a line for each finished task, how many are done and the time left; a task's error is raised."""
     began = time.monotonic()
     done = 0
 
-    def line(task: Task, future: Future[None]) -> None:
+    def line(task: Task, future: Future[Any]) -> None:
         nonlocal done
         future.result()
         done += 1
@@ -79,6 +81,8 @@ class Display:
         """Read the store and show what has changed."""
         for folder in self._cost:
             if not folder.is_stale() and (status := folder.status()) is not None:
+                if status.message and status.state == "running":
+                    tell_once(f"{folder.config.name}: {status.message}")
                 self._status[folder.config.id] = status
         if self._live is not None:
             self._live.update(self._table())

@@ -61,7 +61,9 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     """
     name, *texts = protocol.split("+")
     if name not in PROTOCOLS:
-        raise UserError(f"protocol must be one of {', '.join(PROTOCOLS)}, with +field=value for changes, got {name!r}")
+        raise UserError(
+            f"protocol must be one of {', '.join(PROTOCOLS)}, with +field=value for changes, got {name!r}: choose one"
+        )
     method = experiment.get("method")
     changes = dict(_change(text) for text in texts)
     own = {**_DATASETS.get(dataset, _OWN_ARRAY), **_DATASET_METHODS.get((dataset, method), {})}
@@ -75,11 +77,10 @@ def _change(text: str) -> tuple[str, Any]:
     """A field and its value from `field=value`."""
     field, equals, value = text.partition("=")
     if field not in CHANGEABLE or not equals:
-        raise UserError(
-            f"a change of protocol must be field=value, with a field of {', '.join(CHANGEABLE)}, got {text!r}"
-        )
+        known = ", ".join(CHANGEABLE)
+        raise UserError(f"a change of protocol must be field=value, with a field of {known}, got {text!r}: choose one")
     try:
         parsed = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return field, value
     return field, tuple(parsed) if isinstance(parsed, list) else parsed

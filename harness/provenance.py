@@ -27,5 +27,5 @@ def _run(folder: RunFolder) -> Mapping[str, Any]:
         "id": folder.config.id,
         "folder": str(folder.path),
         "config": asdict(folder.config),
-        "environments": json.loads((folder.path / "environment.json").read_text()),
+        "environments": folder.environments(),
     }

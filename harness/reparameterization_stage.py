@@ -16,6 +16,7 @@ from harness.files import write_text
 from harness.gradient_noise import estimator_of, gradient, measure_noise, simulated_variance
 from harness.gradient_table import ESTIMATORS, B
 from harness.reparameterization_training import Study, Training, draw_batch, fresh
+from harness.saved import load_saved
 from harness.streams import stream
 
 
@@ -44,7 +45,7 @@ class Stage:
         model, encoder = fresh(study, 0)
         training = Training(study, self.folder)
         training.compute()  # nothing, unless the stage began before the training run was done
-        kept = torch.load(training.checkpoint(self.samples), weights_only=True)["learner"]
+        kept = load_saved(training.checkpoint(self.samples))["learner"]
         model.load_state_dict(kept["model"])
         encoder.load_state_dict(kept["encoder"])
         x, others = draw_batch(train, study.points, generator).x, draw_batch(train, study.points, generator).x

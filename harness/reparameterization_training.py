@@ -1,7 +1,6 @@
 """Size of the reparameterization study, its fresh learners, and the training run whose stages it measures."""
 
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -14,8 +13,8 @@ from aevb.estimators import lower_bound_a, lower_bound_b
 from aevb.learner import AscentOptions, Batch, Learner
 from aevb.model import BernoulliModel, GenerativeModel
 from baselines.score_function import ScoreFunction
-from harness.files import write_bytes
 from harness.gradient_table import BASELINE, NAIVE, A, B
+from harness.saved import is_whole, load_saved, save
 from harness.streams import stream
 
 BATCH, STEP_SIZE = 100, 0.02  # of the training run, as for the paper's MNIST curves
@@ -86,17 +85,15 @@ class Training:
         samples = 0
         for stage in self.study.stages:
             path = self.checkpoint(stage)
-            if path.exists():
-                kept = torch.load(path, weights_only=True)
+            if is_whole(path):
+                kept = load_saved(path)
                 learner.load_state_dict(kept["learner"])
                 generator.set_state(kept["generator"])
                 samples = stage
                 continue
             while samples < stage:
                 samples += learner.step(draw_batch(train, BATCH, generator), generator).samples
-            content = BytesIO()
-            torch.save({"learner": learner.state_dict(), "generator": generator.get_state()}, content)
-            write_bytes(path, content.getbuffer())
+            save({"learner": learner.state_dict(), "generator": generator.get_state()}, path)
 
 
 def fresh(study: Study, seed: int) -> tuple[GenerativeModel, GaussianEncoder]:

@@ -1,23 +1,21 @@
 """One run's files, learner and curve."""
 
-import io
 import math
-import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from aevb.errors import UserError
 from harness.build import RunData, build_learner
+from harness.checksums import Damaged
 from harness.config import Config
 from harness.curve import Progress
 from harness.evaluate import make_evaluator
-from harness.files import write_bytes
-from harness.store import RunFolder, State, Status
+from harness.saved import is_whole, load_saved, save
+from harness.status import State, Status
+from harness.store import RunFolder
 from harness.streams import stream
 from harness.tape import Tape
 from harness.trainer import choose_step_size
@@ -25,30 +23,51 @@ from harness.trainer import choose_step_size
 
 @dataclass(frozen=True)
 class Job:
-    """A run and where it finds and leaves things; can be sent to another process."""
+    """A run and where it finds and leaves things; can be sent to another process.
+
+    Attributes:
+        config: of the run.
+        root: folder of runs.
+        data: folder to look for datasets in, or the user's array.
+        device: "cpu" or "cuda".
+        engine: "fast" or "reference".
+        for_model: the model is wanted, not the curve alone.
+    """
 
     config: Config
     root: Path
     data: Path | None
     device: str
     engine: str = "fast"
+    for_model: bool = False
 
     @property
     def folder(self) -> RunFolder:
         """The run's files."""
         return RunFolder(self.root, self.config)
 
+    def is_done(self) -> bool:
+        """Nothing is left to compute or to mend."""
+        return self.folder.is_done() and not (self.for_model and not is_whole(self.folder.checkpoint))
+
 
 class Run:
-    """A learner on its way along the grid; nothing here knows about processes or screens."""
+    """A learner on its way along the grid; nothing here knows about processes or screens.
 
-    def __init__(self, job: Job, data: RunData, should_stop: Callable[[], bool]) -> None:
+    Raises:
+        UserError: the checkpoint is of another version or kind of device.
+    """
+
+    def __init__(self, job: Job, data: RunData, environment: dict[str, Any], should_stop: Callable[[], bool]) -> None:
         self.config = config = job.config
         self.data = data
         self.folder = job.folder
         self.status: Status | None = None
         self._device = data.train.device
-        saved = self._read_checkpoint()
+        damaged = self.folder.damaged()
+        notes = [f"{name} was damaged and is mended" for name in damaged]
+        saved = self._read_checkpoint(notes)
+        self._environments = self.folder.begin(environment, saved.get("environments", []))
         step_size = saved["progress"]["step_size"] if saved else choose_step_size(config, data, job.engine, should_stop)
         self.learner = build_learner(config, data, step_size, job.engine)
         self.tape = Tape(config, data, self.learner)
@@ -56,11 +75,11 @@ class Run:
         self.progress = Progress(step_size)
         self._evaluator = make_evaluator(config, data)
         if saved:
-            self.learner.load_state_dict(saved["learner"])
-            self.tape.load_state_dict(saved["tape"])
-            self._evaluator.load_state_dict(saved["evaluator"])
-            self.generator.set_state(saved["generator"].cpu())
-            self.progress = Progress(**saved["progress"])
+            self._restore(saved)
+        self._saved = self.progress.samples, len(self.progress.rows)
+        self.progress.notes += notes
+        if "curve.csv" in damaged or (self.progress.rows and not self.folder.curve.exists()):
+            self.folder.write_curve(self.progress.rows, durable=True)
 
     def record(self) -> None:
         """Log a point; where it is not finite the run has diverged and is over."""
@@ -89,8 +108,10 @@ class Run:
 
     def end(self, state: State, message: str = "") -> None:
         """Nothing more will be computed."""
-        if state == "finished":
+        if state == "finished" and self._saved != (self.progress.samples, len(self.progress.rows)):
             self.save()
+        if self.progress.rows:
+            self.folder.write_curve(self.progress.rows, durable=True)
         self.status = self.progress.status(state, message)
         self.folder.write_status(self.status)
 
@@ -107,34 +128,51 @@ class Run:
             "tape": self.tape.state_dict(),
             "generator": self.generator.get_state(),
             "progress": dict(vars(self.progress)),
+            "environments": self._environments,
         }
-        save(state, self.folder.checkpoint)
+        save(state, self.folder.checkpoint, self.folder.previous_checkpoint)
+        self._saved = self.progress.samples, len(self.progress.rows)
 
-    def _read_checkpoint(self) -> dict[str, Any] | None:
-        path = self.folder.checkpoint
-        if not path.exists():
-            return None
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(
-                f"a checkpoint must be whole; {path}: {reason}; compute the run anew with --force"
-            ) from error
+    def _read_checkpoint(self, notes: list[str]) -> dict[str, Any]:
+        """The last whole one, or {}; what is damaged is removed, lest it be kept as the previous one, and noted."""
+        for path in (self.folder.checkpoint, self.folder.previous_checkpoint):
+            try:
+                state = load_saved(path, self._device)
+            except FileNotFoundError:
+                continue
+            except Damaged:
+                path.unlink()
+                notes.append(f"{path.name} was damaged")
+                continue
+            self._check(state, path)
+            if notes and path == self.folder.previous_checkpoint:
+                notes.append(f"went on from the previous checkpoint, at {state['progress']['samples']:,} samples")
+            return state
+        if notes:
+            notes.append("began anew, for want of a whole checkpoint")
+        return {}
+
+    def _check(self, state: Mapping[str, Any], path: Path) -> None:
         if "tape" not in state:
-            raise UserError(
-                f"a checkpoint must be of this version; {path} is of an older one: compute the run anew with --force"
-            )
+            raise _other_version(path)
         if state["device"] != self._device.type:
             raise UserError(
                 f"a run must end on the kind of device it began on; {path} is of {state['device']}, got "
                 f"{self._device.type}: use --device {state['device']}, or compute the run anew with --force"
             )
-        return state
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        try:
+            self.learner.load_state_dict(saved["learner"])
+            self._evaluator.load_state_dict(saved["evaluator"])
+            self.progress = Progress(**saved["progress"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise _other_version(self.folder.checkpoint) from error
+        self.tape.load_state_dict(saved["tape"])
+        self.generator.set_state(saved["generator"].cpu())
 
 
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain values atomically."""
-    buffer = io.BytesIO()  # a full disk is then the store's to report
-    torch.save(state, buffer)
-    write_bytes(path, buffer.getbuffer())
+def _other_version(path: Path) -> UserError:
+    return UserError(
+        f"a checkpoint must be of this version; {path} is of another one: compute the run anew with --force"
+    )

@@ -1,52 +1,25 @@
-"""The result store: one folder for each run, tidy tables beside them. Every file lands whole or not at all."""
+"""The result store: one folder for each run. Every file lands whole or not at all, and its damage is noticed."""
 
 import contextlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from aevb.errors import UserError
+from harness.checksums import Damaged, read_checked, write_checked
 from harness.config import Config
 from harness.files import unwritable, write_text
+from harness.status import Status, parse_status
 
-State = Literal["running", "interrupted", "finished", "diverged", "failed"]
 SECONDS_BETWEEN_TRIES = 0.5
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands.
-
-    Attributes:
-        state: "finished" and "diverged" are final; "failed" and "interrupted" runs go on when asked for again.
-        samples: training samples evaluated.
-        bound: latest running training bound, or log p(x) where that is measured, nats.
-        samples_per_second: training alone, evaluation excluded.
-        evaluation_seconds: what the logged points took.
-        step_size: η, once it is chosen.
-        message: why it failed or diverged.
-    """
-
-    state: State
-    samples: int = 0
-    bound: float | None = None
-    samples_per_second: float | None = None
-    evaluation_seconds: float = 0.0
-    step_size: float | None = None
-    message: str = ""
-
-    @property
-    def final(self) -> bool:
-        """Nothing more will be computed."""
-        return self.state in ("finished", "diverged")
 
 
 class RunFolder:
@@ -58,6 +31,7 @@ class RunFolder:
         self.path = root / name
         self.config = config
         self.checkpoint = self.path / "checkpoint.pt"
+        self.previous_checkpoint = self.path / "checkpoint.previous.pt"
         self.curve = self.path / "curve.csv"
 
     def snapshot(self, samples: int) -> Path:
@@ -97,37 +71,59 @@ class RunFolder:
             lock.release()
 
     def status(self) -> Status | None:
-        """Latest status, or None where the run was never begun.
+        """Latest status, or None where the run was never begun. One that is damaged is that of a failed run."""
+        try:
+            return self._read_status()
+        except FileNotFoundError:
+            return None
+        except (Damaged, ValueError, TypeError):
+            path = self.path / "status.json"
+            return Status("failed", message=f"{path} is damaged; the command that computes the run mends it")
+
+    def write_status(self, status: Status) -> None:
+        """Replace the status."""
+        write_checked(self.path / "status.json", json.dumps(asdict(status), indent=1), durable=status.final)
+
+    def begin(self, environment: dict[str, Any], saved: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+        """Write the config, and add to the environments that compute it; called by the holder of the lock.
+
+        Args:
+            environment: that computes it now.
+            saved: the environments so far, for where their file is damaged.
+
+        Returns:
+            All environments.
+        """
+        for left_by_the_killed in self.path.rglob(".*.[0-9]*"):
+            left_by_the_killed.unlink(missing_ok=True)
+        try:
+            earlier = self.environments()
+        except UserError:
+            earlier = [*saved]
+        write_checked(self.path / "config.json", self.config.to_json())
+        write_checked(self.path / "environment.json", json.dumps([*earlier, environment], indent=1))
+        return [*earlier, environment]
+
+    def environments(self) -> list[dict[str, Any]]:
+        """What has computed the run, first to last.
 
         Raises:
             UserError: the file is damaged.
         """
-        path = self.path / "status.json"
-        try:
-            return Status(**json.loads(path.read_text()))
-        except FileNotFoundError:
-            return None
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"a status must be JSON of this version; {path}: {error}; compute it anew with --force"
-            ) from error
-
-    def write_status(self, status: Status) -> None:
-        """Replace the status."""
-        write_text(self.path / "status.json", json.dumps(asdict(status), indent=1))
-
-    def begin(self, environment: dict[str, Any]) -> None:
-        """Write the config, and add to the environments that compute it; called by the holder of the lock."""
-        for left_by_the_killed in self.path.rglob(".*.[0-9]*"):
-            left_by_the_killed.unlink(missing_ok=True)
         path = self.path / "environment.json"
-        earlier = json.loads(path.read_text()) if path.exists() else []
-        write_text(self.path / "config.json", self.config.to_json())
-        write_text(path, json.dumps([*earlier, environment], indent=1))
+        try:
+            values = json.loads(read_checked(path))
+            if not isinstance(values, list):
+                raise ValueError("no list")
+        except FileNotFoundError:
+            return []
+        except (Damaged, ValueError) as error:
+            raise _not_whole("environment", path, error) from error
+        return values
 
-    def write_curve(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Replace the curve by these rows, one for each split and logged point."""
-        write_text(self.curve, pd.DataFrame(rows).to_csv(index=False))
+    def write_curve(self, rows: Sequence[dict[str, Any]], *, durable: bool = False) -> None:
+        """Replace the curve by these rows, one for each split and logged point; a checkpoint has them too."""
+        write_checked(self.curve, pd.DataFrame(rows).to_csv(index=False), durable=durable)
 
     def read_curve(self) -> pd.DataFrame:
         """The curve so far; empty where there is none.
@@ -135,19 +131,36 @@ class RunFolder:
         Raises:
             UserError: the file is damaged.
         """
-        if not self.curve.exists():
-            return pd.DataFrame()
         needed = {"split", "samples", self.config.measure, "standard_error", "seconds"}
         try:
-            curve = pd.read_csv(io.StringIO(self.curve.read_text()))
+            curve = pd.read_csv(io.StringIO(read_checked(self.curve)))
             if absent := needed - {*curve.columns}:
                 raise ValueError(f"no column {', '.join(sorted(absent))}")
             return curve.astype({"samples": int, self.config.measure: float})
-        except ValueError as error:  # pandas' errors are ValueErrors
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"a curve must be whole; {self.curve}: {reason}; compute the run anew with --force"
-            ) from error
+        except FileNotFoundError:
+            return pd.DataFrame()
+        except (Damaged, ValueError) as error:  # pandas' errors are ValueErrors
+            raise _not_whole("curve", self.curve, error) from error
+
+    def damaged(self) -> list[str]:
+        """Names of the files that are not as they were written, checkpoints aside."""
+        names = []
+        for name, read in (("config.json", self._read_config), ("environment.json", self.environments),
+                           ("status.json", self._read_status), ("curve.csv", self.read_curve)):  # fmt: skip
+            try:
+                read()
+            except FileNotFoundError:
+                continue
+            except (UserError, ValueError, TypeError):
+                names.append(name)
+        return names
+
+    def _read_status(self) -> Status:
+        return parse_status(read_checked(self.path / "status.json"))
+
+    def _read_config(self) -> None:
+        if Config.from_json(read_checked(self.path / "config.json")) != self.config:
+            raise ValueError("another config")
 
     def mark_stale(self) -> None:
         """Have the next process that works on the run begin anew; until then what was computed stays."""
@@ -159,11 +172,13 @@ class RunFolder:
         return (self.path / "stale").exists()
 
     def is_done(self) -> bool:
-        """Nothing is left to compute."""
+        """Nothing is left to compute, and nothing to mend but perhaps a checkpoint."""
         if self.is_stale():
             return False
         status = self.status()
-        return status is not None and status.final
+        if status is None or not status.final or self.damaged():
+            return False
+        return status.state != "finished" or self.curve.exists()
 
     def clear(self) -> None:
         """Forget all that was computed; called by the holder of the lock, which stays."""
@@ -175,45 +190,6 @@ class RunFolder:
         (self.path / "stale").unlink(missing_ok=True)  # last: a process that dies before this leaves it to the next
 
 
-def stored_configs(root: Path) -> list[Config]:
-    """Configs of all runs in a folder of runs; those of another version are left out."""
-    configs = []
-    for path in sorted(root.glob("*/config.json")):
-        try:
-            configs.append(Config.from_json(path.read_text()))
-        except (UserError, ValueError):
-            continue
-    return configs
-
-
-def collect(
-    root: Path, configs: Iterable[Config], key: Sequence[str], measure: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Curves of these runs as one tidy table, and one line for each run with its status.
-
-    Columns: protocol and `key`, then split, seed, samples, `measure` and what else was measured; in the second table
-    seed, status (finished, diverged, failed or unfinished), and from the run's status samples, step_size,
-    samples_per_second, evaluation_seconds and message.
-    """
-    outcomes = ("samples", "step_size", "samples_per_second", "evaluation_seconds", "message")
-    front = ["split", "seed", "samples", measure, "standard_error"]
-    curves, runs = [pd.DataFrame(columns=["protocol", *key, *front, "seconds"])], []
-    for config in configs:
-        folder = RunFolder(root, config)
-        names = {column: getattr(config, column) for column in ("protocol", *key)}
-        try:
-            status, curve = folder.status(), folder.read_curve()
-        except UserError as error:
-            status, curve = Status("failed", message=str(error)), pd.DataFrame()
-        if status is None:
-            continue
-        if len(curve):
-            others = [column for column in curve.columns if column not in front]
-            curve = curve.assign(**names, seed=config.seed)[[*names, *front, *others]]
-            curves = [*curves, curve] if len(curves[0]) else [curve]
-        state = status.state if status.final or status.state == "failed" else "unfinished"
-        runs.append(
-            {**names, "seed": config.seed, "status": state, **{name: getattr(status, name) for name in outcomes}}
-        )
-    table = pd.concat(curves, ignore_index=True)
-    return table, pd.DataFrame(runs, columns=["protocol", *key, "seed", "status", *outcomes])
+def _not_whole(what: str, path: Path, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0].removeprefix(f"{path}: ")
+    return UserError(f"a file must be whole; the {what} {path}: {reason}; the command that computes the run mends it")

@@ -1,5 +1,6 @@
 """A run's minibatches and noise, drawn in bulk in the order in which the run uses them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,18 +44,23 @@ class Block:
         """The steps from `start` up to `stop`."""
         return Block(stop - start, **{name: tensor[start:stop] for name, tensor in self.tensors.items()})
 
-    def step(self, k: int, data: RunData) -> tuple[Batch, Noise | None]:
-        """The k-th step's batch and noise."""
+    def batches(self, data: RunData) -> Iterator[tuple[Batch, Noise | None]]:
+        """Each step's batch and noise. Batches share their memory: the pixels of one are there until the next."""
         if self.indices is None:
-            x, indices = data.train, torch.arange(len(data.train), device=data.train.device)
+            indices, x = torch.arange(len(data.train), device=data.train.device), data.train
         else:
-            indices = self.indices[k]
-            x = data.train.index_select(0, indices.flatten()).view(*indices.shape, -1)
-        if self.thresholds is not None:
-            x = (self.thresholds[k] < x).to(x.dtype)
-        if self.normal is None:
-            return Batch(x, indices), None
-        return Batch(x, indices), Noise(self.normal[k], None if self.pixels is None else self.pixels[k])
+            shape = (*self.indices.shape[1:], data.train.shape[1])
+            x = data.train.new_empty(shape)
+            rows = x.view(-1, shape[-1])
+        for k in range(self.n_steps):
+            if self.indices is not None:
+                indices = self.indices[k]
+                torch.index_select(data.train, 0, indices.flatten(), out=rows)
+            pixels = x if self.thresholds is None else (self.thresholds[k] < x).to(x.dtype)
+            noise = None
+            if self.normal is not None:
+                noise = Noise(self.normal[k], None if self.pixels is None else self.pixels[k])
+            yield Batch(pixels, indices), noise
 
 
 def stacked(blocks: list[Block]) -> Block:

@@ -16,7 +16,7 @@ from harness.environment import describe
 from harness.files import write_text
 from harness.run import Job, Run
 from harness.schedule import Interrupted
-from harness.store import Status
+from harness.status import Status
 from harness.trainer import Trainer, library, samples_per_step
 
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -91,8 +91,7 @@ def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: 
                 raise Interrupted
             if job.folder.is_stale():
                 job.folder.clear()
-            status = job.folder.status()
-            if status is None or not status.final:
+            if not job.is_done():
                 open_jobs.append(job)
         try:
             _train_stacks(open_jobs, should_stop)
@@ -117,11 +116,9 @@ def _train_stacks(jobs: Sequence[Job], should_stop: Callable[[], bool]) -> None:
     config = jobs[0].config
     data = prepare(config, load(config, jobs[0].data), device)
     environment = describe(device) | {"engine": jobs[0].engine, "products": library(config, data)}
-    for job in jobs:
-        job.folder.begin(environment)
     alike: dict[tuple[int, float], list[Run]] = {}
     for job in jobs:
-        one = Run(job, data, should_stop)
+        one = Run(job, data, environment, should_stop)
         alike.setdefault((one.progress.samples, one.progress.step_size), []).append(one)
     for runs in alike.values():
         train(runs, should_stop)

@@ -1,17 +1,16 @@
 """Trained models from the store, for figures 4 and 5, the demos and the report."""
 
-import pickle
 from dataclasses import dataclass, replace
-
-import torch
 
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
 from aevb.model import GenerativeModel
 from harness.build import build_model
+from harness.checksums import Damaged
 from harness.config import Config
 from harness.find import find_run, model_runs, state_of
 from harness.plan import Plan, Request
+from harness.saved import load_saved
 from harness.store import RunFolder
 from harness.streams import stream
 
@@ -35,7 +34,7 @@ def reuse(plan: Plan, request: Request) -> Plan:
     for job in plan.jobs:
         found = None if request.force else find_run(request.results, request.scale.name, job.config)
         root = found.path.parent if found else model_runs(request.results, request.scale.name)
-        jobs.append(replace(job, root=root))
+        jobs.append(replace(job, root=root, for_model=True))
     return replace(plan, jobs=jobs)
 
 
@@ -51,7 +50,7 @@ def load_trained(folder: RunFolder) -> Trained:
             f"a model must be trained to the end; {config.name}: {end}; choose another --seed or --protocol"
         )
     try:
-        state = torch.load(folder.checkpoint, map_location="cpu", weights_only=True)["learner"]
+        state = load_saved(folder.checkpoint)["learner"]
         n_pixels = len(state["model"]["output.bias"])
         initial = stream("weights", config.seed)  # all of which the checkpoint replaces
         model = build_model(config, n_pixels, initial)
@@ -60,9 +59,11 @@ def load_trained(folder: RunFolder) -> Trained:
         )
         model.load_state_dict(state["model"])
         encoder.load_state_dict(state["encoder"])
-    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
+    except Damaged as error:
+        raise UserError(f"a checkpoint must be whole; {error}; what trains models mends it") from error
+    except (FileNotFoundError, KeyError, RuntimeError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"a checkpoint must be whole; {folder.checkpoint}: {reason}; compute the run anew with --force"
+            f"a checkpoint must be of this version; {folder.checkpoint}: {reason}; compute the run anew with --force"
         ) from error
     return Trained(config, folder, model.requires_grad_(False), encoder.requires_grad_(False))

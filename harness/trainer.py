@@ -76,10 +76,7 @@ class Trainer:
 
 def take_steps(learner: Any, data: RunData, block: Block, generator: torch.Generator) -> Tensor:
     """The steps of a block, one by one: mean bounds in nats, shape (step,) or (step, run); empty without bounds."""
-    bounds = []
-    for k in range(block.n_steps):
-        batch, noise = block.step(k, data)
-        bounds.append(learner.step(batch, generator, noise).bound)
+    bounds = [learner.step(batch, generator, noise).bound for batch, noise in block.batches(data)]
     return torch.stack(bounds).mean(-1, dtype=torch.float64) if bounds[0] is not None else torch.empty(0)
 
 

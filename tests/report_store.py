@@ -15,8 +15,9 @@ from harness.experiments import FIGURE4
 from harness.find import model_runs
 from harness.report.page import render
 from harness.report.weights import export
-from harness.run import save
-from harness.store import RunFolder, Status
+from harness.saved import save
+from harness.status import Status
+from harness.store import RunFolder
 from harness.trained import Trained, load_trained
 from tests.support import ROOT
 

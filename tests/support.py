@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +46,8 @@ def curve(job: Job) -> pd.DataFrame:
 
 def environment(**changes: str) -> dict[str, str]:
     """No network and no Frey Face but what a test gives: downloads go to a port where nobody listens."""
-    kept = {k: v for k, v in os.environ.items() if k != "AEVB_DATA_DIR" and not k.lower().endswith("_proxy")}
+    ours = ("AEVB_DATA_DIR", "PYTEST_XDIST_WORKER")  # with the latter a pytest of one's own would time nothing
+    kept = {k: v for k, v in os.environ.items() if k not in ours and not k.lower().endswith("_proxy")}
     nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     return kept | nowhere | changes
 
@@ -54,3 +57,10 @@ def reproduce(*arguments: object, cwd: Path, **changes: str) -> subprocess.Compl
     command = [sys.executable, str(ROOT / "reproduce.py"), *map(str, arguments)]
     env = environment(XDG_CACHE_HOME=str(cwd / "cache"), **changes)
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from harness.collect import collect
 from harness.compare import compare, read_published
 from harness.experiments import FIGURE3
 from harness.plot_figure3 import plot_figure3
-from harness.store import collect
 from harness.trust import format_trust
 
 PAPER = read_published(3)

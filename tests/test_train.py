@@ -166,7 +166,7 @@ def test_dynamic_binarization_draws_anew_and_static_once(tmp_path, array):
         changed = replace(config, binarization=binarization, batch_size=2000)
         data = prepare(changed, dataset, torch.device("cpu"))
         minibatches = Tape(changed, data, build_learner(changed, data, 0.05))
-        batches = [minibatches.take(1).step(0, data)[0] for _ in range(12)]
+        batches = [next(minibatches.take(1).batches(data))[0] for _ in range(12)]
         values = [{i: x.tolist() for i, x in zip(b.indices.tolist(), b.x, strict=True)} for b in batches]
         binary = all(set(np.unique(b.x)) <= {0.0, 1.0} for b in batches)
         assert binary == (binarization != "none")

@@ -12,7 +12,7 @@ import torch
 
 from aevb.errors import DataError, UserError
 from harness import store
-from harness.run import save
+from harness.saved import save
 from harness.train import Interrupted, run
 from tests.support import SMALL, curve, small_job
 
@@ -47,18 +47,6 @@ def test_an_array_that_changed_is_refused(tmp_path, array):
     np.save(array, np.load(array)[::-1])
     with pytest.raises(DataError, match="must not change"):
         run(job)
-
-
-def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path, array):
-    job = small_job(tmp_path, array)
-    with pytest.raises(Interrupted):
-        run(job, should_stop=lambda: True)
-    path = job.folder.checkpoint
-    whole = path.read_bytes()
-    for damaged in (whole[:1000], b"", b"damaged"):
-        path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"checkpoint must be whole; .*checkpoint.pt: .+--force"):
-            run(job)
 
 
 def test_results_that_cannot_be_written_are_a_clear_error(tmp_path, array):
@@ -126,12 +114,3 @@ def test_a_checkpoint_of_another_kind_of_device_is_refused(tmp_path, array):
     save(state | {"device": "cuda"}, job.folder.checkpoint)
     with pytest.raises(UserError, match="--device cuda"):
         run(job)
-
-
-def test_a_garbled_curve_is_an_error_that_names_it(tmp_path, array):
-    job = small_job(tmp_path, array)
-    run(job)
-    for content in ("", "split,samples\n", '"', "a,b\n1,2,3\n"):
-        job.folder.curve.write_text(content)
-        with pytest.raises(UserError, match=r"curve must be whole; .*curve.csv.*--force"):
-            job.folder.read_curve()

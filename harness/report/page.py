@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.collect import stored_configs
 from harness.compare import LABELS
 from harness.experiments import EXPERIMENTS, Scale
 from harness.panel import OURS, PAPER
@@ -20,7 +21,8 @@ from harness.report.picture import Embedded, Picture, embed, pictures
 from harness.report.source import Source, benchmark_source, folder_source, picture_sources, run_source
 from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, variance_table
 from harness.report.text import page_strings, translator
-from harness.store import RunFolder, stored_configs
+from harness.store import RunFolder
+from harness.stored import read_json, read_table
 from harness.study_table import claim_holds, worst_errors
 
 MAX_CHARACTERS = 3_900_000
@@ -49,8 +51,9 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
     runs = [
         RunFolder(root, c) for root in (store / "models/runs", store / "figure2/runs") for c in stored_configs(root)
     ]
-    shown = {name: json.loads(path.read_text()) for name, path in models.items()}
-    model_runs = {content["run"]: run for content in shown.values() for run in runs if run.path.name == content["run"]}
+    shown = {name: read_json(path, dict) for name, path in models.items()}
+    named = {content.get("run") for content in shown.values()}
+    model_runs = {run.path.name: run for run in runs if run.path.name in named}
     parts = {
         "figure4": _pictures(store / "figure4"),
         "figure5": _pictures(store / "figure5"),
@@ -134,15 +137,15 @@ def _marginal(folder: Path) -> Part:
     path = folder / "marginal.csv"
     part = _folder(folder, "study-marginal")
     return Part(
-        part.pictures, marginal_tables(pd.read_csv(path), "study-marginal") if path.exists() else [], part.sources
+        part.pictures, marginal_tables(read_table(path), "study-marginal") if path.exists() else [], part.sources
     )
 
 
 def _reparameterization(folder: Path) -> Part:
     path, name = folder / "variance.csv", "study-reparameterization"
     part = _folder(folder, name)
-    return Part(part.pictures, [variance_table(pd.read_csv(path), name)] if path.exists() else [], part.sources)
+    return Part(part.pictures, [variance_table(read_table(path), name)] if path.exists() else [], part.sources)
 
 
 def _worst(path: Path) -> pd.Series:
-    return worst_errors(pd.read_csv(path)) if path.exists() else pd.Series(dtype=float)
+    return worst_errors(read_table(path)) if path.exists() else pd.Series(dtype=float)

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageSequence
 
 from harness.report.source import Source, picture_sources
+from harness.stored import read_bytes, reading
 
 WIDTHS = (1600, 1200, 900, 700, 560, 440, 280)
 # Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
@@ -79,7 +80,7 @@ def _within(path: Path, share: int) -> Embedded:
 
 
 def _encode(path: Path, width: int) -> Embedded:
-    with Image.open(path) as image:
+    with reading(path), Image.open(io.BytesIO(read_bytes(path))) as image:
         durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
         frames = [_shrunk(frame, width) for frame in ImageSequence.Iterator(image)]
     buffer = io.BytesIO()

@@ -9,7 +9,8 @@ from typing import Any
 from aevb.errors import UserError
 from harness.compare import PUBLISHED, label, scientific
 from harness.config import Config
-from harness.store import RunFolder, Status
+from harness.store import RunFolder
+from harness.stored import Kind, read_json, reading
 
 
 @dataclass(frozen=True)
@@ -34,36 +35,42 @@ class Source:
 def run_source(folder: RunFolder) -> Source:
     """Config, environments and outcome of a run."""
     facts: dict[str, str] = {}
-    try:
-        status = folder.status()
-    except UserError as error:
-        status = Status("failed", message=str(error))
+    status = folder.status()
     if status is not None:
         facts |= {"status": status.state}
         facts |= {"samples": scientific(status.samples)} if status.samples else {}
         facts |= {"step_size": f"{status.step_size:g}"} if status.step_size else {}
         facts |= {"speed": f"{status.samples_per_second:,.0f}"} if status.samples_per_second else {}
         facts |= {"message": status.message} if status.message else {}
-    return _run(folder.config, str(folder.path), facts, read(folder.path / "environment.json"))
+    try:
+        environments = folder.environments()
+    except UserError as error:
+        environments, facts["message"] = [], str(error)
+    return _run(folder.config, str(folder.path), facts, environments)
 
 
 def folder_source(name: str, title: str, folder: Path) -> Source:
     """Settings and environment that lie beside the results of a study or a benchmark."""
     return Source(
-        name, title, str(folder), _environment(read(folder / "environment.json")), read(folder / "config.json") or {}
+        name,
+        title,
+        str(folder),
+        _environment(read(folder / "environment.json", dict)),
+        read(folder / "config.json", dict),
     )
 
 
 def benchmark_source(name: str, path: Path) -> Source:
     """The environment in which a device was timed."""
-    return Source(name, path.stem, str(path), _environment((read(path) or {}).get("environment")))
+    return Source(name, path.stem, str(path), _environment(read(path, dict).get("environment")))
 
 
 def picture_sources(name: str, title: str, record: Path) -> list[Source]:
     """What the file beside a picture says: how it was drawn, then each run whose model it shows."""
-    content = dict(read(record) or {})
+    content = read(record, dict)
     drawn, runs = _environment(content.pop("drawn_with", None)), content.pop("runs", [])
-    shown = [_run(Config.from_json(json.dumps(r["config"])), r["folder"], {}, r["environments"]) for r in runs]
+    with reading(record):
+        shown = [_run(Config.from_json(json.dumps(r["config"])), r["folder"], {}, r["environments"]) for r in runs]
     return [Source(name, title, str(record), drawn, content), *shown]
 
 
@@ -105,6 +112,10 @@ def _environment(content: Any) -> dict[str, str]:
     }
 
 
-def read(path: Path) -> Any:
-    """JSON of a file; None where there is none."""
-    return json.loads(path.read_text()) if path.exists() else None
+def read(path: Path, kind: type[Kind]) -> Kind:
+    """JSON of a file; empty where there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    return read_json(path, kind) if path.exists() else kind()

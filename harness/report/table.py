@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.benchmark_tables import readable, tabulate
 from harness.report.source import read
+from harness.stored import read_table, reading
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
 PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
@@ -27,13 +28,14 @@ class Table:
 
 def csv_table(path: Path, source: str, title: str = "") -> Table:
     """A CSV file as it is, numbers to four digits."""
-    return _table(title or path.name, pd.read_csv(path), source)
+    return _table(title or path.name, read_table(path), source)
 
 
 def benchmark_table(path: Path, source: str) -> Table:
     """What was timed on one device, from the file that `--benchmark` leaves."""
-    content = read(path)
-    return _table(content["environment"]["device"], readable(tabulate(content["measured"])), source)
+    content = read(path, dict)
+    with reading(path):
+        return _table(content["environment"]["device"], readable(tabulate(content["measured"])), source)
 
 
 def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:
