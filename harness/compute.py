@@ -46,7 +46,7 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
 
     display.start({job.folder: cost(job) for job in jobs})
     try:
-        in_parallel(work, stacks(jobs), request.worker_count, done, look=display.look, saves=True)
+        in_parallel(work, stacks(jobs), request.place, done, look=display.look, saves=True)
     finally:
         display.stop()
     return failures

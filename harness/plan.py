@@ -3,17 +3,22 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 
-from aevb.data import NAMES, DatasetUnavailable, load_dataset
+from aevb.data import NAMES, Dataset, DatasetUnavailable, load_dataset
+from aevb.data.array import MEMORY
 from aevb.errors import UserError
 from aevb.fast.products import choose_library
 from harness.build import load
+from harness.cluster import Cluster
 from harness.config import Config
 from harness.experiments import FIGURE2, Experiment, Scale
+from harness.local import Local
 from harness.run import Job
+from harness.schedule import Place
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Request:
         device: "auto", "cpu" or "cuda".
         engine: "fast", with gradients written by hand, or "reference", with autograd's.
         workers: parallel processes; None for one on each core.
+        cluster: address of a Dask scheduler whose workers compute instead, and `results` and `data` are absolute
+            paths; None for this machine.
         results: root of the store.
         data: folder to look for datasets in.
         force: compute finished runs again.
@@ -46,6 +53,7 @@ class Request:
     device: str = "auto"
     engine: str = "fast"
     workers: int | None = None
+    cluster: str | None = None
     results: Path = Path("results")
     data: Path | None = None
     force: bool = False
@@ -61,10 +69,13 @@ class Request:
         return self.folder / "runs"
 
     @property
-    def worker_count(self) -> int:
-        """As asked for, or one on each core that this process may use."""
+    def place(self) -> Place:
+        """Where to compute: the cluster, or as many processes as asked for, or one on each core this one may use."""
+        if self.cluster:
+            arrays = [Path(name).expanduser().absolute() for name in self.datasets if name not in NAMES]
+            return Cluster(self.cluster, self.results, (*arrays, *([self.data] if self.data else [])))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return self.workers or cores
+        return Local(self.workers or cores)
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,7 @@ class Plan:
 
     def unfinished(self) -> list[Job]:
         """Jobs whose runs are not done yet."""
-        return [job for job in self.jobs if not job.folder.is_done()]
+        return [job for job in self.jobs if not job.is_done()]
 
 
 def make_plan(request: Request) -> Plan:
@@ -85,7 +96,9 @@ def make_plan(request: Request) -> Plan:
     Raises:
         UserError: a dataset that was asked for by name is not to be had, or an option is wrong.
     """
-    device, experiment = choose_device(request.device), request.experiment
+    # A cluster's own devices are its own affair.
+    elsewhere = request.cluster and request.device == "cuda"
+    device, experiment = "cuda" if elsewhere else choose_device(request.device), request.experiment
     if others := set(request.methods) - set(experiment.methods):
         known, got = ", ".join(experiment.methods), ", ".join(sorted(others))
         raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}")
@@ -103,6 +116,8 @@ def make_plan(request: Request) -> Plan:
                 raise
             missing[wanted] = error
             continue
+        if own and dataset.name in NAMES:
+            raise UserError(f"an array must have a name of its own, got {wanted}: rename the file")
         configs = experiment.configs(
             request.scale,
             request.protocol,
@@ -112,7 +127,7 @@ def make_plan(request: Request) -> Plan:
             sizes=sizes,
             data_sha256=dataset.sha256 if own else "",
         )
-        where = Path(wanted) if own else request.data
+        where = Path(wanted).expanduser().absolute() if own else request.data
         jobs += [Job(config, request.runs, where, device, request.engine) for config in configs]
     if not jobs and missing:
         raise next(iter(missing.values()))
@@ -134,7 +149,7 @@ def _sizes(dataset: str, request: Request) -> list[int]:
 def _check(jobs: Sequence[Job]) -> None:
     """Find out now what would fail later: settings that the data do not fit, arrays that cannot be told apart."""
     paths: dict[str, Path | None] = {}
-    checked: list[tuple[object, ...]] = []
+    loaded: dict[tuple[object, ...], Dataset] = {}
     for job in jobs:
         config = job.config
         if paths.setdefault(config.dataset, job.data) != job.data:
@@ -143,9 +158,23 @@ def _check(jobs: Sequence[Job]) -> None:
             raise UserError(f"precision {config.precision} is for CPUs; on {job.device} use float32")
         choose_library(((32, 32, 32),), config.precision)
         settings = (config.dataset, config.pixel_scale, config.split, config.n_train)
-        if settings not in checked:
-            load(config, job.data)
-            checked.append(settings)
+        if settings not in loaded:
+            loaded[settings] = load(config, job.data)
+        _check_size(config, loaded[settings])
+
+
+def _check_size(config: Config, dataset: Dataset) -> None:
+    """Refuse, by a rough count, what this machine's memory cannot hold: weights thrice, a minibatch's layers twice."""
+    n, n_pixels = dataset.train.shape
+    widths = (config.n_latent, *config.hidden, n_pixels)
+    weights = 2 * sum(above * below for above, below in pairwise(widths))  # of decoder and encoder
+    rows = (config.batch_size or config.n_train or n) * config.n_samples
+    needed = 4 * (3 * weights + 4 * rows * sum(widths))
+    if needed > MEMORY:
+        raise UserError(
+            f"a run must fit in the memory of {MEMORY / 1e9:.3g} GB, {config.name} needs about {needed / 1e9:.3g} GB: "
+            "take fewer latents, or smaller hidden, batch_size or n_samples"
+        )
 
 
 def choose_device(name: str) -> str:

@@ -12,20 +12,24 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from aevb.errors import UserError
 from aevb.marginal.ais import ais_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
 from harness.build import build_model, load, prepare
+from harness.checksums import Damaged
 from harness.compare import label
 from harness.compute import Failure, reason
 from harness.config import Config
 from harness.files import write_text
 from harness.progress import countdown
 from harness.run import Job
-from harness.schedule import in_parallel
+from harness.saved import load_saved
+from harness.schedule import Place, in_parallel
 from harness.store import RunFolder
+from harness.stored import read_table
 from harness.streams import stream
 
 IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
@@ -50,7 +54,7 @@ def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
     return [Snapshot(job, samples) for job in jobs for samples in job.folder.snapshot_samples()]
 
 
-def reestimate_all(jobs: Sequence[Job], workers: int) -> list[Failure]:
+def reestimate_all(jobs: Sequence[Job], place: Place) -> list[Failure]:
     """Estimate what has no better estimates yet, in parallel; every finished snapshot is kept.
 
     Returns:
@@ -66,7 +70,7 @@ def reestimate_all(jobs: Sequence[Job], workers: int) -> list[Failure]:
         else:
             failures.append(Failure(snapshot.job, f"re-estimation at {snapshot.samples:,} samples: {reason(error)}"))
 
-    in_parallel(reestimate, left, workers, done)
+    in_parallel(reestimate, left, place, done)
     return failures
 
 
@@ -77,9 +81,10 @@ def reestimate(snapshot: Snapshot) -> None:
     algorithms, with encoder or without.
     """
     config = snapshot.job.config
-    saved = torch.load(
-        snapshot.job.folder.snapshot(snapshot.samples), map_location=snapshot.job.device, weights_only=True
-    )
+    try:
+        saved = load_saved(snapshot.job.folder.snapshot(snapshot.samples), snapshot.job.device)
+    except Damaged as error:
+        raise UserError(f"a snapshot must be whole; {error}; compute the run anew with --force") from error
     data = prepare(config, load(config, snapshot.job.data), torch.device(snapshot.job.device))
     model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
     model.load_state_dict(saved["model"])
@@ -134,7 +139,7 @@ def collect_estimates(root: Path, configs: Iterable[Config], key: Sequence[str])
         names = {column: getattr(config, column) for column in ("protocol", *key)} | {"seed": config.seed}
         for samples in folder.snapshot_samples():
             if folder.estimates(samples).exists():
-                table = pd.read_csv(folder.estimates(samples))
+                table = read_table(folder.estimates(samples), "split", "samples", "estimator")
                 tables.append(table.assign(**names)[[*names, *table.columns]])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["protocol"])
 

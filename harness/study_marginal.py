@@ -33,7 +33,8 @@ from harness.files import write_text
 from harness.plan import Request
 from harness.plot_marginal import plot_marginal
 from harness.progress import countdown
-from harness.schedule import in_parallel
+from harness.schedule import Place, in_parallel
+from harness.stored import read_table
 from harness.streams import stream
 from harness.study_table import PAPER_SAMPLES, PAPERS_OWN, format_study
 
@@ -95,13 +96,13 @@ class Part:
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its table and draw its figure."""
     study, folder = STUDIES[request.scale.name], request.results / request.scale.name / "marginal"
-    table = run_study(study, folder, request.worker_count, force=request.force)
+    table = run_study(study, folder, request.place, force=request.force)
     print(format_study(table))
     for path in plot_marginal(table, folder / "marginal"):
         print(f"wrote {path}")
 
 
-def run_study(study: MarginalStudy, folder: Path, workers: int, *, force: bool = False) -> pd.DataFrame:
+def run_study(study: MarginalStudy, folder: Path, place: Place, *, force: bool = False) -> pd.DataFrame:
     """Compute the parts that are not in the folder, write marginal.csv and return it.
 
     Columns: data, n_latent, estimator, effort (samples L or K, or temperatures), evaluations (of the decoder, for each
@@ -118,8 +119,8 @@ def run_study(study: MarginalStudy, folder: Path, workers: int, *, force: bool =
     if left:
         write_text(config, settings)
         write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
-    in_parallel(compute_part, left, workers, countdown(len(left), "{0.data}, N_z = {0.n_latent}".format))
-    table = pd.concat([pd.read_csv(part.file) for part in reversed(parts)], ignore_index=True)
+    in_parallel(compute_part, left, place, countdown(len(left), "{0.data}, N_z = {0.n_latent}".format))
+    table = pd.concat([read_table(part.file) for part in reversed(parts)], ignore_index=True)
     write_text(folder / "marginal.csv", table.to_csv(index=False))
     return table
 

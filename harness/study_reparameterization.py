@@ -21,7 +21,8 @@ from harness.progress import countdown
 from harness.reparameterization_curve import Curve
 from harness.reparameterization_stage import Stage
 from harness.reparameterization_training import BATCH, STEP_SIZE, Study, Training
-from harness.schedule import in_parallel
+from harness.schedule import Place, in_parallel
+from harness.stored import read_table
 
 STUDIES: Mapping[str, Study] = {
     "smoke": Study((0, 11_000, 12_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
@@ -33,7 +34,7 @@ STUDIES: Mapping[str, Study] = {
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its tables and verdicts and draw its figure."""
     study, folder = STUDIES[request.scale.name], request.results / request.scale.name / "reparameterization"
-    variance, curves = run_study(study, folder, request.worker_count, force=request.force)
+    variance, curves = run_study(study, folder, request.place, force=request.force)
     print(format_study(variance, curves))
     for path in plot_reparameterization(variance, curves, folder / "reparameterization"):
         print(f"wrote {path}")
@@ -49,7 +50,7 @@ def parts_of(study: Study, folder: Path) -> list[Training | Curve | Stage]:
     return [Training(study, folder), *curves, *(Stage(study, folder, samples) for samples in study.stages)]
 
 
-def run_study(study: Study, folder: Path, workers: int, *, force: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+def run_study(study: Study, folder: Path, place: Place, *, force: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the parts that are not in the folder, write variance.csv and curves.csv and return both.
 
     Columns of variance.csv: stage (training samples before), estimator, n_samples (L), batch_size (M), variance (of the
@@ -71,7 +72,7 @@ def run_study(study: Study, folder: Path, workers: int, *, force: bool = False) 
     if left:
         write_text(config, settings)
         write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
-    in_parallel(compute_part, left, workers, countdown(len(left), "{0.name}".format))
+    in_parallel(compute_part, left, place, countdown(len(left), "{0.name}".format))
     variance, curves = (
         _gather([part for part in parts if isinstance(part, kind)], folder / name)
         for kind, name in ((Stage, "variance.csv"), (Curve, "curves.csv"))
@@ -85,6 +86,6 @@ def compute_part(part: Training | Curve | Stage) -> None:
 
 
 def _gather(parts: Sequence[Training | Curve | Stage], path: Path) -> pd.DataFrame:
-    table = pd.concat([pd.read_csv(part.file) for part in parts], ignore_index=True)
+    table = pd.concat([read_table(part.file) for part in parts], ignore_index=True)
     write_text(path, table.to_csv(index=False))
     return table

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from harness.local import Local
 from harness.schedule import WorkerDied, in_parallel, should_stop
 
 
@@ -46,7 +47,10 @@ def sleep_long(path):
 def outcomes(function, tasks, workers=2):
     found = {}
     in_parallel(
-        function, tasks, workers, lambda task, future: found.update({task: future.exception() or future.result()})
+        function,
+        tasks,
+        Local(workers),
+        lambda task, future: found.update({task: future.exception() or future.result()}),
     )
     return found
 
@@ -78,6 +82,6 @@ def test_left_early_it_waits_for_what_is_saved_and_for_nothing_else(function, sa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        in_parallel(function, paths, 2, lambda *_: None, look=interrupt_once_all_began, saves=saves)
+        in_parallel(function, paths, Local(2), lambda *_: None, look=interrupt_once_all_began, saves=saves)
     assert [path.exists() for path in paths] == [saves, saves]
     assert not multiprocessing.active_children()

@@ -6,6 +6,7 @@ import torch
 
 from aevb.linear_gaussian import exact_log_marginal
 from harness import study_marginal
+from harness.local import Local
 from harness.plot_marginal import plot_marginal
 from harness.study_marginal import MarginalStudy, Part, compute_part, run_study
 from harness.study_table import format_study, verdict
@@ -20,7 +21,7 @@ def table(tmp_path_factory):
     for data in study_marginal.DATA:
         for n_latent in SMALL.n_latent:
             compute_part(Part(SMALL, data, n_latent, folder))
-    return run_study(SMALL, folder, 1)
+    return run_study(SMALL, folder, Local(1))
 
 
 def test_every_estimator_is_close_to_the_truth_in_two_dimensions(table):

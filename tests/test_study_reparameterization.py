@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from aevb.errors import UserError
 from harness.gradient_table import (
     BASELINE,
     CURVE,
@@ -18,6 +19,7 @@ from harness.gradient_table import (
     format_study,
     naive_verdict,
 )
+from harness.local import Local
 from harness.plot_reparameterization import plot_reparameterization
 from harness.reparameterization_curve import Curve
 from harness.reparameterization_training import Study, Training
@@ -49,7 +51,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tables(folder):
-    return run_study(SMALL, folder, 1)
+    return run_study(SMALL, folder, Local(1))
 
 
 def test_variances_fall_as_one_over_m_and_within_datapoints_as_one_over_l(tables):
@@ -105,13 +107,13 @@ def test_what_is_done_is_not_computed_again_unless_forced_or_changed(folder, tab
     monkeypatch.setattr(
         "harness.study_reparameterization.in_parallel", lambda function, parts, workers, done: computed.extend(parts)
     )
-    run_study(SMALL, folder, 1)
+    run_study(SMALL, folder, Local(1))
     assert not computed
     missing = next(part for part in parts_of(SMALL, folder) if isinstance(part, Curve))
     kept = missing.file.read_text()
     missing.file.unlink()
-    with pytest.raises(FileNotFoundError):
-        run_study(SMALL, folder, 1)
+    with pytest.raises(UserError, match="No such file"):
+        run_study(SMALL, folder, Local(1))
     missing.file.write_text(kept)
     assert computed == [missing]
 

@@ -1,0 +1,271 @@
+"""On a Dask cluster everything comes out as on one machine, whatever dies; nobody goes on when it is told to stop."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from distributed import Client
+
+import reproduce as command_line
+from aevb.errors import UserError
+from harness import cluster, cluster_worker, figure
+from harness.cluster import Cluster
+from harness.experiments import FIGURE2
+from harness.options import parser, read_request
+from harness.schedule import WorkerDied, in_parallel
+from harness.train import run
+from tests.dask_cluster import die_if_told, never_end, run_with_a_diary, save_when_told, scheduler
+from tests.support import ROOT, curve, small_job, wait_until
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with scheduler(tmp_path_factory.mktemp("dask"), 2) as started:
+        yield started
+
+
+def outcomes(function, tasks, place, **more):
+    found = {}
+    in_parallel(
+        function, tasks, place, lambda task, future: found.update({task: future.exception() or future.result()}), **more
+    )
+    return found
+
+
+def test_figure_2_is_the_same_on_a_cluster_that_loses_a_worker(running, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(figure.PLOTS, 2, lambda *_: [])  # the tables are enough
+    smoke = ["--figure", "2", "--scale", "smoke", "--dataset", "mnist", "--samples", "2000"]
+    runs = tmp_path / "cluster" / "smoke-2000" / "figure2" / "runs"
+    killed = []
+
+    def kill_a_worker_in_mid_run():
+        wait_until(lambda: len(ended()) > 2, 120)
+        wait_until(lambda: any(kill(path) for path in {*runs.glob("*/checkpoint.pt")} - ended()))
+
+    def kill(path):
+        if (pid := running.owner(path.with_name(".lock"))) and path not in ended():
+            os.kill(pid, signal.SIGKILL)
+            killed.append(path.parent.name)
+        return killed
+
+    def ended():
+        files = ((path, path.with_name("status.json")) for path in runs.glob("*/checkpoint.pt"))
+        return {
+            path for path, status in files if status.exists() and json.loads(status.read_text())["state"] == "finished"
+        }
+
+    killer = threading.Thread(target=kill_a_worker_in_mid_run, daemon=True)
+    killer.start()
+    assert command_line.main([*smoke, "--cluster", running.address, "--results", "cluster"]) == 0
+    killer.join(30)
+    assert killed
+    assert command_line.main([*smoke, "--workers", "1", "--results", "local"]) == 0
+
+    begun = {path.parent.name: len(json.loads(path.read_text())) for path in runs.glob("*/environment.json")}
+    assert begun == {path.name: 1 + (path.name in killed) for path in runs.iterdir()}
+    folders = [tmp_path / where / "smoke-2000" / "figure2" for where in ("cluster", "local")]
+    compared = []
+    for path in sorted(folders[0].rglob("*.csv")):
+        if path.name == "runs.csv":  # rates, which are the clock's
+            continue
+        one, other = (without_clock(folder / path.relative_to(folders[0])) for folder in folders)
+        assert one == other, path
+        compared.append(f"{path.relative_to(folders[0])}: {len(one.splitlines()) - 1} rows")
+    assert len(compared) == 12
+    with capsys.disabled():
+        print(f"\nkilled the worker of {killed[0]}; equal, the column `seconds` aside:", *compared, sep="\n  ")
+
+
+def without_clock(path):
+    """A table's bytes but for the column of the clock."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.drop(columns="seconds", errors="ignore").to_csv(index=False)
+
+
+def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(running, tmp_path, array):
+    job = small_job(tmp_path, array, samples=150_000)
+    local = replace(job, root=tmp_path / "local")
+    job.root.mkdir()
+    killed = []
+
+    def kill_its_worker_once():
+        status = job.folder.status()
+        if not killed and status and status.samples > 15_000 and (pid := running.owner(job.folder.path / ".lock")):
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    place = Cluster(running.address, tmp_path, (array,))
+    assert outcomes(run_with_a_diary, [job], place, look=kill_its_worker_once, saves=True) == {job: "finished"}
+    assert killed
+    first, again = map(int, (job.root / "diary").read_text().split())
+    assert first == 0
+    assert 15_000 < again < 150_000
+    run(local)
+    pd.testing.assert_frame_equal(curve(job), curve(local), check_exact=True)
+
+
+@contextmanager
+def deaths_forgiven(running, n):
+    """What Dask's setting `allowed-failures` would do."""
+
+    def change(n, dask_scheduler):
+        before, dask_scheduler.allowed_failures = dask_scheduler.allowed_failures, n
+        return before
+
+    with Client(running.address, set_as_default=False) as client:
+        before = client.run_on_scheduler(change, n)
+        yield
+        client.run_on_scheduler(change, before)
+
+
+def test_a_task_that_kills_every_worker_is_given_up_and_takes_no_other_down(running, tmp_path):
+    with deaths_forgiven(running, 0):  # three by default, which would take long
+        found = outcomes(die_if_told, ["kills", "a", "b", "c"], Cluster(running.address, tmp_path))
+    assert isinstance(found.pop("kills"), WorkerDied)
+    assert found == {name: name for name in "abc"}
+
+
+@pytest.mark.parametrize(("function", "saves"), [(save_when_told, True), (never_end, False)])
+def test_left_early_it_waits_for_what_is_saved_and_nothing_goes_on(function, saves, running, tmp_path):
+    paths = [tmp_path / "a", tmp_path / "b"]
+
+    def interrupt_once_both_began():
+        if all(path.with_suffix(".began").exists() for path in paths):
+            raise KeyboardInterrupt
+
+    place = Cluster(running.address, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        in_parallel(function, paths, place, lambda *_: None, look=interrupt_once_both_began, saves=saves)
+    assert all((path if saves else path.with_suffix(".ended")).exists() for path in paths)
+    assert not list(tmp_path.glob(".cluster-*"))
+
+
+def test_a_client_that_is_killed_leaves_nothing_running(running, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from harness.cluster import Cluster; "
+        "from harness.schedule import in_parallel; from tests.dask_cluster import save_when_told; "
+        "folder = Path(sys.argv[2]); place = Cluster(sys.argv[1], folder); "
+        "in_parallel(save_when_told, [folder / 'a', folder / 'b'], place, lambda *_: None, saves=True)"
+    )
+    client = subprocess.Popen([sys.executable, "-c", code, running.address, str(tmp_path)], cwd=ROOT)
+    wait_until(lambda: len(list(tmp_path.glob("*.began"))) == 2)
+    client.kill()
+    client.wait()
+    wait_until(lambda: (tmp_path / "a").exists() and (tmp_path / "b").exists(), 10)
+
+
+def test_a_scheduler_that_dies_is_a_clear_failure_and_all_is_saved(tmp_path):
+    with scheduler(tmp_path, 1, "--no-nanny") as doomed:
+        path = tmp_path / "a"
+
+        def kill_the_scheduler_once_it_began():
+            if path.with_suffix(".began").exists():
+                doomed.process.kill()
+
+        place = Cluster(doomed.address, tmp_path)
+        with pytest.raises(WorkerDied, match=f"the scheduler at {doomed.address} is gone"):
+            in_parallel(
+                save_when_told, [path], place, lambda *_: None, look=kill_the_scheduler_once_it_began, saves=True
+            )
+        wait_until(path.exists)
+
+
+def request(array, address):
+    return ["--figure", "2", "--dataset", str(array), "--cluster", address]
+
+
+def test_a_scheduler_that_is_not_there_or_does_not_answer_is_one_clear_line(array, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for port in (1, silent.getsockname()[1]):
+            assert command_line.main(request(array, f"tcp://127.0.0.1:{port}")) == 2
+            printed = capfd.readouterr().err
+            assert (
+                f"must be the address of a running Dask scheduler; tcp://127.0.0.1:{port}: no answer in 1 s" in printed
+            )
+            assert printed.count("\n") == 1
+
+
+def test_without_the_package_it_says_how_to_get_it(array, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert command_line.main(request(array, "tcp://127.0.0.1:1")) == 2
+    assert "pip install -c constraints.txt -e '.[cluster]'" in capsys.readouterr().err
+
+
+def test_a_scheduler_without_workers_is_waited_for_so_long(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 0.2)
+    with (
+        scheduler(tmp_path, 0) as empty,
+        pytest.raises(UserError, match="must have workers, none has joined it in 0 s: start some with"),
+    ):
+        outcomes(die_if_told, ["a"], Cluster(empty.address, tmp_path))
+    assert "waiting for a worker to join" in capsys.readouterr().err
+
+
+def refusal(running, tmp_path, **more):
+    with pytest.raises(UserError) as refused:
+        outcomes(die_if_told, ["a"], Cluster(running.address, tmp_path, **more))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["from the first", "came later"])
+def test_a_worker_of_another_version_is_refused_by_name(late, running, tmp_path, monkeypatch):
+    if late:
+        monkeypatch.setattr(cluster.DaskPool, "check_workers", lambda pool: None)
+    others = {**cluster_worker.versions(), "torch": "1.0"}
+    monkeypatch.setattr(cluster_worker, "versions", lambda: others)
+    said = refusal(running, tmp_path)
+    assert "must have the versions that are here; tcp://127.0.0.1:" in said
+    assert "not 1.0: install the same ones" in said
+
+
+def test_a_worker_of_several_threads_is_refused(running, tmp_path):
+    worker = running.start_worker("--nthreads", "2", "--no-nanny")
+    try:
+        place = Cluster(running.address, tmp_path)
+        with cluster._connect(running.address) as client:
+            client.wait_for_workers(3, 20)
+        with pytest.raises(UserError, match=r"must have one thread.* has 2: start it with --nthreads 1"):
+            outcomes(die_if_told, ["a"], place)
+    finally:
+        worker.terminate()
+        worker.wait(20)
+
+
+def test_a_worker_without_the_project_is_refused(running, tmp_path, monkeypatch):
+    (tmp_path / "only_here.py").write_text("def inspect(expected, dask_worker): pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(cluster, "inspect", __import__("only_here").inspect)
+    assert "workers must have this version of the project; tcp://127.0.0.1:" in refusal(running, tmp_path)
+
+
+def test_folders_that_a_worker_does_not_see_are_refused(running, tmp_path, monkeypatch):
+    assert "does not see " + str(tmp_path / "data") in refusal(running, tmp_path, data=(tmp_path / "data",))
+    original = cluster_worker.Expected.of_this_process
+    elsewhere = tmp_path / "elsewhere" / "token"
+    monkeypatch.setattr(cluster.Expected, "of_this_process", lambda token, data: original(elsewhere, data))
+    said = refusal(running, tmp_path)
+    assert "results must lie in a folder that all workers share" in said
+    assert "choose a shared one with --results DIR" in said
+
+
+def test_workers_are_sent_absolute_paths(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AEVB_DATA_DIR", "frey")
+    arguments = ["--figure", "2", "--dataset", "a.npy", "frey_face", "--results", "r", "--cluster", "tcp://127.0.0.1:1"]
+    read = read_request(parser().parse_args(arguments))
+    assert read.experiment == FIGURE2
+    assert read.place == Cluster("tcp://127.0.0.1:1", tmp_path / "r", (tmp_path / "a.npy", tmp_path / "frey"))
+    assert read.runs.is_absolute()
