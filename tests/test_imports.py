@@ -35,7 +35,7 @@ def test_imports_run_one_way(room):
     [
         *("harness.compare", "harness.plot_figure2", "harness.plot_figure3", "harness.plot_images"),
         "harness.plot_reparameterization",
-        *("harness.store", "harness.config", "harness.find", "harness.report.page"),
+        *("harness.store", "harness.collect", "harness.config", "harness.find", "harness.report.page"),
         *("harness.benchmark_tables", "harness.plot_benchmarks"),
     ],
 )

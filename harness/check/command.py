@@ -1,0 +1,84 @@
+"""`--check` from start to end."""
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from aevb.errors import UserError
+from harness.check.cases import CASES, CHECKED_SEEDS, REFERENCE_SEEDS
+from harness.check.measure import Measured, Task, measure_all
+from harness.check.reference import PATH, lines_of, read_reference, write_reference
+from harness.check.verdict import format_moves, format_verdicts, judge, write_junit
+from harness.plan import choose_device
+from harness.progress import countdown
+
+
+def run_check(engine: str, device: str, workers: int | None, junit: Path | None) -> bool:
+    """Measure all cases, compare them with the reference and print the table; false where a line drifted.
+
+    Args:
+        engine: "fast" or "reference".
+        device: "auto" is the CPU, whose random numbers are the reference's; "cuda" draws others.
+        workers: processes; None for this one alone.
+        junit: file for JUnit XML.
+
+    Raises:
+        UserError: the reference is missing, damaged or of other cases; the file cannot be written; no such device.
+    """
+    lines = read_reference(PATH, CASES)
+    if junit is not None:
+        _check_writable(junit)
+    began = time.monotonic()
+    results = measure_all(
+        CASES,
+        CHECKED_SEEDS,
+        engine=engine,
+        device="cpu" if device == "auto" else choose_device(device),
+        workers=workers or 1,
+        done=_progress(),
+    )
+    verdicts = judge(lines, results)
+    print(format_verdicts(verdicts))
+    if junit is not None:
+        write_junit(junit, verdicts, time.monotonic() - began)
+    return all(verdict.passed for verdict in verdicts)
+
+
+def update_reference(workers: int | None) -> bool:
+    """Measure all cases for the reference's seeds, write it anew and print what moved.
+
+    Where a value misses a truth that is known, or is not finite, nothing is written: false, with the table.
+    """
+    try:
+        old = read_reference(PATH, CASES)
+    except UserError as error:
+        print(f"nothing to compare with: {error}", file=sys.stderr)
+        old = []
+    results = measure_all(CASES, REFERENCE_SEEDS, engine="fast", device="cpu", workers=workers or 1, done=_progress())
+    new = lines_of(CASES, results)
+    if wrong := [verdict for verdict in judge(new, results) if not verdict.passed]:
+        print(format_verdicts(wrong))
+    if faults := [f"{name}: {measured.fault}" for name, measured in results.items() if measured.fault]:
+        print("\n".join(faults))
+    if wrong or faults:
+        print("no reference was written: these cannot be right", file=sys.stderr)
+        return False
+    write_reference(PATH, CASES, new)
+    print(format_moves(old, new))
+    print(f"wrote {PATH}")
+    return True
+
+
+def _progress() -> Callable[[Task, Future[Measured]], None]:
+    if not sys.stdout.isatty():
+        return lambda task, future: None
+    return countdown(len(CASES), lambda task: task.case.name)
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UserError(f"--junit must name a file that can be written; {path}: {error.strerror}") from error

@@ -1,0 +1,135 @@
+"""Bounds and estimators of log p(x) where log p(x) is known: on a linear-Gaussian model.
+
+No fault can move reference and check together here, for the truth is SciPy's.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from scipy.stats import multivariate_normal
+from torch import Tensor
+
+from aevb.aevb import AEVB
+from aevb.data import load_dataset
+from aevb.encoder import GaussianEncoder
+from aevb.estimators import LOWER_BOUNDS, evaluate_lower_bound
+from aevb.fast.aevb import FastAEVB
+from aevb.learner import AscentOptions, Batch, Learner
+from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
+from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
+from aevb.marginal.annealing import Annealing, sigmoidal_schedule
+from aevb.marginal.appendix_d import appendix_d_log_likelihood
+from aevb.marginal.chains import posterior_gaussian, start_chains
+from aevb.marginal.estimate import UntrustedEstimateWarning
+from aevb.marginal.importance import importance_log_likelihood
+from aevb.model import GaussianModel
+from baselines.fast_wake_sleep import FastWakeSleep
+from baselines.wake_sleep import WakeSleep
+from harness.check.case import Place
+from harness.streams import stream
+
+AT_REST = AscentOptions(warm_up=1)  # a first step reports its bound, and moves nothing
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What evaluation and the learners' steps give for the bound where q(z|x) is the exact posterior: log p(x)."""
+
+    name: str
+    n_latent: int
+    points: int
+
+    random: ClassVar[bool] = True
+    exact: ClassVar[frozenset[str]] = frozenset(
+        ("closed form", "evaluation, A", "evaluation, B", "AEVB's step, A", "AEVB's step, B", "wake-sleep's step")
+    )
+
+    def measure(self, seed: int, place: Place) -> dict[str, float]:
+        """Mean of each minus log p(x)."""
+        model, x, _, truth = problem(self.n_latent, self.points, place)
+        noise = stream("check", seed, x.device)
+        q = exact_encoder(model)
+        bounds = {"closed form": exact_log_marginal(model, x).detach()}
+        for name, estimator in LOWER_BOUNDS.items():
+            bound = evaluate_lower_bound(model, q, x, noise, estimator=estimator, n_samples=5)
+            bounds[f"evaluation, {name.upper()}"] = bound
+        for name, learner in learners(model, q, place.engine).items():
+            bound_of_step = learner.step(Batch(x, torch.arange(len(x), device=x.device)), noise).bound
+            assert bound_of_step is not None
+            bounds[name] = bound_of_step
+        return {name: float((bound - truth).mean()) for name, bound in bounds.items()}
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """Estimators of log p(x), each minus log p(x): their bias, which is part of them, and their errors."""
+
+    name: str
+    n_latent: int
+    points: int
+
+    random: ClassVar[bool] = True
+    exact: ClassVar[frozenset[str]] = frozenset(("importance sampling from the posterior",))
+
+    def measure(self, seed: int, place: Place) -> Mapping[str, float]:
+        """Mean of each minus log p(x)."""
+        model, x, z, truth = problem(self.n_latent, self.points, place)
+        noise = stream("check", seed, x.device)
+        annealing = Annealing(betas=sigmoidal_schedule(20), n_chains=8, n_tuning_chains=4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UntrustedEstimateWarning)  # few samples are enough to notice a change
+            proposal, chains = posterior_gaussian(model, x, start_chains(model, x, noise, n_candidates=50), noise)
+            estimates = {
+                "importance sampling": importance_log_likelihood(model, x, proposal, noise, n_samples=100),
+                "importance sampling from the posterior": importance_log_likelihood(
+                    model, x, exact_posterior(model, x), noise, n_samples=25
+                ),
+                "appendix D": appendix_d_log_likelihood(model, x, chains, noise, fit="kde", jitter=0.0)[0],
+                "appendix D, shrunk KDE": appendix_d_log_likelihood(model, x, chains, noise)[0],
+                "AIS, lower bound": ais_log_likelihood(model, x, noise, annealing),
+                "AIS, upper bound": reverse_ais_log_likelihood(model, x, z, noise, annealing),
+            }
+        return {name: float((each.log_likelihood - truth).mean()) for name, each in estimates.items()}
+
+
+def problem(n_latent: int, points: int, place: Place) -> tuple[GaussianModel, Tensor, Tensor, Tensor]:
+    """A model fitted to the waves, points from it with their latents, and log p(x) by SciPy alone."""
+    model = probabilistic_pca(load_dataset(str(place.waves)).train, n_latent)
+    x, z = simulate(model, points, stream("check points"))
+    weight, noise_var = model.output.weight.detach(), torch.exp(model.log_var.bias.detach())
+    covariance = weight @ weight.T + noise_var.diag()
+    truth = multivariate_normal(model.output.bias.detach().numpy(), covariance.numpy()).logpdf(x.numpy())
+    device = place.torch_device
+    return model.to(device), x.to(device), z.to(device), torch.as_tensor(truth).to(device)
+
+
+def exact_encoder(model: GaussianModel) -> GaussianEncoder:
+    """The posterior as an encoder without hidden layers: the columns of W are orthogonal, its covariance diagonal."""
+    origin = torch.zeros(1, model.n_pixels, dtype=torch.float64, device=model.output.bias.device)
+    with torch.no_grad():
+        posterior = exact_posterior(model, torch.cat([origin, torch.eye(model.n_pixels).to(origin)]))
+        encoder = GaussianEncoder(model.n_pixels, model.n_latent, ()).to(origin)
+        encoder.mean.bias.copy_(posterior.mean[0])
+        encoder.mean.weight.copy_((posterior.mean[1:] - posterior.mean[0]).T)
+        encoder.log_var.weight.zero_()
+        encoder.log_var.bias.copy_(2 * posterior.cholesky.diagonal().log())
+    return encoder
+
+
+def learners(model: GaussianModel, q: GaussianEncoder, engine: str) -> dict[str, Learner]:
+    """Learners for one step that leaves its bound and its gradients, and moves nothing."""
+    n = 1000  # of no consequence: nothing moves
+    if engine == "fast":
+        return {
+            "AEVB's step, A": FastAEVB(model, q, n, AT_REST, estimator="a"),
+            "AEVB's step, B": FastAEVB(model, q, n, AT_REST, estimator="b"),
+            "wake-sleep's step": FastWakeSleep(model, q, n, AT_REST),
+        }
+    return {
+        "AEVB's step, A": AEVB(model, q, n, AT_REST, estimator=LOWER_BOUNDS["a"]),
+        "AEVB's step, B": AEVB(model, q, n, AT_REST, estimator=LOWER_BOUNDS["b"]),
+        "wake-sleep's step": WakeSleep(model, q, n, AT_REST),
+    }

@@ -1,0 +1,49 @@
+"""Short runs through the runner that computes the figures."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from harness.check.case import Place
+from harness.run import Job
+from harness.train import run
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run whose quantities are the first and the last point of its curves, when it climbs fastest and at its end.
+
+    Attributes:
+        name: in one line.
+        dataset: "mnist" or the waves.
+        method: the algorithm.
+        protocol: named, with changes.
+        fields: further fields of the config.
+    """
+
+    name: str
+    dataset: str
+    method: str
+    protocol: str
+    fields: Mapping[str, object]
+
+    random: ClassVar[bool] = True
+    exact: ClassVar[frozenset[str]] = frozenset()
+
+    def measure(self, seed: int, place: Place) -> dict[str, float]:
+        """Nats; where the run diverged, at the points before."""
+        config = place.config(self.dataset, self.protocol, method=self.method, seed=seed, **self.fields)
+        with tempfile.TemporaryDirectory() as folder:
+            job = Job(config, Path(folder), place.data(self.dataset), place.device, place.engine)
+            run(job)
+            curve = job.folder.read_curve()
+        if curve.empty:
+            return {}
+        ends = curve["samples"].isin([curve["samples"].min(), curve["samples"].max()])
+        points = curve[ends & curve["split"].isin(["train", "test"])]
+        return {
+            f"{split} at {samples:,}": float(value)
+            for split, samples, value in zip(points["split"], points["samples"], points[config.measure], strict=True)
+        }

@@ -1,0 +1,139 @@
+"""A wrong request is refused before anything is computed."""
+
+import pytest
+
+import reproduce as command_line
+from tests.support import write_array
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("", "required"),
+        ("--figure 7", "choose from 2, 3"),
+        ("--figure two", "invalid int value: 'two'"),
+        ("--figure 2 --list", "not allowed with"),
+        ("--figure 2 --dataset cifar", "one of mnist, frey_face"),
+        ("--figure 2 --dataset nowhere.npy", "No such file"),
+        ("--figure 2 --dataset mnist --latent 0", "at least 1"),
+        ("--figure 2 --latent 2.5", "whole number"),
+        ("--figure 2 --latent 7", "no panel with n_latent 7"),
+        ("--figure 2 --latent 2", "frey_face: frey_rawface.mat must be on this machine"),
+        ("--figure 2 --method mcem", "has the methods aevb, wake_sleep"),
+        ("--figure 2 --scale huge", "smoke"),
+        ("--figure 2 --samples 0", "at least 1"),
+        ("--figure 2 --samples inf", "whole number"),
+        ("--figure 2 --samples many", "whole number"),
+        ("--figure 2 --protocol mine", "one of author, paper"),
+        ("--figure 2 --protocol author+eta=1", "with a field of"),
+        ("--figure 2 --protocol author+step_size=0", "positive number"),
+        ("--figure 2 --dataset mnist --protocol author+pixel_scale=100", "must lie in [0, 1]"),
+        ("--figure 2 --dataset mnist --protocol author+pixel_scale=0", "a finite number >= 255"),
+        ("--figure 2 --seed -1", "at least 0"),
+        ("--figure 2 --seed one", "whole number"),
+        ("--figure 2 --device tpu", "cuda"),
+        ("--figure 2 --workers 0", "at least 1"),
+        ("--figure 2 --workers two", "whole number"),
+        ("--figure 2 --results", "expected one argument"),
+        ("--figure 2 --plot-only --results empty --dataset mnist", "without --plot-only"),
+        ("--figure 2 --plot-only --force", "no use for --force"),
+        ("--figure 2 --plot-only=yes", "ignored explicit argument"),
+        ("--figure 2 --force=1", "ignored explicit argument"),
+        ("--figure 2 --dry-run=1", "ignored explicit argument"),
+        ("--figure 2 --data nowhere --dataset frey_face", "an existing folder"),
+        ("--figure 2 --dataset mnist --results file", "results must be in a folder"),
+        ("--figure 2 --scale=--", "expected a value, got '--'"),
+        ("--figure 2 --samples 1e19", "at most 1e+18"),
+        ("--figure 2 --latent 1e7 --dataset mnist", "at most 1e+06"),
+        ("--figure 2 --dataset mnist --protocol author+points_per_decade=1e9", "a whole number"),
+        ("--figure 2 --dataset mnist --protocol author+points_per_decade=1001", "at most 1000"),
+        ("--figure 2 --dataset mnist --protocol author+init_std=1e39", "at most 1e+06"),
+        ("--figure 2 --dataset mnist --protocol author+hidden=[1000000,1000000]", "must fit in the memory"),
+        ("--figure 2 --dataset mnist --protocol author+n_samples=1000000", "must fit in the memory"),
+        ("--figure 2 --dataset a/mnist", "a name of its own"),
+        ("--figure 2 --dataset " + "x" * 151, "must be known"),
+        ("--figure 2 --dataset " + "x" * 300 + ".npy", "File name too long"),
+        ("--figure 2 --fast", "unrecognized"),
+        ("--figure 2 --dataset a/stripes.npy b/stripes.npy", "must have different file names"),
+        ("--figure 2 --dataset a/stripes.npy --protocol author+pixel_scale=255", "an array holds values in [0, 1]"),
+        ("--figure 2 --train 1000", "no use for --train"),
+        ("--figure 2 --re-estimate", "no use for --re-estimate"),
+        ("--figure 3 --latent 5", "no use for --latent"),
+        ("--figure 3 --train 0", "at least 1"),
+        ("--figure 3 --train 5", "no panel with n_train 5"),
+        ("--figure 3 --dataset mnist --train 60000", "at most the 50000 training points"),
+        ("--figure 3 --plot-only --re-estimate", "no use for --re-estimate"),
+        ("--figure 4 --latent 3", "no use for --latent"),
+        ("--figure 4 --method aevb", "no use for --method"),
+        ("--figure 4 --points 1 2", "no use for --points"),
+        ("--figure 4 --plot-only", "trained models to draw"),
+        ("--figure 4 --dataset frey_face", "frey_face: frey_rawface.mat must be on this machine"),
+        ("--figure 5 --train 5", "no use for --train"),
+        ("--figure 5 --latent 7", "no panel with n_latent 7"),
+        ("--demo dance", "generate"),
+        ("--demo generate --figure 4", "not allowed with"),
+        ("--demo generate --points 1 2", "no use for --points"),
+        ("--demo generate --plot-only", "no use for --plot-only"),
+        ("--demo generate --method aevb", "no use for --method"),
+        ("--demo generate --dataset mnist a/stripes.npy", "give --dataset one value"),
+        ("--demo generate --latent 2 3", "give --latent one value"),
+        ("--demo generate --seed 0 1", "give --seed one value"),
+        ("--demo generate --dataset cifar", "one of mnist, frey_face"),
+        ("--demo denoise --dataset nowhere.npy", "No such file"),
+        ("--demo interpolate --points 1", "expected 2 arguments"),
+        ("--demo interpolate --points -1 2", "at least 0"),
+        ("--demo interpolate --points 0 10000", "below 10000"),
+        ("--demo interpolate --points 5 5", "two different test images"),
+        ("--demo reconstruct --dataset frey_face", "frey_face: frey_rawface.mat must be on this machine"),
+        ("--study everything", "marginal"),
+        ("--study marginal --samples 9", "no use for --samples"),
+        ("--study marginal --seed 1", "no use for --seed"),
+        ("--study reparameterization --latent 5", "no use for --latent"),
+        ("--list --dataset mnist", "no use for --dataset"),
+        ("--report --dataset mnist", "no use for --dataset"),
+        ("--report --seed 1", "no use for --seed"),
+        ("--report --figure 2", "not allowed with"),
+        ("--report --protocol mine", "one of author, paper"),
+        ("--benchmark --scale smoke", "no use for --scale"),
+        ("--benchmark --workers 2", "no use for --workers"),
+        ("--figure 2 --device cpu cuda", "for --benchmark alone"),
+        ("--figure 2 --cluster nowhere", "must be tcp://HOST:PORT"),
+        ("--figure 2 --cluster tcp://here:99999", "must be tcp://HOST:PORT"),
+        ("--figure 2 --cluster http://here:80", "must be tcp://HOST:PORT"),
+        ("--figure 2 --cluster tcp://here:1 --workers 2", "no use for --workers"),
+        ("--figure 2 --cluster tcp://here:1 --plot-only", "no use for --cluster"),
+        ("--benchmark --cluster tcp://here:1", "no use for --cluster"),
+        ("--check --dataset mnist", "no use for --dataset"),
+        ("--check --results elsewhere", "no use for --results"),
+        ("--check --seed 1", "no use for --seed"),
+        ("--check --device cpu cuda", "for --benchmark alone"),
+        ("--check --figure 2", "not allowed with"),
+        ("--check --junit nowhere/check.xml", "must name a file that can be written"),
+        ("--check --update-reference --engine reference", "no use for --engine"),
+        ("--check --update-reference --junit check.xml", "no use for --junit"),
+        ("--figure 2 --junit check.xml", "for --check alone"),
+        ("--list --update-reference", "for --check alone"),
+    ],
+)
+def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AEVB_DATA_DIR", str(tmp_path))
+    for proxy in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    (tmp_path / "file").write_text("")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_array(tmp_path / folder)
+    (tmp_path / "a" / "mnist").write_bytes((tmp_path / "a" / "stripes.npy").read_bytes())
+    try:
+        status = command_line.main(arguments.split())
+    except SystemExit as leaving:
+        status = leaving.code
+    printed = capsys.readouterr()
+    assert status == 2
+    assert printed.out == ""
+    assert printed.err.startswith("reproduce.py: error: ")
+    assert says in printed.err
+    assert printed.err.count("\n") == 1
+    assert not (tmp_path / "results").exists()
