@@ -26,7 +26,8 @@ def store(tmp_path_factory):
 def window(store, tmp_path_factory):
     with chromium(tmp_path_factory.mktemp("profile")) as window:
         resize(window, 1280, 900)
-        requests(window)  # what the browser's own first page asked for
+        window.get("about:blank")  # away from the browser's own first page, which may still be asking for things
+        requests(window)
         window.get(store.page.as_uri())
         yield window
 
