@@ -1,9 +1,16 @@
 """Reproduce the experiments of "Auto-Encoding Variational Bayes" (Kingma & Welling 2013, arXiv:1312.6114)."""
 
 import argparse
+import errno
+import os
 import signal
 import sys
 from collections.abc import Sequence
+
+if __name__ == "__main__":
+    # Schedulers and shells end a job with SIGTERM: it is treated as Ctrl-C is. Until all is imported nothing is lost.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(130))
 
 from aevb.errors import UserError
 from harness import figure, study_marginal, study_reparameterization
@@ -14,6 +21,7 @@ from harness.compute import compute
 from harness.demos import show_demo
 from harness.experiments import PICTURES
 from harness.options import check, parser, read_request
+from harness.parts import PartsFailed
 from harness.pictures import publish_pictures
 from harness.plan import Request, make_plan
 from harness.progress import Display
@@ -49,12 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"reproduce.py: error: {error}", file=sys.stderr)
         return 2
+    except PartsFailed as error:
+        print(*error.failures, sep="\n", file=sys.stderr)
+        return 1
     except WorkerDied as error:
         print(f"failed: {error}; the same command resumes", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         without = " without --force" if options.force else ""
-        print(f"interrupted; the same command{without} resumes", file=sys.stderr)
+        goes_on = "begins anew" if options.check or options.benchmark else "resumes"
+        print(f"interrupted; the same command{without} {goes_on}", file=sys.stderr)
         return 130
     return 0
 
@@ -71,7 +83,7 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
     if options.re_estimate:
         failures += reestimate_all(plan.jobs, request.place)
     for failure in failures:
-        print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
+        print(failure, file=sys.stderr)
     if options.figure in PICTURES:
         publish_pictures(plan, request)
     else:
@@ -96,13 +108,30 @@ def demonstrate(request: Request, options: argparse.Namespace) -> int:
         figure.show_plan(plan, request)
         return 0
     for failure in compute(plan, request, Display()):
-        print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
+        print(failure, file=sys.stderr)
         return 1
     show_demo(job, request, options.demo, points)
     return 0
 
 
+def call() -> int:
+    """`main` as a process: stopped as Ctrl-C does it, and at an end where what it prints cannot be written."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        status = main()
+        sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+            raise
+        if error.errno != errno.EPIPE:  # who reads may go away, as under `| head`
+            print(f"reproduce.py: error: what it prints cannot be written: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE if error.errno == errno.EPIPE else 1
+    for number in (signal.SIGINT, signal.SIGTERM):  # all is said and done
+        signal.signal(number, signal.SIG_IGN)
+    return status
+
+
 if __name__ == "__main__":
-    # Schedulers and shells end a job with SIGTERM: it is treated as Ctrl-C is.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    sys.exit(call())

@@ -12,6 +12,7 @@ from harness.curve import grid
 from harness.experiments import EXPERIMENTS, FIGURE2, PICTURES
 from harness.find import find_run
 from harness.gradient_table import CURVE
+from harness.parts import Part, is_done
 from harness.plan import Request
 from harness.store import RunFolder
 from harness.stored import read_table
@@ -55,27 +56,25 @@ def catalogue(request: Request) -> pd.DataFrame:
             )
     for name, marginal in study_marginal.STUDIES.items():
         folder = request.results / name / "marginal"
-        files = [
-            study_marginal.Part(marginal, data, size, folder).file
+        parts: list[Part] = [
+            study_marginal.Part(marginal, data, size, folder)
             for data in study_marginal.DATA
             for size in marginal.n_latent
         ]
         measured = _read(request, f"{name}/marginal/marginal.csv", "seconds")
         seconds = measured[0]["seconds"].sum() if measured else float("nan")
-        rows.append(_study_row("marginal", name, "mnist, simulated", files, seconds))
+        rows.append(_study_row("marginal", name, "mnist, simulated", parts, seconds))
     for name, study in study_reparameterization.STUDIES.items():
         folder = request.results / name / "reparameterization"
-        files = [part.file for part in study_reparameterization.parts_of(study, folder)]
+        parts = [*study_reparameterization.parts_of(study, folder)]
         # Rows tell when their part was done with them, counted from its start.
-        parts = [["stage"], [*CURVE]]
+        keys = [["stage"], [*CURVE]]
         tables = [
             _read(request, f"{name}/reparameterization/{table}.csv", "seconds", *key)
-            for table, key in zip(("variance", "curves"), parts, strict=True)
+            for table, key in zip(("variance", "curves"), keys, strict=True)
         ]
-        spent = [
-            table[0].groupby(key)["seconds"].max().sum() for table, key in zip(tables, parts, strict=True) if table
-        ]
-        rows.append(_study_row("reparameterization", name, "mnist", files, sum(spent) if all(tables) else float("nan")))
+        spent = [table[0].groupby(key)["seconds"].max().sum() for table, key in zip(tables, keys, strict=True) if table]
+        rows.append(_study_row("reparameterization", name, "mnist", parts, sum(spent) if all(tables) else float("nan")))
     return pd.DataFrame(rows)
 
 
@@ -86,17 +85,17 @@ def _is_done(config: Config, request: Request) -> bool:
     return RunFolder(request.runs, config).is_done()
 
 
-def _study_row(study: str, scale: str, dataset: str, files: Sequence[Path], seconds: float) -> dict[str, object]:
+def _study_row(study: str, scale: str, dataset: str, parts: Sequence[Part], seconds: float) -> dict[str, object]:
     """A study's parts, and the share of its time that is left for those that are not done."""
-    done = sum(file.exists() for file in files)
+    done = sum(is_done(part) for part in parts)
     return {
         "what": f"study {study}",
         "scale": scale,
         "samples": "–",
         "dataset": dataset,
-        "runs": len(files),
+        "runs": len(parts),
         "done": done,
-        "core_hours": seconds / 3600 * (1 - done / len(files)),
+        "core_hours": seconds / 3600 * (1 - done / len(parts)),
     }
 
 

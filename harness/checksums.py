@@ -2,17 +2,19 @@
 
 It names the SHA-256 of each file's content and of the content before, and is written first: whenever a process is
 killed, what lies there is one of the two. A file that it does not name is taken as it is, as are those of versions
-that kept no checksums.
+that kept no checksums. Where it is damaged itself, it names none, until files are written again.
 """
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
 
 from aevb.errors import UserError
-from harness.files import write_bytes, write_text
+from harness.files import NotAFile, read_bytes, write_bytes, write_text
 
 NAME = "checksums.json"
+ABSENT = ""  # stands for the checksum of a file that is not there yet
 
 
 class Damaged(UserError):
@@ -20,16 +22,37 @@ class Damaged(UserError):
 
 
 def write_checked(path: Path, text: str, *, durable: bool = True) -> None:
-    """Replace a file atomically; one process at a time may write to a folder."""
+    """Replace a file atomically; one process at a time may write to a folder.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     content = text.encode()
-    sums = _sums(path.parent)
+    try:
+        sums = named_sums(path.parent)
+    except Damaged:
+        sums = {}
     known = sums.get(path.name)
-    before = [_sha256(path.read_bytes())] if path.exists() else []
+    try:
+        before = [_sha256(_read(path))]
+    except FileNotFoundError:
+        before = [ABSENT]
+    except Damaged:
+        before = []
     if known is not None and not {*before} <= {*known}:
         before = []  # damage does not become what was written
     sums[path.name] = [*before, _sha256(content)]
     write_text(path.with_name(NAME), json.dumps(sums, indent=1, sort_keys=True), durable=durable)
     write_bytes(path, content, durable=durable)
+
+
+def forget_checked(path: Path) -> None:
+    """Remove a file, and its name from the checksums."""
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(Damaged):
+        sums = named_sums(path.parent)
+        if sums.pop(path.name, None) is not None:
+            write_text(path.with_name(NAME), json.dumps(sums, indent=1, sort_keys=True))
 
 
 def read_checked(path: Path) -> str:
@@ -40,11 +63,12 @@ def read_checked(path: Path) -> str:
         Damaged: its checksum is another.
     """
     last = None
-    if path.exists() and not path.is_file():
-        raise Damaged(f"{path}: it is not a file")  # a pipe would keep its reader waiting
     while True:
-        content = path.read_bytes()
-        known = _sums(path.parent).get(path.name)
+        content = _read(path)
+        try:
+            known = named_sums(path.parent).get(path.name)
+        except Damaged:
+            known = None
         if known is None or _sha256(content) in known:
             try:
                 return content.decode()
@@ -55,13 +79,29 @@ def read_checked(path: Path) -> str:
         last = content, known
 
 
-def _sums(folder: Path) -> dict[str, list[str]]:
-    """The checksums of a folder; none where they are damaged themselves."""
+def named_sums(folder: Path) -> dict[str, list[str]]:
+    """The checksums of a folder by file name; empty where it has none.
+
+    Raises:
+        Damaged: their file is.
+    """
+    path = folder / NAME
     try:
-        sums = json.loads((folder / NAME).read_bytes())
-    except (FileNotFoundError, ValueError):
+        sums = json.loads(_read(path))
+    except FileNotFoundError:
         return {}
-    return {k: v for k, v in sums.items() if isinstance(v, list)} if isinstance(sums, dict) else {}
+    except ValueError as error:
+        raise Damaged(f"{path}: {error}") from error
+    if not (isinstance(sums, dict) and all(isinstance(value, list) for value in sums.values())):
+        raise Damaged(f"{path}: no checksums")
+    return sums
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_bytes(path)
+    except NotAFile as error:
+        raise Damaged(f"{path}: {error}") from error
 
 
 def _sha256(content: bytes) -> str:

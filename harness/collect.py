@@ -22,6 +22,8 @@ def stored_configs(root: Path) -> list[Config]:
             if RunFolder(root, config).path != path.parent:
                 raise ValueError("not the config that the folder is named for")
             configs.append(config)
+        except FileNotFoundError:  # it is being computed anew
+            continue
         except (UserError, ValueError, TypeError) as error:
             left_out.append(f"{path.parent.name}: {str(error).splitlines()[0].removeprefix(f'{path}: ')}")
     if left_out:

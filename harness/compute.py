@@ -2,24 +2,14 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 
-from aevb.errors import UserError
 from harness.files import check_writable
 from harness.plan import Plan, Request
 from harness.progress import Display
 from harness.run import Job
-from harness.schedule import WorkerDied, in_parallel
+from harness.schedule import Failure, failure, in_parallel
 from harness.store import Status
 from harness.train import stacks, work
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that could not be completed, and why."""
-
-    job: Job
-    reason: str
 
 
 def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
@@ -28,8 +18,9 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
     Returns:
         What could not be completed; all other runs are in the store.
     """
-    for root in {job.root for job in plan.jobs}:
-        check_writable(root)
+    if not request.cluster:  # a cluster looks itself, once it is there
+        for root in {job.root for job in plan.jobs}:
+            check_writable(root)
     if request.force:
         for job in plan.jobs:
             job.folder.mark_stale()
@@ -39,7 +30,7 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
     def done(group: Sequence[Job], future: Future[list[Status]]) -> None:
         error = future.exception()
         if error is not None:
-            failures.extend(Failure(job, reason(error)) for job in group)
+            failures.extend(failure(job.config.name, error) for job in group)
             return
         for job, status in zip(group, future.result(), strict=True):
             display.finished(job.config, status)
@@ -57,11 +48,3 @@ def cost(job: Job) -> float:
     config = job.config
     products = 7 if config.method == "wake_sleep" else 5
     return products * sum(config.hidden) * (1 + config.n_latent / 500) * config.samples
-
-
-def reason(error: BaseException) -> str:
-    """A task's error in one line."""
-    if isinstance(error, WorkerDied):
-        return f"{error}; the same command resumes"
-    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    return text.splitlines()[0]

@@ -50,15 +50,16 @@ def publish(plan: Plan, request: Request) -> None:
     curves, runs, comparison, estimates = (
         table[table["protocol"] == request.protocol] for table in (curves, runs, comparison, estimates)
     )
-    print(format_comparison(comparison, key))
+    remedies = {dataset: error.remedy for dataset, error in plan.missing.items()}
+    # The protocol that fits the paper's curves is the figure; another's has its name.
+    stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
+    paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
+    print(format_comparison(comparison, key))  # once all is drawn, for who reads may go away
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
     if len(estimates):
         print(format_bias(estimates, experiment.key))
-    remedies = {dataset: error.remedy for dataset, error in plan.missing.items()}
-    # The protocol that fits the paper's curves is the figure; another's has its name.
-    stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
-    for path in PLOTS[experiment.figure](curves, published, runs, remedies, stem):
+    for path in paths:
         print(f"wrote {path}")
 
 

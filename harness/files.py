@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,17 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+class NotAFile(OSError):
+    """A folder or a pipe, say, where a file should be; the latter would keep its reader waiting."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file; raises NotAFile for anything else."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise NotAFile("it is not a file")
+    return path.read_bytes()
+
+
 def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = True, previous: Path | None = None) -> None:
     """Write a file atomically; see `replacing`."""
     with replacing(path, durable=durable, previous=previous) as temporary:
@@ -75,7 +87,7 @@ def check_writable(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
-def unwritable(path: Path, error: OSError) -> UserError:
+def unwritable(path: Path, error: Exception) -> UserError:
     """What to tell a user whose results cannot be written."""
-    reason = error.strerror or error
+    reason = getattr(error, "strerror", None) or error
     return UserError(f"results must be writable; {path}: {reason}; make room, or choose a folder with --results DIR")

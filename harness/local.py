@@ -16,6 +16,9 @@ import torch
 
 from harness.schedule import Result, Task, stop_when
 
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_SAVE = 60.0
+
 _stop = False
 _busy = threading.Lock()
 
@@ -92,8 +95,11 @@ def _end() -> None:
 
 
 def _watch(parent: int) -> None:
-    """Leave where the parent died (kill -9)."""
-    while True:
+    """Leave where the parent died (kill -9), and where saving takes too long, as on a disk that does not answer."""
+    seconds = 0.0
+    while seconds < SECONDS_TO_SAVE:
         if os.getppid() != parent:
             _end()
-        time.sleep(0.5)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        seconds += SECONDS_BETWEEN_LOOKS * _stop
+    os._exit(1)

@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,13 @@ from aevb.model import GenerativeModel
 from harness.build import build_model, load, prepare
 from harness.checksums import Damaged
 from harness.compare import label
-from harness.compute import Failure, reason
 from harness.config import Config
-from harness.files import write_text
-from harness.progress import countdown
+from harness.notices import tell_once
+from harness.parts import PartsFailed, compute_parts, read_part, write_part
 from harness.run import Job
 from harness.saved import load_saved
-from harness.schedule import Place, in_parallel
+from harness.schedule import Failure, Place
 from harness.store import RunFolder
-from harness.stored import read_table
 from harness.streams import stream
 
 IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
@@ -44,9 +41,18 @@ class Snapshot:
     samples: int
 
     @property
-    def done(self) -> bool:
-        """Its better estimates are in the store."""
-        return self.job.folder.estimates(self.samples).exists()
+    def name(self) -> str:
+        """For people."""
+        return f"{self.job.config.name}, re-estimated at {self.samples:,} samples"
+
+    @property
+    def files(self) -> tuple[Path]:
+        """Its better estimates."""
+        return (self.job.folder.estimates(self.samples),)
+
+    def compute(self) -> None:
+        """Estimate, and keep what is found."""
+        reestimate(self)
 
 
 def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
@@ -60,18 +66,11 @@ def reestimate_all(jobs: Sequence[Job], place: Place) -> list[Failure]:
     Returns:
         What could not be estimated.
     """
-    left = [snapshot for snapshot in snapshots(jobs) if not snapshot.done]
-    finished = countdown(len(left), "{0.job.config.name}, {0.samples:,} samples".format)
-    failures = []
-
-    def done(snapshot: Snapshot, future: Future[None]) -> None:
-        if (error := future.exception()) is None:
-            finished(snapshot, future)
-        else:
-            failures.append(Failure(snapshot.job, f"re-estimation at {snapshot.samples:,} samples: {reason(error)}"))
-
-    in_parallel(reestimate, left, place, done)
-    return failures
+    try:
+        compute_parts(snapshots(jobs), place)
+    except PartsFailed as error:
+        return [*error.failures]
+    return []
 
 
 def reestimate(snapshot: Snapshot) -> None:
@@ -102,7 +101,7 @@ def reestimate(snapshot: Snapshot) -> None:
             rows.append(
                 {"split": split, "samples": snapshot.samples, "estimator": name, **_compare(better, appendix_d)}
             )
-    write_text(snapshot.job.folder.estimates(snapshot.samples), pd.DataFrame(rows).to_csv(index=False))
+    write_part(*snapshot.files, rows)
 
 
 def _importance(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
@@ -138,9 +137,14 @@ def collect_estimates(root: Path, configs: Iterable[Config], key: Sequence[str])
         folder = RunFolder(root, config)
         names = {column: getattr(config, column) for column in ("protocol", *key)} | {"seed": config.seed}
         for samples in folder.snapshot_samples():
-            if folder.estimates(samples).exists():
-                table = read_table(folder.estimates(samples), "split", "samples", "estimator")
-                tables.append(table.assign(**names)[[*names, *table.columns]])
+            try:
+                table = read_part(folder.estimates(samples))
+            except FileNotFoundError:
+                continue
+            except Damaged as error:
+                tell_once(f"left out: {error}; the same command with --re-estimate computes it anew")
+                continue
+            tables.append(table.assign(**names)[[*names, *table.columns]])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["protocol"])
 
 

@@ -5,13 +5,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from aevb.data import load_dataset
 from aevb.estimators import evaluate_lower_bound
 from harness.curve import grid
-from harness.files import write_text
+from harness.parts import folder_of_parts, write_part
 from harness.reparameterization_training import Study, draw_batch, fresh_learner
 from harness.streams import stream
 
@@ -41,7 +40,12 @@ class Curve:
         """Where its rows are kept."""
         estimator = self.estimator.replace(", ", "-").replace(" ", "-")
         sizes = f"m{self.batch_size}-l{self.n_samples}-eta{self.step_size:g}-seed{self.seed}"
-        return self.folder / "parts" / f"curve-{estimator}-{sizes}.csv"
+        return folder_of_parts(self.folder, self.study) / f"curve-{estimator}-{sizes}.csv"
+
+    @property
+    def files(self) -> tuple[Path]:
+        """The one file."""
+        return (self.file,)
 
     def compute(self) -> None:
         """Train and keep a row for each logged point; a run ends where its bound is not finite."""
@@ -75,4 +79,4 @@ class Curve:
             )
             if not math.isfinite(train):
                 break
-        write_text(self.file, pd.DataFrame(rows).to_csv(index=False))
+        write_part(self.file, rows)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from aevb.data import load_dataset
 from aevb.estimators import lower_bound_a, standard_normal
-from harness.files import write_text
 from harness.gradient_noise import estimator_of, gradient, measure_noise, simulated_variance
 from harness.gradient_table import ESTIMATORS, B
+from harness.parts import compute_once, folder_of_parts, write_part
 from harness.reparameterization_training import Study, Training, draw_batch, fresh
 from harness.saved import load_saved
 from harness.streams import stream
@@ -36,7 +36,12 @@ class Stage:
     @property
     def file(self) -> Path:
         """Where its rows are kept."""
-        return self.folder / "parts" / f"stage-{self.samples}.csv"
+        return folder_of_parts(self.folder, self.study) / f"stage-{self.samples}.csv"
+
+    @property
+    def files(self) -> tuple[Path]:
+        """The one file."""
+        return (self.file,)
 
     def compute(self) -> None:
         """Measure, simulate, and keep a row for each estimator, L and M."""
@@ -44,7 +49,7 @@ class Stage:
         study, train, generator = self.study, load_dataset("mnist").train, stream("gradient noise", self.samples)
         model, encoder = fresh(study, 0)
         training = Training(study, self.folder)
-        training.compute()  # nothing, unless the stage began before the training run was done
+        compute_once(training)  # nothing, unless the stage began before the training run was done
         kept = load_saved(training.checkpoint(self.samples))["learner"]
         model.load_state_dict(kept["model"])
         encoder.load_state_dict(kept["encoder"])
@@ -91,7 +96,7 @@ class Stage:
                     }
                 )
         seconds = time.perf_counter() - began
-        write_text(self.file, pd.DataFrame(rows).assign(seconds=seconds).to_csv(index=False))
+        write_part(self.file, pd.DataFrame(rows).assign(seconds=seconds))
 
 
 def _error(values: Tensor) -> float:

@@ -14,6 +14,7 @@ from aevb.learner import AscentOptions, Batch, Learner
 from aevb.model import BernoulliModel, GenerativeModel
 from baselines.score_function import ScoreFunction
 from harness.gradient_table import BASELINE, NAIVE, A, B
+from harness.parts import folder_of_parts
 from harness.saved import is_whole, load_saved, save
 from harness.streams import stream
 
@@ -71,12 +72,12 @@ class Training:
 
     def checkpoint(self, stage: int) -> Path:
         """Where the learner is kept."""
-        return self.folder / "parts" / f"training-{stage}.pt"
+        return folder_of_parts(self.folder, self.study) / f"training-{stage}.pt"
 
     @property
-    def file(self) -> Path:
-        """The last of them."""
-        return self.checkpoint(self.study.stages[-1])
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return tuple(self.checkpoint(stage) for stage in self.study.stages)
 
     def compute(self) -> None:
         """Train on from the last stage that is kept."""

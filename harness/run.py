@@ -13,6 +13,7 @@ from harness.checksums import Damaged
 from harness.config import Config
 from harness.curve import Progress
 from harness.evaluate import make_evaluator
+from harness.locks import Hold
 from harness.saved import is_whole, load_saved, save
 from harness.status import State, Status
 from harness.store import RunFolder
@@ -55,16 +56,20 @@ class Run:
     """A learner on its way along the grid; nothing here knows about processes or screens.
 
     Raises:
-        UserError: the checkpoint is of another version or kind of device.
+        UserError: the checkpoint is of another version or kind of device; later, the folder was taken away.
     """
 
-    def __init__(self, job: Job, data: RunData, environment: dict[str, Any], should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, job: Job, data: RunData, environment: dict[str, Any], should_stop: Callable[[], bool], hold: Hold
+    ) -> None:
         self.config = config = job.config
+        self._hold = hold
         self.data = data
         self.folder = job.folder
         self.status: Status | None = None
         self._device = data.train.device
         damaged = self.folder.damaged()
+        self.folder.reopen()
         notes = [f"{name} was damaged and is mended" for name in damaged]
         saved = self._read_checkpoint(notes)
         self._environments = self.folder.begin(environment, saved.get("environments", []))
@@ -78,12 +83,13 @@ class Run:
             self._restore(saved)
         self._saved = self.progress.samples, len(self.progress.rows)
         self.progress.notes += notes
-        if "curve.csv" in damaged or (self.progress.rows and not self.folder.curve.exists()):
+        if "curve.csv" in damaged or bool(self.progress.rows) != self.folder.curve.exists():
             self.folder.write_curve(self.progress.rows, durable=True)
 
     def record(self) -> None:
         """Log a point; where it is not finite the run has diverged and is over."""
         progress, config = self.progress, self.config
+        self._hold.check()
         begin = time.perf_counter()
         measured = self._evaluator.measure(self.learner)
         progress.evaluation_seconds += time.perf_counter() - begin
@@ -108,6 +114,7 @@ class Run:
 
     def end(self, state: State, message: str = "") -> None:
         """Nothing more will be computed."""
+        self._hold.check()
         if state == "finished" and self._saved != (self.progress.samples, len(self.progress.rows)):
             self.save()
         if self.progress.rows:
@@ -117,10 +124,12 @@ class Run:
 
     def report(self, state: State) -> None:
         """Say how far it is."""
+        self._hold.check()
         self.folder.write_status(self.progress.status(state))
 
     def save(self) -> None:
         """Write a checkpoint."""
+        self._hold.check()
         state = {
             "device": self._device.type,
             "learner": self.learner.state_dict(),

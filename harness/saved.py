@@ -11,7 +11,7 @@ import torch
 
 from aevb.errors import UserError
 from harness.checksums import Damaged
-from harness.files import write_bytes
+from harness.files import NotAFile, read_bytes, write_bytes
 
 
 def save(state: dict[str, Any], path: Path, previous: Path | None = None) -> None:
@@ -26,10 +26,13 @@ def load_saved(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
 
     Raises:
         FileNotFoundError: there is no such file.
-        Damaged: it is truncated, or its checksums are others.
+        Damaged: it is truncated or no file, or its checksums are others.
         UserError: it holds something else.
     """
-    content = io.BytesIO(path.read_bytes())
+    try:
+        content = io.BytesIO(read_bytes(path))
+    except NotAFile as error:
+        raise Damaged(f"{path}: {error}") from error
     _check(path, content)
     try:
         state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)

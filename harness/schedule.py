@@ -3,7 +3,10 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from aevb.errors import UserError, one_line
 
 SECONDS_BETWEEN_LOOKS = 0.25
 
@@ -17,6 +20,25 @@ class WorkerDied(Exception):
 
 class Interrupted(Exception):
     """A function was told to stop, and has saved all it computed."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be completed, and why."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        """As a user is told."""
+        return f"failed: {self.name}: {self.reason}"
+
+
+def failure(name: str, error: BaseException) -> Failure:
+    """That of a task, with its error in one line."""
+    if isinstance(error, WorkerDied):
+        return Failure(name, f"{error}; the same command resumes")
+    return Failure(name, one_line(error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"))
 
 
 class Pool(Protocol):

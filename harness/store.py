@@ -4,22 +4,21 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from aevb.errors import UserError
-from harness.checksums import Damaged, read_checked, write_checked
+from harness.checksums import ABSENT, Damaged, forget_checked, named_sums, read_checked, write_checked
+from harness.checksums import NAME as CHECKSUMS
 from harness.config import Config
-from harness.files import unwritable, write_text
+from harness.files import unwritable
+from harness.locks import Hold, hold
 from harness.status import Status, parse_status
-
-SECONDS_BETWEEN_TRIES = 0.5
 
 
 class RunFolder:
@@ -44,31 +43,12 @@ class RunFolder:
 
     def snapshot_samples(self) -> list[int]:
         """The logged points that have a snapshot."""
-        return sorted(int(path.stem) for path in (self.path / "snapshots").glob("[0-9]*.pt"))
+        names = (path.stem for path in (self.path / "snapshots").glob("*.pt"))
+        return sorted(int(name) for name in names if name.isdecimal())
 
-    @contextmanager
-    def lock(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[bool]:
-        """Held by the one process that works on the run; let go when that process dies.
-
-        False where `should_stop` ended the wait for another process.
-
-        Raises:
-            UserError: the folder cannot be written.
-        """
-        lock = FileLock(self.path / ".lock")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            while True:
-                with contextlib.suppress(Timeout):
-                    lock.acquire(timeout=SECONDS_BETWEEN_TRIES)
-                if lock.is_locked or should_stop():
-                    break
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        try:
-            yield lock.is_locked
-        finally:
-            lock.release()
+    def lock(self, should_stop: Callable[[], bool] = lambda: False) -> AbstractContextManager[Hold | None]:
+        """Held by the one process that works on the run; see `harness.locks.hold`."""
+        return hold(self.path / ".lock", should_stop)
 
     def status(self) -> Status | None:
         """Latest status, or None where the run was never begun. One that is damaged is that of a failed run."""
@@ -80,9 +60,17 @@ class RunFolder:
             path = self.path / "status.json"
             return Status("failed", message=f"{path} is damaged; the command that computes the run mends it")
 
-    def write_status(self, status: Status) -> None:
-        """Replace the status."""
-        write_checked(self.path / "status.json", json.dumps(asdict(status), indent=1), durable=status.final)
+    def write_status(self, status: Status, *, durable: bool = False) -> None:
+        """Replace the status; a final one is durable in any case."""
+        text = json.dumps(asdict(status), indent=1)
+        write_checked(self.path / "status.json", text, durable=durable or status.final)
+
+    def reopen(self) -> None:
+        """Say that the run is not done, before anything else is changed; called by the holder of the lock.
+
+        A run whose status is final is then as it was when it ended.
+        """
+        self.write_status(replace(self.status() or Status("running"), state="running", message=""), durable=True)
 
     def begin(self, environment: dict[str, Any], saved: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
         """Write the config, and add to the environments that compute it; called by the holder of the lock.
@@ -94,8 +82,9 @@ class RunFolder:
         Returns:
             All environments.
         """
-        for left_by_the_killed in self.path.rglob(".*.[0-9]*"):
-            left_by_the_killed.unlink(missing_ok=True)
+        for pattern in (".*.[0-9]*", "snapshots/.*.pt.[0-9]*"):
+            for left_by_the_killed in self.path.glob(pattern):
+                left_by_the_killed.unlink(missing_ok=True)
         try:
             earlier = self.environments()
         except UserError:
@@ -123,7 +112,10 @@ class RunFolder:
 
     def write_curve(self, rows: Sequence[dict[str, Any]], *, durable: bool = False) -> None:
         """Replace the curve by these rows, one for each split and logged point; a checkpoint has them too."""
-        write_checked(self.curve, pd.DataFrame(rows).to_csv(index=False), durable=durable)
+        if rows:
+            write_checked(self.curve, pd.DataFrame(rows).to_csv(index=False), durable=durable)
+        else:
+            forget_checked(self.curve)
 
     def read_curve(self) -> pd.DataFrame:
         """The curve so far; empty where there is none.
@@ -143,15 +135,19 @@ class RunFolder:
             raise _not_whole("curve", self.curve, error) from error
 
     def damaged(self) -> list[str]:
-        """Names of the files that are not as they were written, checkpoints aside."""
-        names = []
+        """Names of the files that are not as they were written, or are lost; checkpoints aside."""
+        try:
+            named, names = named_sums(self.path), list[str]()
+        except Damaged:
+            named, names = {}, [CHECKSUMS]
         for name, read in (("config.json", self._read_config), ("environment.json", self.environments),
                            ("status.json", self._read_status), ("curve.csv", self.read_curve)):  # fmt: skip
             try:
-                read()
-            except FileNotFoundError:
-                continue
-            except (UserError, ValueError, TypeError):
+                if (self.path / name).exists():
+                    read()
+                elif ABSENT not in named.get(name, [ABSENT]):
+                    names.append(name)
+            except (FileNotFoundError, UserError, ValueError, TypeError):
                 names.append(name)
         return names
 
@@ -164,8 +160,11 @@ class RunFolder:
 
     def mark_stale(self) -> None:
         """Have the next process that works on the run begin anew; until then what was computed stays."""
-        if self.path.exists():
-            write_text(self.path / "stale", "")
+        with contextlib.suppress(FileNotFoundError):  # nothing was computed
+            try:
+                (self.path / "stale").touch()
+            except PermissionError as error:
+                raise unwritable(self.path, error) from error
 
     def is_stale(self) -> bool:
         """The run is to begin anew."""
@@ -178,7 +177,8 @@ class RunFolder:
         status = self.status()
         if status is None or not status.final or self.damaged():
             return False
-        return status.state != "finished" or self.curve.exists()
+        needed = ["config.json", "environment.json", *(["curve.csv"] if status.state == "finished" else [])]
+        return all((self.path / name).exists() for name in needed)
 
     def clear(self) -> None:
         """Forget all that was computed; called by the holder of the lock, which stays."""

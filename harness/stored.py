@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from aevb.errors import UserError
+from harness.files import read_bytes
 
 Kind = TypeVar("Kind", bound=dict[str, Any] | list[Any])
 
@@ -53,10 +54,3 @@ def read_table(path: Path, *columns: str) -> pd.DataFrame:
         if missing := {*columns} - {*table.columns}:
             raise ValueError(f"no column {', '.join(sorted(missing))}")
         return table
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a regular file; raise OSError for anything else."""
-    if path.exists() and not path.is_file():
-        raise OSError("it is not a file")  # a pipe would keep its reader waiting
-    return path.read_bytes()

@@ -3,13 +3,12 @@
 The paper recommends its own estimator (appendix D) below five latent dimensions; this study puts numbers to that.
 """
 
-import json
 import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
@@ -28,13 +27,11 @@ from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GaussianModel
-from harness.environment import describe
 from harness.files import write_text
+from harness.parts import begin_study, compute_parts, folder_of_parts, gather, write_part
 from harness.plan import Request
 from harness.plot_marginal import plot_marginal
-from harness.progress import countdown
-from harness.schedule import Place, in_parallel
-from harness.stored import read_table
+from harness.schedule import Place
 from harness.streams import stream
 from harness.study_table import PAPER_SAMPLES, PAPERS_OWN, format_study
 
@@ -90,7 +87,21 @@ class Part:
     @property
     def file(self) -> Path:
         """Where its rows are kept."""
-        return self.folder / "parts" / f"{self.data}-nz{self.n_latent}.csv"
+        return folder_of_parts(self.folder, self.study) / f"{self.data}-nz{self.n_latent}.csv"
+
+    @property
+    def files(self) -> tuple[Path]:
+        """The one file."""
+        return (self.file,)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.data}, N_z = {self.n_latent}"
+
+    def compute(self) -> None:
+        """All estimators at all efforts."""
+        compute_part(self)
 
 
 def show_study(request: Request) -> None:
@@ -109,18 +120,10 @@ def run_study(study: MarginalStudy, folder: Path, place: Place, *, force: bool =
     datapoint), bias (mean of estimate − exact, nats), standard_error (of the bias), spread (its standard deviation
     over datapoints), within_3_errors and trusted (shares), without_estimate (datapoints), seconds.
     """
-    settings = json.dumps(asdict(study), indent=1)
-    config = folder / "config.json"
     parts = [Part(study, data, n_latent, folder) for n_latent in reversed(study.n_latent) for data in DATA]
-    if force or (config.exists() and config.read_text() != settings):
-        for part in parts:
-            part.file.unlink(missing_ok=True)
-    left = [part for part in parts if not part.file.exists()]
-    if left:
-        write_text(config, settings)
-        write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
-    in_parallel(compute_part, left, place, countdown(len(left), "{0.data}, N_z = {0.n_latent}".format))
-    table = pd.concat([read_table(part.file) for part in reversed(parts)], ignore_index=True)
+    begin_study(study, folder, parts, force=force)
+    compute_parts(parts, place, force=force)
+    table = gather(reversed(parts))
     write_text(folder / "marginal.csv", table.to_csv(index=False))
     return table
 
@@ -152,7 +155,7 @@ def compute_part(part: Part) -> None:
                     "seconds": seconds,
                 }
             )
-    write_text(part.file, pd.DataFrame(rows).to_csv(index=False))
+    write_part(part.file, rows)
 
 
 def _estimators(

@@ -4,25 +4,20 @@ The paper's statements: the naive score-function gradient has very high variance
 has less than A, and L = 1 suffices where M is large enough (section 2.3).
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from harness.environment import describe
 from harness.files import write_text
 from harness.gradient_table import ESTIMATORS, B, format_study
+from harness.parts import begin_study, compute_parts, gather
 from harness.plan import Request
 from harness.plot_reparameterization import plot_reparameterization
-from harness.progress import countdown
 from harness.reparameterization_curve import Curve
 from harness.reparameterization_stage import Stage
 from harness.reparameterization_training import BATCH, STEP_SIZE, Study, Training
-from harness.schedule import Place, in_parallel
-from harness.stored import read_table
+from harness.schedule import Place
 
 STUDIES: Mapping[str, Study] = {
     "smoke": Study((0, 11_000, 12_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
@@ -62,30 +57,10 @@ def run_study(study: Study, folder: Path, place: Place, *, force: bool = False) 
     Columns of curves.csv: estimator, batch_size, n_samples, step_size, seed, samples (datapoints visited), evaluations
     (of the decoder), train (running mean of the estimates since the last point) and test (bound), nats, seconds.
     """
-    settings = json.dumps(asdict(study), indent=1)
-    config = folder / "config.json"
     parts = parts_of(study, folder)
-    if force or (config.exists() and config.read_text() != settings):
-        for path in (folder / "parts").glob("*"):
-            path.unlink()
-    left = [part for part in parts if not part.file.exists()]
-    if left:
-        write_text(config, settings)
-        write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
-    in_parallel(compute_part, left, place, countdown(len(left), "{0.name}".format))
-    variance, curves = (
-        _gather([part for part in parts if isinstance(part, kind)], folder / name)
-        for kind, name in ((Stage, "variance.csv"), (Curve, "curves.csv"))
-    )
+    begin_study(study, folder, parts, force=force)
+    compute_parts(parts, place, force=force)
+    variance, curves = (gather(part for part in parts if isinstance(part, kind)) for kind in (Stage, Curve))
+    write_text(folder / "variance.csv", variance.to_csv(index=False))
+    write_text(folder / "curves.csv", curves.to_csv(index=False))
     return variance, curves
-
-
-def compute_part(part: Training | Curve | Stage) -> None:
-    """In a worker."""
-    part.compute()
-
-
-def _gather(parts: Sequence[Training | Curve | Stage], path: Path) -> pd.DataFrame:
-    table = pd.concat([read_table(part.file) for part in parts], ignore_index=True)
-    write_text(path, table.to_csv(index=False))
-    return table

@@ -1,19 +1,22 @@
 """Runs from their configs to their curves, alone or in stacks; they survive being stopped."""
 
+import contextlib
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import torch
 
+from aevb.errors import UserError
 from harness import schedule
 from harness.build import load, prepare
 from harness.curve import grid
 from harness.environment import describe
 from harness.files import write_text
+from harness.locks import Hold
 from harness.run import Job, Run
 from harness.schedule import Interrupted
 from harness.status import Status
@@ -84,24 +87,28 @@ def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
 def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: False) -> list[Status]:
     """`run` for jobs that differ in their seeds alone; those that are equally far and climb alike make a stack."""
     with ExitStack() as locks:
-        open_jobs = []
+        open_jobs: dict[Job, Hold] = {}
         # In one order in every process, lest two wait for each other.
         for job in sorted(jobs, key=lambda job: job.folder.path):
-            if not locks.enter_context(job.folder.lock(should_stop)):
+            hold = locks.enter_context(job.folder.lock(should_stop))
+            if hold is None:
                 raise Interrupted
             if job.folder.is_stale():
                 job.folder.clear()
             if not job.is_done():
-                open_jobs.append(job)
+                open_jobs[job] = hold
         try:
             _train_stacks(open_jobs, should_stop)
         except Interrupted:
             raise
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            for job in open_jobs:
-                status = job.folder.status()
-                if status is None or not status.final:
+            for job, hold in open_jobs.items():
+                with contextlib.suppress(UserError):  # it is about the folder, which the error tells
+                    hold.check()
+                    status = job.folder.status()
+                    if status is not None and status.final:
+                        continue
                     write_text(job.folder.path / "error.txt", traceback.format_exc())
                     job.folder.write_status(Status("failed", message=f"{type(error).__name__}: {reason}"))
             raise
@@ -109,16 +116,16 @@ def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: 
         return [status for status in statuses if status is not None]
 
 
-def _train_stacks(jobs: Sequence[Job], should_stop: Callable[[], bool]) -> None:
+def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> None:
     if not jobs:
         return
-    device = torch.device(jobs[0].device)
-    config = jobs[0].config
-    data = prepare(config, load(config, jobs[0].data), device)
-    environment = describe(device) | {"engine": jobs[0].engine, "products": library(config, data)}
+    first = next(iter(jobs))
+    config, device = first.config, torch.device(first.device)
+    data = prepare(config, load(config, first.data), device)
+    environment = describe(device) | {"engine": first.engine, "products": library(config, data)}
     alike: dict[tuple[int, float], list[Run]] = {}
-    for job in jobs:
-        one = Run(job, data, environment, should_stop)
+    for job, hold in jobs.items():
+        one = Run(job, data, environment, should_stop, hold)
         alike.setdefault((one.progress.samples, one.progress.step_size), []).append(one)
     for runs in alike.values():
         train(runs, should_stop)

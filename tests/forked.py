@@ -22,10 +22,10 @@ CONTEXT.set_forkserver_preload(["tests.forked", "tests.warm"])
 INTERRUPTED = 130
 
 
-def start(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
-    """A process in which `function(*arguments)` has just begun."""
+def start(function: Callable[..., Any], *arguments: Any, daemon: bool = True) -> BaseProcess:
+    """A process in which `function(*arguments)` has just begun; one that has children of its own is no daemon."""
     ours, theirs = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_live, args=(theirs, function, arguments), daemon=True)
+    process = CONTEXT.Process(target=_live, args=(theirs, function, arguments), daemon=daemon)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))  # for the server, should this be the first process
         process.start()

@@ -230,8 +230,61 @@ def test_a_reader_never_takes_a_file_that_is_being_replaced_for_damaged(tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"curve.csv": 3}', b"\xff"])
-def test_damaged_checksums_condemn_no_file(content, whole):
-    (whole.folder.path / "checksums.json").write_bytes(content)
+def test_damaged_checksums_condemn_no_file_and_are_mended(content, whole):
+    path = whole.folder.path / "checksums.json"
+    path.write_bytes(content)
+    before = curve(whole)
+    assert whole.folder.damaged() == ["checksums.json"]
+    assert not whole.is_done()
+    assert run(whole).message == "checksums.json was damaged and is mended"
     assert whole.is_done()
-    assert is_whole(whole.folder.checkpoint)
+    assert json.loads(path.read_text()).keys() == {"config.json", "curve.csv", "environment.json", "status.json"}
+    assert curve(whole).equals(before)
+    hurt(whole.folder.curve, flipped)
+    assert whole.folder.damaged() == ["curve.csv"]
+
+
+@pytest.mark.parametrize("name", ["curve.csv", "environment.json", "config.json"])
+def test_a_lost_file_is_mended(name, whole):
+    (whole.folder.path / name).unlink()
+    assert not whole.is_done()
+    assert run(whole).state == "finished"
+    assert (whole.folder.path / name).exists()
+    assert whole.is_done()
+    tally("damaged files")
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, MemoryError])
+def test_a_run_that_is_stopped_while_it_is_mended_is_not_taken_for_finished(fault, whole, monkeypatch):
+    before = curve(whole)
+    hurt(whole.folder.curve, speckled)
+    hurt(whole.folder.checkpoint, DAMAGES["truncated"])
+
+    def stopped(*_):
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "train", stopped)
+        with pytest.raises(fault):
+            run(whole)
+    assert not whole.is_done()
+    assert run(whole).state == "finished"
+    assert curve(whole).equals(before)
+    tally("damaged files")
+
+
+def test_a_folder_that_is_taken_away_while_it_is_computed_is_told_and_not_made_anew(tmp_path, array, monkeypatch):
+    job = small_job(tmp_path, array, samples=4_000, first_point=100)
+    away = tmp_path / "away"
+
+    def take_away():
+        if job.folder.curve.exists() and not away.exists():
+            job.folder.path.rename(away)
+        return False
+
+    with pytest.raises(UserError, match="was taken away meanwhile: put it back"):
+        run(job, should_stop=take_away)
+    assert not job.folder.path.exists()
+    away.rename(job.folder.path)
+    assert run(job).state == "finished"
     tally("damaged files")

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import torch
 
-from aevb.errors import UserError
 from harness.gradient_table import (
     BASELINE,
     CURVE,
@@ -20,10 +19,10 @@ from harness.gradient_table import (
     naive_verdict,
 )
 from harness.local import Local
+from harness.parts import compute_once
 from harness.plot_reparameterization import plot_reparameterization
-from harness.reparameterization_curve import Curve
 from harness.reparameterization_training import Study, Training
-from harness.study_reparameterization import compute_part, parts_of, run_study
+from harness.study_reparameterization import parts_of, run_study
 from tests.support import reproduce
 
 SMALL = Study(
@@ -45,7 +44,7 @@ SMALL = Study(
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     for part in parts_of(SMALL, folder):
-        compute_part(part)
+        compute_once(part)
     return folder
 
 
@@ -92,30 +91,14 @@ def test_every_curve_visits_as_many_datapoints(tables):
 def test_training_resumed_at_a_stage_ends_bit_for_bit_the_same(folder, tmp_path):
     whole, resumed = Training(SMALL, folder), Training(SMALL, tmp_path)
     for stage in SMALL.stages[:2]:
-        resumed.checkpoint(stage).parent.mkdir(exist_ok=True)
+        resumed.checkpoint(stage).parent.mkdir(parents=True, exist_ok=True)
         resumed.checkpoint(stage).write_bytes(whole.checkpoint(stage).read_bytes())
     resumed.compute()
-    ends = [torch.load(training.file, weights_only=True)["learner"] for training in (whole, resumed)]
+    ends = [torch.load(training.files[-1], weights_only=True)["learner"] for training in (whole, resumed)]
     for name in ("model", "encoder"):
         assert all(torch.equal(ends[0][name][key], ends[1][name][key]) for key in ends[0][name])
     start = torch.load(whole.checkpoint(0), weights_only=True)["learner"]
     assert not torch.equal(start["encoder"]["mean.weight"], ends[0]["encoder"]["mean.weight"])
-
-
-def test_what_is_done_is_not_computed_again_unless_forced_or_changed(folder, tables, monkeypatch):
-    computed = []
-    monkeypatch.setattr(
-        "harness.study_reparameterization.in_parallel", lambda function, parts, workers, done: computed.extend(parts)
-    )
-    run_study(SMALL, folder, Local(1))
-    assert not computed
-    missing = next(part for part in parts_of(SMALL, folder) if isinstance(part, Curve))
-    kept = missing.file.read_text()
-    missing.file.unlink()
-    with pytest.raises(UserError, match="No such file"):
-        run_study(SMALL, folder, Local(1))
-    missing.file.write_text(kept)
-    assert computed == [missing]
 
 
 def variances(ratios, errors=(0.01, 0.01)):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from aevb.errors import DataError, UserError
-from harness import store
+from harness import locks
 from harness.saved import save
 from harness.train import Interrupted, run
 from tests.support import SMALL, curve, small_job
@@ -99,7 +99,7 @@ def test_a_stale_run_is_computed_anew_and_until_then_kept(tmp_path, array):
 
 
 def test_waiting_for_another_process_can_be_stopped(tmp_path, array, monkeypatch):
-    monkeypatch.setattr(store, "SECONDS_BETWEEN_TRIES", 0.01)
+    monkeypatch.setattr(locks, "SECONDS_BETWEEN_TRIES", 0.01)
     job = small_job(tmp_path, array)
     looks = iter([False, False, True])
     with job.folder.lock(), pytest.raises(Interrupted):

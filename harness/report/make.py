@@ -33,7 +33,7 @@ def make_report(request: Request, *, train: bool) -> bool:
     if train:
         plan = reuse(make_plan(request), request)
         for failure in compute(plan, request, Display()):
-            print(f"failed: {failure.job.config.name}: {failure.reason}", file=sys.stderr)
+            print(failure, file=sys.stderr)
             failed = True
         show_missing(plan)
     for config in FIGURE4.configs(request.scale, request.protocol, datasets, request.seeds):
