@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import socket
 import sys
 import time
 import uuid
@@ -14,10 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from aevb.errors import UserError
+from aevb.errors import UserError, one_line
 from harness.cluster_worker import Expected, Unfit, call, inspect, quiet
 from harness.environment import cpu_name
+from harness.files import check_writable
+from harness.locks import hold
+from harness.notices import tell_once
 from harness.schedule import Result, Task, WorkerDied
 
 if TYPE_CHECKING:
@@ -47,7 +52,7 @@ class Cluster:
         """The workers; when the block is left early, what still runs is told to stop, and waited for.
 
         Raises:
-            UserError: there is no such scheduler, it has no workers, or one that could not give this process's results.
+            UserError: there is no such scheduler, it has no workers, or none that would give this process's results.
         """
         with _connect(self.address) as client, _token(self.results) as token:
             pool = DaskPool(client, self.address, Expected.of_this_process(token, self.data))
@@ -68,6 +73,7 @@ class DaskPool:
         self._executor: Any = client.get_executor(pure=False)
         self._priorities = itertools.count(0, -1)
         self._seen = self._counted = time.monotonic()
+        self._fit, self._unfit = set[str](), dict[str, str]()
         self._alive = True
 
     def submit(self, function: Callable[[Task], Result], task: Task, saves: bool) -> Future[Result]:
@@ -81,32 +87,29 @@ class DaskPool:
         """Too many workers died of it.
 
         Raises:
-            UserError: a worker that came later is not fit for it.
             WorkerDied: the scheduler is gone.
         """
         from distributed import KilledWorker
 
         if future.cancelled():
             raise self._gone()
-        error = future.exception()
-        if isinstance(error, Unfit):
-            raise error
-        return isinstance(error, KilledWorker)
+        return isinstance(future.exception(), KilledWorker)
 
     def look(self) -> None:
-        """Raises WorkerDied where all workers have been gone for long, or the scheduler is."""
+        """Look at workers that came. Raises WorkerDied where fit ones have been gone for long, or the scheduler is."""
         now = time.monotonic()
         if now - self._counted < SECONDS_BETWEEN_COUNTS:
             return
         self._counted = now
-        if self._n_workers():
+        self._inspect()
+        if self._fit:
             self._seen = now
         elif now - self._seen > SECONDS_WITHOUT_WORKERS:
             raise WorkerDied(f"the scheduler at {self._address} has had no worker for {SECONDS_WITHOUT_WORKERS:.0f} s")
 
     def wait_for_workers(self) -> None:
         """Give them time to come."""
-        if not self._n_workers():
+        if not self._workers():
             print(f"waiting for a worker to join the scheduler at {self._address}", file=sys.stderr, flush=True)
             try:
                 self._client.wait_for_workers(1, SECONDS_WITHOUT_WORKERS)
@@ -117,20 +120,35 @@ class DaskPool:
                 ) from None
 
     def check_workers(self) -> None:
-        """Refuse a cluster with a worker whose results could differ; say so where only its processor may matter."""
-        answers = self._client.run(inspect, self._expected, on_error="return")
-        found = {address: answer for address, answer in answers.items() if not isinstance(answer, OSError)}  # it left
-        for address, answer in found.items():
+        """Raises UserError where all workers would give other results, or none."""
+        self._inspect()
+        if self._unfit and not self._fit:
+            raise Unfit(next(iter(self._unfit.values())))
+
+    def _inspect(self) -> None:
+        """Find out who is fit, of those that are new, and tell who is left out; these let go of what they are given."""
+        workers = self._workers()
+        self._fit &= workers
+        if not (new := workers - self._fit - {*self._unfit}):
+            return
+        answers = self._client.run(inspect, self._expected, workers=[*new], on_error="return")
+        for address, answer in answers.items():
+            if isinstance(answer, OSError):  # it left
+                continue
             if isinstance(answer, BaseException):  # as where the project is not installed there
-                raise UserError(
+                self._unfit[address] = (
                     f"workers must have this version of the project; {address}: {type(answer).__name__}: {answer}; "
                     "install it there, and start the worker again"
                 )
-            if answer.problem:
-                raise Unfit(answer.problem)
-        if others := {answer.cpu for answer in found.values()} - {cpu_name()}:
-            names = ", ".join(sorted(others))
-            print(f"note: workers on {names}, here {cpu_name()}: last digits may differ", file=sys.stderr)
+            elif answer.problem:
+                self._unfit[address] = answer.problem
+            else:
+                self._fit.add(address)
+                if answer.cpu != cpu_name():
+                    tell_once(f"note: workers on {answer.cpu}, here {cpu_name()}: last digits may differ")
+        if self._fit:
+            for address in new & {*self._unfit}:
+                tell_once(one_line(f"left out: {self._unfit[address]}"))
 
     def stop(self) -> None:
         """Tell what still runs to save, and wait for it, half a minute at most."""
@@ -140,9 +158,9 @@ class DaskPool:
         with contextlib.suppress(OSError, TimeoutError):
             self._client.run(quiet, self._expected.token, on_error="ignore")
 
-    def _n_workers(self) -> int:
+    def _workers(self) -> set[str]:
         try:
-            return len(self._client.scheduler_info()["workers"])
+            return {*self._client.nthreads()}
         except (OSError, TimeoutError):
             raise self._gone() from None
 
@@ -165,10 +183,15 @@ def _connect(address: str) -> Iterator["Client"]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="distributed")  # of other versions, which `check_workers` refuses
+            where = urlsplit(address)
+            socket.create_connection((where.hostname, where.port), SECONDS_TO_CONNECT).close()  # else it says just that
             asyncio.run(_ask(address))
             client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:  # the last where TLS is not set up
+    # A TypeError where TLS is not set up; a MemoryError where another server's greeting is taken for a length.
+    except (OSError, TimeoutError, ValueError, TypeError, LookupError, MemoryError) as error:
         reason = str(error) or f"no answer in {SECONDS_TO_CONNECT:.0f} s"
+        if isinstance(error, MemoryError):
+            reason = "it does not speak as a scheduler does"
         raise UserError(
             f"--cluster must be the address of a running Dask scheduler; {address}: {reason}: "
             "start one with `dask scheduler`, and give the address that it prints"
@@ -191,11 +214,15 @@ async def _ask(address: str) -> None:
 
 @contextmanager
 def _token(folder: Path) -> Iterator[Path]:
-    """A file that only who shares the folder can see."""
+    """A file that only who shares the folder can see, and that this process holds; those of the killed are removed."""
+    check_writable(folder)
+    for left in folder.glob(".cluster-*"):
+        with hold(left, lambda: True) as ours:
+            if ours:
+                left.unlink(missing_ok=True)
     token = folder / f".cluster-{uuid.uuid4().hex}"
-    folder.mkdir(parents=True, exist_ok=True)
-    token.touch()
-    try:
-        yield token
-    finally:
-        token.unlink(missing_ok=True)
+    with hold(token):
+        try:
+            yield token
+        finally:
+            token.unlink(missing_ok=True)

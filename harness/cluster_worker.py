@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import platform
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "distributed")
 SECONDS_BETWEEN_LOOKS = 0.1
 SECONDS_TO_SAVE = 30
+SECONDS_OF_A_REFUSAL = 1.0
 
 _serving: Path | None = None  # the token of who waits for what is computed now
 
@@ -110,17 +112,20 @@ def versions() -> Mapping[str, str]:
 
 
 def call(expected: Expected, function: Callable[[Task], Result], task: Task, saves: bool) -> Result:
-    """In a worker: function(task), unless the worker is not fit for it.
+    """In a worker: function(task), unless the worker is not fit for it, and leaves it to another.
 
     It is told to stop where the client has cancelled the task or is gone, where the scheduler is gone, and where the
     worker has to leave; Dask then has another worker go on, if anybody wants the result.
     """
     from distributed import Reschedule, get_worker
+    from distributed.utils import sync
 
     worker = get_worker()
     key = worker.get_current_task()
-    if problem := _problem(expected, worker):
-        raise Unfit(problem)
+    if _problem(expected, worker):  # the client tells which
+        time.sleep(SECONDS_OF_A_REFUSAL)  # in which others take what else there is to do
+        sync(worker.loop, _look_away, worker)
+        raise Reschedule
 
     def told() -> bool:
         state = worker.state.tasks.get(key)
@@ -138,6 +143,14 @@ def call(expected: Expected, function: Callable[[Task], Result], task: Task, sav
         raise Reschedule from None
     finally:
         _serving = None
+
+
+async def _look_away(worker: "Worker") -> None:
+    """Pause, so that what is let go of next is given to another; the worker finds by itself that it may go on."""
+    from distributed import Status
+
+    if worker.status is Status.running:
+        worker.status = Status.paused
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """On a Dask cluster everything comes out as on one machine, whatever dies; nobody goes on when it is told to stop."""
 
+import contextlib
 import json
 import os
 import signal
@@ -16,13 +17,13 @@ from distributed import Client
 
 import reproduce as command_line
 from aevb.errors import UserError
-from harness import cluster, cluster_worker, figure
+from harness import cluster, cluster_worker, figure, notices
 from harness.cluster import Cluster
 from harness.experiments import FIGURE2
 from harness.options import parser, read_request
 from harness.schedule import WorkerDied, in_parallel
 from harness.train import run
-from tests.dask_cluster import die_if_told, never_end, run_with_a_diary, save_when_told, scheduler
+from tests.dask_cluster import die_if_told, never_end, run_with_a_diary, save_when_told, scheduler, tell_who
 from tests.support import ROOT, curve, small_job, wait_until
 
 
@@ -113,6 +114,32 @@ def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint(running, tmp_p
     pd.testing.assert_frame_equal(curve(job), curve(local), check_exact=True)
 
 
+def test_a_worker_whose_time_is_up_saves_and_another_goes_on(tmp_path, array):
+    """As where a queue ends a job, and `--lifetime` a worker before that."""
+    job = small_job(tmp_path, array, samples=150_000)
+    local = replace(job, root=tmp_path / "local")
+    job.root.mkdir()
+    retired = []
+
+    def retire_its_worker_once():
+        status = job.folder.status()
+        if not retired and status and status.samples > 15_000:
+            with Client(queue.address, set_as_default=False) as client:
+                retired.extend(worker for worker, tasks in client.processing().items() if tasks)
+                client.retire_workers(retired)
+
+    with scheduler(tmp_path, 2) as queue:
+        place = Cluster(queue.address, tmp_path, (array,))
+        found = outcomes(run_with_a_diary, [job], place, look=retire_its_worker_once, saves=True)
+        assert found == {job: "finished"}
+    assert len(retired) == 1
+    first, again = map(int, (job.root / "diary").read_text().split())
+    assert first == 0
+    assert 15_000 < again < 150_000
+    run(local)
+    pd.testing.assert_frame_equal(curve(job), curve(local), check_exact=True)
+
+
 @contextmanager
 def deaths_forgiven(running, n):
     """What Dask's setting `allowed-failures` would do."""
@@ -187,13 +214,47 @@ def test_a_scheduler_that_is_not_there_or_does_not_answer_is_one_clear_line(arra
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        for port in (1, silent.getsockname()[1]):
+        reasons = {1: "[Errno 111] Connection refused", silent.getsockname()[1]: "no answer in 1 s"}
+        for port, reason in reasons.items():
             assert command_line.main(request(array, f"tcp://127.0.0.1:{port}")) == 2
             printed = capfd.readouterr().err
             assert (
-                f"must be the address of a running Dask scheduler; tcp://127.0.0.1:{port}: no answer in 1 s" in printed
+                f"must be the address of a running Dask scheduler; tcp://127.0.0.1:{port}: {reason}: start one"
+                in printed
             )
             assert printed.count("\n") == 1
+            assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
+def test_another_kind_of_server_is_one_clear_line(greeting, array, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 2)
+
+    def greet(server):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                client.sendall(greeting)
+                client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=greet, args=(server,), daemon=True).start()
+        assert command_line.main(request(array, f"tcp://127.0.0.1:{server.getsockname()[1]}")) == 2
+        server.shutdown(socket.SHUT_RDWR)
+    printed = capfd.readouterr().err
+    assert "must be the address of a running Dask scheduler" in printed
+    assert printed.count("\n") == 1
+
+
+def test_what_a_killed_client_left_is_removed_and_what_a_living_one_holds_stays(running, tmp_path):
+    left = tmp_path / ".cluster-left"
+    left.touch()
+    with cluster._token(tmp_path) as other:
+        assert not left.exists()
+        assert outcomes(die_if_told, ["a"], Cluster(running.address, tmp_path)) == {"a": "a"}
+        assert other.exists()
+    assert not list(tmp_path.glob(".cluster-*"))
 
 
 def test_without_the_package_it_says_how_to_get_it(array, tmp_path, monkeypatch, capsys):
@@ -220,10 +281,7 @@ def refusal(running, tmp_path, **more):
     return str(refused.value)
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["from the first", "came later"])
-def test_a_worker_of_another_version_is_refused_by_name(late, running, tmp_path, monkeypatch):
-    if late:
-        monkeypatch.setattr(cluster.DaskPool, "check_workers", lambda pool: None)
+def test_a_worker_of_another_version_is_refused_by_name(running, tmp_path, monkeypatch):
     others = {**cluster_worker.versions(), "torch": "1.0"}
     monkeypatch.setattr(cluster_worker, "versions", lambda: others)
     said = refusal(running, tmp_path)
@@ -231,17 +289,37 @@ def test_a_worker_of_another_version_is_refused_by_name(late, running, tmp_path,
     assert "not 1.0: install the same ones" in said
 
 
-def test_a_worker_of_several_threads_is_refused(running, tmp_path):
-    worker = running.start_worker("--nthreads", "2", "--no-nanny")
+@pytest.mark.parametrize("late", [False, True], ids=["from the first", "came later"])
+def test_a_worker_that_is_not_fit_is_left_out_by_name_and_the_others_do_all(late, running, tmp_path, capsys):
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(cluster, "SECONDS_BETWEEN_COUNTS", 0.2)
+    monkey.setattr(notices, "_told", set())
+    started = []
+
+    def start():
+        started.append(running.start_worker("--nthreads", "2", "--no-nanny"))
+
+    def start_late():
+        if not started and (tmp_path / "0").exists():
+            start()
+
     try:
-        place = Cluster(running.address, tmp_path)
-        with cluster._connect(running.address) as client:
-            client.wait_for_workers(3, 20)
-        with pytest.raises(UserError, match=r"must have one thread.* has 2: start it with --nthreads 1"):
-            outcomes(die_if_told, ["a"], place)
+        if not late:
+            start()
+            with cluster._connect(running.address) as client:
+                client.wait_for_workers(3, 20)
+        paths = [tmp_path / str(n) for n in range(30 if late else 8)]
+        found = outcomes(tell_who, paths, Cluster(running.address, tmp_path), look=start_late)
+        assert {*found.values()} == {1}, "all were computed by workers of one thread"
+        said = capsys.readouterr().err
+        assert said.count("left out: ") == 1
+        assert "must have one thread" in said
+        assert "has 2: start it with --nthreads 1" in said
     finally:
-        worker.terminate()
-        worker.wait(20)
+        monkey.undo()
+        for worker in started:
+            worker.terminate()
+            worker.wait(20)
 
 
 def test_a_worker_without_the_project_is_refused(running, tmp_path, monkeypatch):
