@@ -101,7 +101,7 @@ def make_plan(request: Request) -> Plan:
     device, experiment = "cuda" if elsewhere else choose_device(request.device), request.experiment
     if others := set(request.methods) - set(experiment.methods):
         known, got = ", ".join(experiment.methods), ", ".join(sorted(others))
-        raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}")
+        raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}: choose among them")
     jobs: list[Job] = []
     missing: dict[str, DatasetUnavailable] = {}
     for wanted in request.datasets or experiment.panels:

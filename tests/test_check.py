@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import re
 import statistics
 import sys
 from dataclasses import dataclass, replace
@@ -18,7 +20,7 @@ from harness.check.case import Place
 from harness.check.cases import CASES, CHECKED_SEEDS, REFERENCE_SEEDS
 from harness.check.measure import Measured, Task, measure
 from harness.check.reference import PATH, Line, read_reference
-from harness.check.verdict import judge
+from harness.check.verdict import format_verdicts, judge
 from harness.check.waves import write_waves
 from harness.streams import stream
 from tests.support import reproduce
@@ -131,7 +133,8 @@ def test_a_drift_is_named_in_table_and_junit_and_ends_with_status_1(drawn, monke
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in printed if line.endswith("DRIFT")] == [["one", "value"], ["two", "value"]]
     assert "+10.0000" in printed[1]
-    assert printed[-1].startswith("2 of 4 lines drifted")
+    assert printed[-2].startswith("2 of 4 lines drifted")
+    assert printed[-1] == "if the change was wanted: --check --update-reference"
     suite = ElementTree.parse(file).getroot()[0]
     assert suite.get("failures") == "2"
     failed = [case.get("classname") for case in suite if case.find("failure") is not None]
@@ -153,8 +156,46 @@ def test_a_case_that_raises_has_drifted_and_the_others_go_on(drawn, monkeypatch,
     monkeypatch.setattr(Drawn, "measure", failing)
     assert command_line.main(["--check"]) == 1
     lines = capsys.readouterr().out.splitlines()[1:5]
-    assert [line.split()[0] for line in lines if line.endswith("DRIFT: ValueError: must not be")] == ["one", "one"]
+    fault = r"FAULT: ValueError: must not be \(test_check\.py:\d+\)$"
+    assert [line.split()[0] for line in lines if re.search(fault, line)] == ["one", "one"]
     assert [line.split()[0] for line in lines if line.endswith("ok")] == ["two", "two"]
+
+
+def test_a_case_without_any_reference_that_raises_has_drifted():
+    (verdict,) = judge([], {"one": Measured({}, "ValueError: boom")})
+    assert not verdict.passed
+    assert "FAULT: ValueError: boom" in format_verdicts([verdict])
+
+
+def test_what_junit_holds_is_of_this_check_and_can_be_read(drawn, monkeypatch, capsys, tmp_path):
+    file = tmp_path / "check.xml"
+    file.write_text("of an earlier check")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Drawn, "measure", interrupted)
+        assert command_line.main(["--check", "--junit", str(file)]) == 130
+    assert capsys.readouterr().err.endswith("interrupted; the same command begins anew\n")
+    assert not file.exists()
+
+    def failing(*_):
+        raise ValueError("\x1b[31m <&> \0")
+
+    monkeypatch.setattr(Drawn, "measure", failing)
+    assert command_line.main(["--check", "--junit", str(file)]) == 1
+    suite = ElementTree.parse(file).getroot()[0]
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "4")
+    assert all("ValueError" in case.find("error").get("message") for case in suite)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/null")])
+def test_junit_is_not_written_over_what_is_no_file(make, drawn, capsys, tmp_path):
+    make(tmp_path / "check.xml")
+    capsys.readouterr()
+    assert command_line.main(["--check", "--junit", str(tmp_path / "check.xml")]) == 2
+    assert "--junit must name a file that can be written" in capsys.readouterr().err
 
 
 def test_a_quantity_that_is_new_has_drifted_and_one_that_is_gone(drawn):
@@ -170,10 +211,10 @@ def test_an_update_shows_what_moved(drawn, monkeypatch, capsys):
     capsys.readouterr()
     assert command_line.main(["--check", "--update-reference"]) == 0
     header, *rows, same, wrote = capsys.readouterr().out.splitlines()
-    assert header.split() == ["case", "quantity", "old", "new", "moved", "old", "tolerance", "new", "tolerance"]
-    assert rows[0].split()[:5] == ["one", "value", f"{before:.4f}", f"{before + 2:.4f}", "+2.0000"]
+    assert header.split()[:5] == ["case", "quantity", "old", "new", "moved,"]
+    assert ["one", "value", f"{before:.4f}", f"{before + 2:.4f}"] in [row.split()[:4] for row in rows]
     assert len(rows) == 2
-    assert same == "2 of 4 lines are as they were"
+    assert same == "2 of 4 lines are as they were, to 0.01 tolerances"
     assert wrote == f"wrote {drawn}"
     assert command_line.main(["--check"]) == 0
 
@@ -219,6 +260,9 @@ def edited(change):
         (edited(lambda content: content["lines"][0]["values"].pop()), "as the command wrote it"),
         (edited(lambda content: content["lines"][0]["values"].__setitem__(0, "9")), "as the command wrote it"),
         (edited(lambda content: content["lines"][0]["values"].__setitem__(0, math.nan)), "as the command wrote it"),
+        (edited(lambda content: content["lines"][0].update(exact=True)), "every case, and every line once"),
+        (edited(lambda content: content["lines"].append(content["lines"][0])), "every case, and every line once"),
+        (edited(lambda content: content.update(lines=content["lines"][2:])), "every case, and every line once"),
         (edited(lambda content: content["definition"].update(checked_seeds=1)), "cases and seeds of this version"),
         (edited(lambda content: content["definition"]["cases"].pop()), "cases and seeds of this version"),
     ],

@@ -18,10 +18,12 @@ from tests.planted import planted
 
 FAST, READABLE = "fast", "reference"
 BOUNDS, GRADIENTS = "linear-Gaussian, bound − log p(x)", "linear-Gaussian, gradient / expectation − 1"
+STEPS, MARGINALS = "linear-Gaussian, step / Adagrad's − 1", "linear-Gaussian, estimate − log p(x)"
 AEVB, AEVB_GAUSSIAN = "AEVB, B, Bernoulli", "AEVB, B, Gaussian"
 WAKE_SLEEP, WAKE_SLEEP_GAUSSIAN = "wake-sleep, Bernoulli", "wake-sleep, Gaussian"
 MCEM, MCEM_GAUSSIAN = "MCEM, Bernoulli", "MCEM, Gaussian"
 WAVES, MNIST, MNIST_1000 = "waves", "MNIST, grey", "MNIST, binarized, N = 1000"
+BEGINNINGS, BEGINNINGS_FREY = "beginnings, MNIST", "beginnings, Frey Face"
 
 STEP, READABLE_STEP = "aevb.fast.aevb:FastAEVB.step", "aevb.aevb:AEVB.step"
 WAKE, READABLE_WAKE = "baselines.fast_wake_sleep:FastWakeSleep.step", "baselines.wake_sleep:WakeSleep.step"
@@ -31,6 +33,10 @@ Q, BERNOULLI, GAUSSIAN = (
 )
 READABLE_GAUSSIAN, READABLE_BERNOULLI = "aevb.densities:DiagonalGaussian", "aevb.densities:bernoulli_log_density"
 PRIOR, EVALUATE = "aevb.densities:standard_normal_log_density", "aevb.estimators:evaluate_lower_bound"
+ASCENT, EVALUATOR = "aevb.learner:Ascent", "harness.evaluate:LowerBoundEvaluator.__init__"
+SAMPLE, IN_ORDER = "baselines.mcem:MonteCarloEM._sample", "waves, in order"
+ANNEAL, LEAPFROG, MOVE = "aevb.marginal.annealing:anneal", "aevb.hmc:leapfrog", "aevb.hmc:move"
+PLUG_IN = "aevb.marginal.appendix_d:_plug_in"
 ADAGRAD, PREPARE, ROWS = "aevb.learner:Ascent.climb", "harness.build:prepare", "aevb.data.dataset:row_order"
 SHARE, POINTS_SHARE = "m / self._n_datapoints", "len(x) / self._n_datapoints"
 
@@ -56,17 +62,39 @@ FAULTS = [
     ("z = μ everywhere", f"{READABLE_GAUSSIAN}.at", "* eps", "* 0 * eps", READABLE, BOUNDS),
     ("prior's N/M lost, AEVB", STEP, SHARE, "1", FAST, AEVB),
     ("prior lost, AEVB", STEP, SHARE, "0", FAST, AEVB_GAUSSIAN),
-    ("prior's N/M lost, AEVB", READABLE_STEP, "len(batch.x) / self._n_datapoints", "1", READABLE, AEVB),
+    ("prior doubled, AEVB", STEP, SHARE, f"2 * {SHARE}", FAST, STEPS),
+    ("prior's N/M lost, AEVB", READABLE_STEP, "len(batch.x) / self._n_datapoints", "1", READABLE, STEPS),
     ("prior's N/M lost, wake-sleep", WAKE, SHARE, "1", FAST, WAKE_SLEEP),
-    ("prior's N/M lost, wake-sleep", READABLE_WAKE, SHARE, "1", READABLE, WAKE_SLEEP),
-    ("prior's N/M lost, MCEM", CLIMB, POINTS_SHARE, "1", FAST, MCEM),
-    ("prior lost, MCEM", READABLE_CLIMB, POINTS_SHARE, "0", READABLE, MCEM_GAUSSIAN),
+    ("prior halved, wake-sleep", WAKE, SHARE, f"0.5 * {SHARE}", FAST, STEPS),
+    ("prior doubled, wake-sleep", READABLE_WAKE, SHARE, f"2 * {SHARE}", READABLE, STEPS),
+    ("prior's N/M lost, MCEM", CLIMB, POINTS_SHARE, "1", FAST, STEPS),
+    ("prior lost, MCEM", READABLE_CLIMB, POINTS_SHARE, "0", READABLE, STEPS),
+    ("prior on biases too", f"{ASCENT}.__init__", 'name.endswith("weight") or ', "True or ", FAST, STEPS),
     ("η doubled", ADAGRAD, "else self", "else 2 * self", FAST, WAKE_SLEEP_GAUSSIAN),
     ("η halved", ADAGRAD, "else self", "else 0.5 * self", FAST, WAKE_SLEEP_GAUSSIAN),
     ("η doubled", ADAGRAD, "else self", "else 2 * self", READABLE, AEVB),
+    (
+        "η halved, encoder alone",
+        ADAGRAD,
+        "parameters, accumulators, step_size,",
+        "parameters, accumulators, step_size if decay else 0.5 * step_size,",
+        FAST,
+        STEPS,
+    ),
+    ("no warm-up", ADAGRAD, "self.steps < ", "False and self.steps < ", FAST, STEPS),
     ("test points from training", PREPARE, "dataset.test)", "dataset.train)", FAST, WAVES),
     ("last N points for the first", PREPARE, "[: config.n_train]", "[-config.n_train :]", FAST, MNIST_1000),
     ("validation in training", "aevb.data.mnist:_dataset", "points[:N_TRAIN]", "points", FAST, MNIST),
+    (
+        "evaluated training points from test",
+        EVALUATOR,
+        '"train_eval": data.train_points',
+        '"train_eval": data.test_points',
+        FAST,
+        AEVB,
+    ),
+    ("few test points evaluated", PREPARE, "test[: config.evaluation_points]", "test[:1000]", FAST, MNIST),
+    ("points in order shuffled", ROWS, 'if split == "shuffled"', "if split", FAST, IN_ORDER),
     ("array not shuffled", ROWS, '"shuffled"', '"chronological"', FAST, WAVES),
     ("½ of the KL lost", f"{Q}.kl_to_standard_normal", "return ", "return 2 * ", FAST, BOUNDS),
     ("½ of q's ∂ log σ² lost", STEP, "HALF, d_std, q.std, value=0.5", "HALF + 0.5, d_std, q.std", FAST, GRADIENTS),
@@ -75,6 +103,53 @@ FAULTS = [
     ("½ of the KL lost", f"{READABLE_GAUSSIAN}.kl_to_standard_normal", "-0.5", "-1", READABLE, BOUNDS),
     ("½ of the densities lost", f"{READABLE_GAUSSIAN}.log_density", "-0.5", "-1", READABLE, BOUNDS),
     ("½ of log p(z) lost", PRIOR, "-0.5", "-1", FAST, BOUNDS),
+    ("minibatch's last rows alone", CLIMB, "accumulate=n > 0", "accumulate=False", FAST, STEPS),
+    ("chains start anew at every step", SAMPLE, "chains.z[indices] = outcome.state.z", "pass", FAST, MCEM),
+    (
+        "log σ² head at full strength",
+        "aevb.encoder:GaussianEncoder.forward",
+        "h * self.log_var_factor",
+        "h",
+        READABLE,
+        BEGINNINGS,
+    ),
+    (
+        "log σ² head starts at random",
+        "harness.build:build_learner",
+        "config.encoder_log_var_zero",
+        "False",
+        FAST,
+        BEGINNINGS,
+    ),
+    (
+        "log σ² head at full strength",
+        "harness.build:build_model",
+        "config.decoder_log_var_factor",
+        "1.0",
+        FAST,
+        BEGINNINGS_FREY,
+    ),
+    (
+        "importance weights without the prior",
+        "aevb.marginal.importance:importance_log_likelihood",
+        "model.log_joint",
+        "model.log_likelihood",
+        FAST,
+        MARGINALS,
+    ),
+    ("AIS's weights turned round", ANNEAL, "betas[there] - betas[here]", "betas[here] - betas[there]", FAST, MARGINALS),
+    ("AIS's chains do not move", ANNEAL, "state = outcome.state", "pass", FAST, MARGINALS),
+    (
+        "½ of the first half step lost",
+        LEAPFROG,
+        "momentum + 0.5 * h * state.gradient\n    for",
+        "momentum + h * state.gradient\n    for",
+        FAST,
+        MARGINALS,
+    ),
+    ("every proposal accepted", MOVE, "uniform < accept", "uniform < 1 + accept", FAST, MARGINALS),
+    ("appendix D's samples are all at one place", PLUG_IN, "second.z)", "second.z[:1])", FAST, MARGINALS),
+    ("appendix D's q fits what it is averaged over", PLUG_IN, "(first.z)", "(second.z)", FAST, MARGINALS),
 ]
 
 

@@ -1,10 +1,15 @@
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 
 import pandas as pd
+import pytest
 
 from harness.saved import save
-from tests.support import SMALL, reproduce
+from tests.support import ROOT, SMALL, environment, reproduce
 from tests.tally import tally
 
 FIGURE2_COLUMNS = "protocol,dataset,n_latent,method,split,seed,samples,lower_bound,standard_error,seconds"
@@ -142,3 +147,30 @@ def test_the_same_command_mends_damaged_files_and_says_so(array, tmp_path):
     assert "status.json was damaged and is mended; curve.csv was damaged and is mended" in done.stderr
     assert table.read_bytes() == before
     tally("damaged files", 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_what_cannot_be_printed_is_one_line_and_a_reader_who_leaves_is_none(tmp_path):
+    command = [sys.executable, str(ROOT / "reproduce.py"), "--list", "--results", "none"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=tmp_path, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True)
+    said = "reproduce.py: error: what it prints cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
+def test_a_command_that_is_stopped_as_it_begins_says_nothing_odd(seconds, tmp_path):
+    command = [sys.executable, str(ROOT / "reproduce.py"), "--study", "marginal"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said

@@ -91,6 +91,9 @@ def _read(path: Path) -> dict[str, Array]:
             return {name: np.asarray(loaded[name]) for name in loaded.files}
     except DataError:
         raise
+    except MemoryError as error:
+        rule, expected = "the data must fit in memory, and be what the file's header says", f"at most {LARGEST:,} bytes"
+        raise data_error(path, rule, expected, describe(error), "write it anew, or with fewer rows") from error
     except Exception as error:  # NumPy and zipfile have no common error for a file they cannot read
         expected = "an intact .npy or .npz file without Python objects"
         remedy = "write it with numpy.save or numpy.savez"

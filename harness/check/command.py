@@ -10,7 +10,7 @@ from aevb.errors import UserError
 from harness.check.cases import CASES, CHECKED_SEEDS, REFERENCE_SEEDS
 from harness.check.measure import Measured, Task, measure_all
 from harness.check.reference import PATH, lines_of, read_reference, write_reference
-from harness.check.verdict import format_moves, format_verdicts, judge, write_junit
+from harness.check.verdict import format_moves, format_verdicts, judge, junit_file, write_junit
 from harness.plan import choose_device
 from harness.progress import countdown
 
@@ -29,7 +29,7 @@ def run_check(engine: str, device: str, workers: int | None, junit: Path | None)
     """
     lines = read_reference(PATH, CASES)
     if junit is not None:
-        _check_writable(junit)
+        _make_room(junit)
     began = time.monotonic()
     results = measure_all(
         CASES,
@@ -77,8 +77,10 @@ def _progress() -> Callable[[Task, Future[Measured]], None]:
     return countdown(len(CASES), lambda task: task.case.name)
 
 
-def _check_writable(path: Path) -> None:
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise UserError(f"--junit must name a file that can be written; {path}: {error.strerror}") from error
+def _make_room(path: Path) -> None:
+    """See that the file can be written; that of an earlier check goes, lest it be taken for this one's."""
+    with junit_file(path):
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a regular file")
+        with path.open("ab"):
+            path.unlink()

@@ -14,7 +14,7 @@ from aevb.encoder import GaussianEncoder
 from aevb.learner import Batch
 from aevb.model import GaussianModel
 from harness.check.case import Place
-from harness.check.linear_gaussian import exact_encoder, learners, problem
+from harness.check.linear_gaussian import AT_REST, exact_encoder, learners, problem
 from harness.streams import stream
 
 
@@ -58,7 +58,7 @@ class Gradients:
         }
         noise = stream("check", seed, x.device)
         values = {}
-        for name, learner in learners(model, q, place.engine).items():
+        for name, learner in learners(model, q, place.engine, AT_REST, len(x)).items():
             objective = _wake_and_sleep if learner.dreams else _bound
             expected = _gradients(layers, lambda objective=objective: objective(model, q, x))  # type: ignore[misc]
             learner.step(Batch(x, torch.arange(len(x), device=x.device)), noise)

@@ -1,6 +1,6 @@
 """Bounds and estimators of log p(x) where log p(x) is known: on a linear-Gaussian model.
 
-No fault can move reference and check together here, for the truth is SciPy's.
+No fault can move reference and check together in the lines that are exact, for their truth is SciPy's.
 """
 
 import warnings
@@ -56,7 +56,7 @@ class Bounds:
         for name, estimator in LOWER_BOUNDS.items():
             bound = evaluate_lower_bound(model, q, x, noise, estimator=estimator, n_samples=5)
             bounds[f"evaluation, {name.upper()}"] = bound
-        for name, learner in learners(model, q, place.engine).items():
+        for name, learner in learners(model, q, place.engine, AT_REST, len(x)).items():
             bound_of_step = learner.step(Batch(x, torch.arange(len(x), device=x.device)), noise).bound
             assert bound_of_step is not None
             bounds[name] = bound_of_step
@@ -72,7 +72,7 @@ class Marginals:
     points: int
 
     random: ClassVar[bool] = True
-    exact: ClassVar[frozenset[str]] = frozenset(("importance sampling from the posterior",))
+    exact: ClassVar[frozenset[str]] = frozenset(("importance sampling", "importance sampling from the posterior"))
 
     def measure(self, seed: int, place: Place) -> Mapping[str, float]:
         """Mean of each minus log p(x)."""
@@ -119,17 +119,18 @@ def exact_encoder(model: GaussianModel) -> GaussianEncoder:
     return encoder
 
 
-def learners(model: GaussianModel, q: GaussianEncoder, engine: str) -> dict[str, Learner]:
-    """Learners for one step that leaves its bound and its gradients, and moves nothing."""
-    n = 1000  # of no consequence: nothing moves
+def learners(
+    model: GaussianModel, q: GaussianEncoder, engine: str, options: AscentOptions, n_datapoints: int
+) -> dict[str, Learner]:
+    """Those with an encoder; each moves the modules that are given."""
     if engine == "fast":
         return {
-            "AEVB's step, A": FastAEVB(model, q, n, AT_REST, estimator="a"),
-            "AEVB's step, B": FastAEVB(model, q, n, AT_REST, estimator="b"),
-            "wake-sleep's step": FastWakeSleep(model, q, n, AT_REST),
+            "AEVB's step, A": FastAEVB(model, q, n_datapoints, options, estimator="a"),
+            "AEVB's step, B": FastAEVB(model, q, n_datapoints, options, estimator="b"),
+            "wake-sleep's step": FastWakeSleep(model, q, n_datapoints, options),
         }
     return {
-        "AEVB's step, A": AEVB(model, q, n, AT_REST, estimator=LOWER_BOUNDS["a"]),
-        "AEVB's step, B": AEVB(model, q, n, AT_REST, estimator=LOWER_BOUNDS["b"]),
-        "wake-sleep's step": WakeSleep(model, q, n, AT_REST),
+        "AEVB's step, A": AEVB(model, q, n_datapoints, options, estimator=LOWER_BOUNDS["a"]),
+        "AEVB's step, B": AEVB(model, q, n_datapoints, options, estimator=LOWER_BOUNDS["b"]),
+        "wake-sleep's step": WakeSleep(model, q, n_datapoints, options),
     }

@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import torch
 
 from aevb.data import load_dataset
+from aevb.errors import one_line
 from harness.check.case import Case, Place
 from harness.check.waves import write_waves
 from harness.local import Local
@@ -44,7 +46,8 @@ def measure(task: Task) -> Measured:
     try:
         rows = [task.case.measure(seed, task.place) for seed in range(task.n_seeds if task.case.random else 1)]
     except FAULTS as error:
-        return Measured({}, " ".join(f"{type(error).__name__}: {error}".split()))
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return Measured({}, one_line(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"))
     rows = rows if task.case.random else rows * task.n_seeds
     quantities = dict.fromkeys(quantity for row in rows for quantity in row)
     return Measured({quantity: [row.get(quantity, math.nan) for row in rows] for quantity in quantities})

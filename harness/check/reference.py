@@ -107,6 +107,14 @@ def read_reference(path: Path, cases: Sequence[Case]) -> list[Line]:
             f"the reference must be of the cases and seeds of this version; {path} is of others: "
             "make it anew with --check --update-reference"
         )
+    kinds = {case.name: case.exact for case in cases}
+    names = [(line.case, line.quantity) for line in lines]
+    wrong = {line.case for line in lines if line.exact != (line.quantity in kinds.get(line.case, ()))}
+    if wrong or {line.case for line in lines} != {*kinds} or len({*names}) < len(names):
+        raise UserError(
+            f"the reference must have every case, and every line once; {path} has others: "
+            "make it anew with --check --update-reference"
+        )
     for line, as_stored in zip(lines, stored, strict=True):
         if not (_sound(line) and _follows(line, as_stored)):
             raise UserError(

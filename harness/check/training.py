@@ -42,7 +42,7 @@ class Training:
         if curve.empty:
             return {}
         ends = curve["samples"].isin([curve["samples"].min(), curve["samples"].max()])
-        points = curve[ends & curve["split"].isin(["train", "test"])]
+        points = curve[ends & curve["split"].isin(["train", "train_eval", "test"])]
         return {
             f"{split} at {samples:,}": float(value)
             for split, samples, value in zip(points["split"], points["samples"], points[config.measure], strict=True)

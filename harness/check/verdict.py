@@ -1,14 +1,17 @@
 """What a check found, as a table and as JUnit XML."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from aevb.errors import UserError
 from harness.check.measure import Measured
 from harness.check.reference import Line, mean
-from harness.files import write_bytes
+
+SAME = 0.01  # tolerances: what rounding on another processor does
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ def judge(lines: Iterable[Line], results: Mapping[str, Measured]) -> list[Verdic
         verdicts.append(Verdict(line.case, line.quantity, line.reference, now, line.tolerance, fault))
     known = {(verdict.case, verdict.quantity) for verdict in verdicts}
     for case, measured in results.items():
+        if not measured.values and all(verdict.case != case for verdict in verdicts):
+            fault = measured.fault or "nothing was measured"
+            verdicts.append(Verdict(case, "–", math.nan, math.nan, math.nan, fault))
         for quantity, values in measured.values.items():
             if (case, quantity) not in known:
                 verdicts.append(Verdict(case, quantity, math.nan, mean(values), math.nan, "it has no reference"))
@@ -65,7 +71,7 @@ def format_verdicts(verdicts: Sequence[Verdict]) -> str:
     """A line for each, and how many drifted."""
     rows = [
         (v.case, v.quantity, f"{v.reference:.4f}", f"{v.now:.4f}", f"{v.now - v.reference:+.4f}", f"{v.tolerance:.4f}",
-         "ok" if v.passed else "DRIFT" + (f": {v.fault}" if v.fault else ""))
+         "ok" if v.passed else f"FAULT: {v.fault}" if v.fault else "DRIFT")
         for v in verdicts
     ]  # fmt: skip
     columns = ["case", "quantity", "reference", "now", "difference", "tolerance", "verdict"]
@@ -73,24 +79,32 @@ def format_verdicts(verdicts: Sequence[Verdict]) -> str:
     drifted = sum(not verdict.passed for verdict in verdicts)
     count = f"{drifted} of {len(verdicts)} lines drifted" if drifted else f"all {len(verdicts)} lines within tolerance"
     where = f"{worst.case}, {worst.quantity}"
-    return f"{aligned(rows, columns)}\n{count}; the farthest by {worst.deviation:.2g} tolerances: {where}"
+    table = f"{aligned(rows, columns)}\n{count}; the farthest by {worst.deviation:.2g} tolerances: {where}"
+    return table + ("\nif the change was wanted: --check --update-reference" if drifted else "")
 
 
 def format_moves(old: Sequence[Line], new: Sequence[Line]) -> str:
-    """Old and new reference and tolerance of each line that moved, joined or left."""
+    """Lines that joined, left or moved, the farthest first; how many are as they were but for rounding."""
     before, after = ({(line.case, line.quantity): line for line in lines} for lines in (old, new))
-    rows = []
-    for key in dict.fromkeys([*after, *before]):
-        one, other = before.get(key), after.get(key)
-        if one is None or other is None or one.values != other.values:
-            cells = [
-                (f"{line.reference:.4f}", f"{line.tolerance:.4f}") if line else ("–", "–") for line in (one, other)
-            ]
-            moved = f"{other.reference - one.reference:+.4f}" if one and other else "–"
-            rows.append((*key, cells[0][0], cells[1][0], moved, cells[0][1], cells[1][1]))
-    columns = ["case", "quantity", "old", "new", "moved", "old tolerance", "new tolerance"]
-    same = f"{len(after) - sum(row[3] != '–' for row in rows)} of {len(after)} lines are as they were"
+    moved = {key: _moved(before.get(key), after.get(key)) for key in dict.fromkeys([*after, *before])}
+    rows = [
+        (*key, *(f"{mean(line.values):.4f}" if line else "–" for line in (before.get(key), after.get(key))),
+         f"{far:.2g}" if math.isfinite(far) else "–",
+         *(f"{line.tolerance:.4f}" if line else "–" for line in (before.get(key), after.get(key))))
+        for key, far in sorted(moved.items(), key=lambda item: -item[1])
+        if far > SAME
+    ]  # fmt: skip
+    columns = ["case", "quantity", "old", "new", "moved, tolerances", "old tolerance", "new tolerance"]
+    same = f"{len(moved) - len(rows)} of {len(moved)} lines are as they were, to {SAME:g} tolerances"
     return f"{aligned(rows, columns)}\n{same}" if rows else same
+
+
+def _moved(one: Line | None, other: Line | None) -> float:
+    """How far the mean or the tolerance did, in the smaller tolerance; infinite for a line that joined or left."""
+    if one is None or other is None:
+        return math.inf
+    far = max(abs(mean(one.values) - mean(other.values)), abs(one.tolerance - other.tolerance))
+    return far / min(one.tolerance, other.tolerance)
 
 
 def aligned(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
@@ -115,18 +129,35 @@ def _number(text: str) -> bool:
 
 
 def write_junit(path: Path, verdicts: Sequence[Verdict], seconds: float) -> None:
-    """JUnit XML: a test case for each line, a failure for each drift."""
-    failures = sum(not verdict.passed for verdict in verdicts)
-    counts = {"tests": str(len(verdicts)), "failures": str(failures), "errors": "0", "time": f"{seconds:.1f}"}
+    """JUnit XML: a test case for each line with its numbers, a failure for each drift, an error for each fault.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    drifts, faults = (sum(not v.passed and bool(v.fault) is faulty for v in verdicts) for faulty in (False, True))
+    counts = {
+        "tests": str(len(verdicts)), "failures": str(drifts), "errors": str(faults), "time": f"{seconds:.1f}"
+    }  # fmt: skip
     suites = ElementTree.Element("testsuites", counts)
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "reproduce.py --check", **counts})
     for v in verdicts:
         case = ElementTree.SubElement(suite, "testcase", {"classname": v.case, "name": v.quantity})
-        text = f"reference {v.reference:.6f}, now {v.now:.6f}, tolerance {v.tolerance:.6f}"
         if not v.passed:
-            failure = ElementTree.SubElement(
-                case, "failure", {"message": v.fault or f"off by {v.deviation:.2g} tolerances"}
-            )
-            failure.text = text
+            message = v.fault or f"off by {v.deviation:.2g} tolerances"
+            ElementTree.SubElement(case, "error" if v.fault else "failure", {"message": message})
+        text = f"reference {v.reference:.6f}, now {v.now:.6f}, tolerance {v.tolerance:.6f}"
+        ElementTree.SubElement(case, "system-out").text = text
     ElementTree.indent(suites)
-    write_bytes(path, ElementTree.tostring(suites, "utf-8", xml_declaration=True))
+    with junit_file(path):
+        path.write_bytes(ElementTree.tostring(suites, "utf-8", xml_declaration=True))
+
+
+@contextmanager
+def junit_file(path: Path) -> Iterator[None]:
+    """What goes wrong with the file in the block is told as what `--junit` needs."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"--junit must name a file that can be written; {path}: {error.strerror or error}: name another"
+        ) from error

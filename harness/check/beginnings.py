@@ -1,0 +1,65 @@
+"""What a protocol begins with: freshly built learners."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.nn.utils import parameters_to_vector
+
+from aevb.data import load_dataset
+from aevb.learner import Batch, Noise
+from harness.build import RunData, build_learner
+from harness.check.case import Place
+from harness.protocols import protocol_config
+from harness.streams import stream
+
+POINTS, N_LATENT = 200, 2
+
+
+@dataclass(frozen=True)
+class Beginnings:
+    """Initial parameters, and a bound in which the factors of the log σ² heads tell.
+
+    Attributes:
+        name: in one line.
+        dataset: whose defaults hold; the data are the waves.
+        protocol: named, with changes.
+    """
+
+    name: str
+    dataset: str
+    protocol: str
+
+    random: ClassVar[bool] = True
+    exact: ClassVar[frozenset[str]] = frozenset()
+
+    def measure(self, seed: int, place: Place) -> dict[str, float]:
+        """The number of parameters, their standard deviations, and a bound in nats."""
+        config = protocol_config(self.protocol, self.dataset, method="aevb", n_latent=N_LATENT, seed=seed, samples=1)
+        x = load_dataset(str(place.waves)).test[:POINTS].to(place.torch_device)
+        learner = build_learner(config, RunData(x, dynamic=False, train_points=x, test_points=x), 1.0, place.engine)
+        assert learner.encoder is not None
+        modules = nn.ModuleDict({"decoder": learner.model, "encoder": learner.encoder})
+        heads = {name: layer for name, layer in modules.named_modules() if name.endswith("log_var")}
+        others = [p for name, p in modules.named_parameters() if ".log_var." not in name]
+        values = {"parameters": float(sum(p.numel() for p in modules.parameters()))}
+        values["standard deviation"] = _spread(others)
+        for name, head in heads.items():
+            values[f"standard deviation, {name.partition('.')[0]}'s log σ²"] = _spread([*head.parameters()])
+        with torch.no_grad():
+            for name, parameter in modules.named_parameters():
+                if name.endswith("bias") and (".hidden." in name or name == "encoder.mean.bias"):
+                    parameter.fill_(10.0 if ".hidden." in name else 1.0)  # hidden units and z are about 1
+            for head in heads.values():
+                for parameter in head.parameters():
+                    parameter.fill_(1 / parameter.shape[-1])
+        noise = Noise(torch.zeros(learner.n_normal, len(x), N_LATENT, device=x.device))
+        bound = learner.step(Batch(x, torch.arange(len(x), device=x.device)), stream("check", seed), noise).bound
+        assert bound is not None
+        values["bound, hidden units and log σ² heads at 1"] = float(bound.mean())
+        return values
+
+
+def _spread(parameters: list[nn.Parameter]) -> float:
+    return float(parameters_to_vector(parameters).detach().double().std())
