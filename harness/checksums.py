@@ -47,12 +47,13 @@ def write_checked(path: Path, text: str, *, durable: bool = True) -> None:
 
 
 def forget_checked(path: Path) -> None:
-    """Remove a file, and its name from the checksums."""
-    path.unlink(missing_ok=True)
+    """Remove a file; its checksums allow for that first, lest a kill in between make it a lost one."""
     with contextlib.suppress(Damaged):
         sums = named_sums(path.parent)
-        if sums.pop(path.name, None) is not None:
+        if ABSENT not in (known := sums.get(path.name, [ABSENT])):
+            sums[path.name] = [ABSENT, *known]
             write_text(path.with_name(NAME), json.dumps(sums, indent=1, sort_keys=True))
+    path.unlink(missing_ok=True)
 
 
 def read_checked(path: Path) -> str:

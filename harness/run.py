@@ -83,7 +83,7 @@ class Run:
             self._restore(saved)
         self._saved = self.progress.samples, len(self.progress.rows)
         self.progress.notes += notes
-        if "curve.csv" in damaged or bool(self.progress.rows) != self.folder.curve.exists():
+        if "curve.csv" in damaged or (self.progress.rows and not self.folder.curve.exists()):
             self.folder.write_curve(self.progress.rows, durable=True)
 
     def record(self) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import threading
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -199,6 +200,20 @@ def test_a_kill_between_checksum_and_file_is_no_damage(tmp_path, monkeypatch):
                 with pytest.raises(KeyboardInterrupt):
                     write_checked(path, other)
         assert read_checked(path) == text
+
+
+def test_a_kill_while_a_file_is_removed_does_not_make_it_a_lost_one(stopped, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stopped.folder.write_curve([])
+    assert stopped.folder.damaged() == []
+    stopped.folder.write_curve([])
+    assert not stopped.folder.curve.exists()
+    assert stopped.folder.damaged() == []
 
 
 def test_damage_does_not_become_what_was_written(tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ LEARNERS = {
     "MCEM by minibatches": {**MCEM, "samples": 8_000},
 }
 ALL = pytest.mark.parametrize("learner", LEARNERS)
-KILLS = 20  # by each signal
+KILLS = 10  # by each signal
 
 
 @pytest.fixture
