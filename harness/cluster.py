@@ -131,7 +131,10 @@ class DaskPool:
         self._fit &= workers
         if not (new := workers - self._fit - {*self._unfit}):
             return
-        answers = self._client.run(inspect, self._expected, workers=[*new], on_error="return")
+        try:
+            answers = self._client.run(inspect, self._expected, workers=[*new], on_error="return")
+        except (OSError, TimeoutError):
+            raise self._gone() from None
         for address, answer in answers.items():
             if isinstance(answer, OSError):  # it left
                 continue

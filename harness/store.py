@@ -1,6 +1,5 @@
 """The result store: one folder for each run. Every file lands whole or not at all, and its damage is noticed."""
 
-import contextlib
 import io
 import json
 import shutil
@@ -77,7 +76,7 @@ class RunFolder:
 
         Args:
             environment: that computes it now.
-            saved: the environments so far, for where their file is damaged.
+            saved: the environments so far, for where their file is damaged or lost.
 
         Returns:
             All environments.
@@ -86,7 +85,7 @@ class RunFolder:
             for left_by_the_killed in self.path.glob(pattern):
                 left_by_the_killed.unlink(missing_ok=True)
         try:
-            earlier = self.environments()
+            earlier = self.environments() or [*saved]
         except UserError:
             earlier = [*saved]
         write_checked(self.path / "config.json", self.config.to_json())
@@ -160,11 +159,12 @@ class RunFolder:
 
     def mark_stale(self) -> None:
         """Have the next process that works on the run begin anew; until then what was computed stays."""
-        with contextlib.suppress(FileNotFoundError):  # nothing was computed
-            try:
-                (self.path / "stale").touch()
-            except PermissionError as error:
-                raise unwritable(self.path, error) from error
+        try:
+            (self.path / "stale").touch()
+        except FileNotFoundError:
+            return  # nothing was computed
+        except OSError as error:
+            raise unwritable(self.path, error) from error
 
     def is_stale(self) -> bool:
         """The run is to begin anew."""

@@ -261,10 +261,12 @@ def test_damaged_checksums_condemn_no_file_and_are_mended(content, whole):
 
 @pytest.mark.parametrize("name", ["curve.csv", "environment.json", "config.json"])
 def test_a_lost_file_is_mended(name, whole):
+    before = whole.folder.environments()
     (whole.folder.path / name).unlink()
     assert not whole.is_done()
     assert run(whole).state == "finished"
     assert (whole.folder.path / name).exists()
+    assert whole.folder.environments()[:-1] == before, "what computed it is still known"
     assert whole.is_done()
     tally("damaged files")
 
