@@ -13,23 +13,25 @@ if __name__ == "__main__":
         signal.signal(number, lambda *_: os._exit(130))
 
 from aevb.errors import UserError
-from harness import figure, study_marginal, study_reparameterization
-from harness.benchmark import show_benchmarks
-from harness.catalogue import show_catalogue
 from harness.check.command import run_check, update_reference
-from harness.compute import compute
-from harness.demos import show_demo
-from harness.experiments import PICTURES
-from harness.options import check, parser, read_request
-from harness.parts import PartsFailed
-from harness.pictures import publish_pictures
-from harness.plan import Request, make_plan
-from harness.progress import Display
-from harness.reestimate import reestimate_all
+from harness.command.catalogue import show_catalogue
+from harness.command.options import check, parser, read_request
+from harness.experiments.paper import PICTURES
+from harness.figures.compute import compute
+from harness.figures.plan import Request, make_plan
+from harness.figures.reestimate import reestimate_all
+from harness.figures.show import publish, show_missing, show_plan
+from harness.pictures.demos import show_demo
+from harness.pictures.latent_space import publish_pictures
+from harness.pictures.models import reuse
+from harness.pictures.scene import chosen_points
 from harness.report.make import make_report
-from harness.scene import chosen_points
-from harness.schedule import WorkerDied
-from harness.trained import reuse
+from harness.studies.marginal import study as study_marginal
+from harness.studies.reparameterization import study as study_reparameterization
+from harness.timing.run import show_benchmarks
+from harness.workers.parts import PartsFailed
+from harness.workers.progress import Display
+from harness.workers.schedule import WorkerDied
 
 STUDIES = {"marginal": study_marginal.show_study, "reparameterization": study_reparameterization.show_study}
 
@@ -77,7 +79,7 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
     if options.figure in PICTURES:
         plan = reuse(plan, request)
     if options.dry_run:
-        figure.show_plan(plan, request)
+        show_plan(plan, request)
         return 0
     failures = [] if options.plot_only else compute(plan, request, Display())
     if options.re_estimate:
@@ -87,8 +89,8 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
     if options.figure in PICTURES:
         publish_pictures(plan, request)
     else:
-        figure.publish(plan, request)
-    figure.show_missing(plan)
+        publish(plan, request)
+    show_missing(plan)
     return 1 if failures else 0
 
 
@@ -105,7 +107,7 @@ def demonstrate(request: Request, options: argparse.Namespace) -> int:
     (job,) = plan.jobs
     points = chosen_points(job, options.points)
     if options.dry_run:
-        figure.show_plan(plan, request)
+        show_plan(plan, request)
         return 0
     for failure in compute(plan, request, Display()):
         print(failure, file=sys.stderr)

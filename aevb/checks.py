@@ -3,16 +3,33 @@
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from aevb.errors import ArgumentError
 
-if TYPE_CHECKING:
-    from aevb.model import GenerativeModel
-    from aevb.tuning import Chains
+
+class Decoder(Protocol):
+    """What is asked of a generative model here."""
+
+    n_latent: int
+    n_pixels: int
+    unit_interval: bool
+    output: nn.Linear
+
+
+class Positions(Protocol):
+    """What is asked of chains here."""
+
+    @property
+    def z(self) -> Tensor:
+        """Shape (batch, latent)."""
+
+    @property
+    def step_size(self) -> Tensor:
+        """One for all, or shape (batch,)."""
 
 
 def whole(least: int, **numbers: int) -> None:
@@ -74,7 +91,7 @@ def same(name: str, value: Tensor, like: Tensor) -> None:
         raise ArgumentError(f"`{name}` must be on {like.device}, got {value.device}: move it with .to")
 
 
-def datapoints(model: "GenerativeModel", x: Tensor) -> None:
+def datapoints(model: Decoder, x: Tensor) -> None:
     """X has shape (batch, pixel) for this model, at least one row, and the model's type and device.
 
     Raises:
@@ -85,7 +102,7 @@ def datapoints(model: "GenerativeModel", x: Tensor) -> None:
         raise ArgumentError(f"`x` must have shape (batch, {model.n_pixels}), got {tuple(x.shape)}: give rows of pixels")
 
 
-def pixels(model: "GenerativeModel", x: Tensor) -> None:
+def pixels(model: Decoder, x: Tensor) -> None:
     """`datapoints`, and values are finite, and in [0, 1] where the model's pixels are.
 
     Raises:
@@ -99,7 +116,7 @@ def pixels(model: "GenerativeModel", x: Tensor) -> None:
         raise ArgumentError(f"`x` must lie in [0, 1], got {low:g} to {high:g}: rescale it, or use a GaussianModel")
 
 
-def positions(model: "GenerativeModel", x: Tensor, chains: "Chains") -> None:
+def positions(model: Decoder, x: Tensor, chains: Positions) -> None:
     """There is a chain for each datapoint, with one step size for all or for each.
 
     Raises:
@@ -116,7 +133,7 @@ def positions(model: "GenerativeModel", x: Tensor, chains: "Chains") -> None:
     same("chains", chains.z, x)
 
 
-def learner(model: "GenerativeModel", encoder: Any, n_datapoints: int, n_samples: int) -> None:
+def learner(model: Decoder, encoder: Any, n_datapoints: int, n_samples: int) -> None:
     """A decoder and an encoder are of one size, and N and L are at least 1.
 
     Raises:

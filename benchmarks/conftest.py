@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from aevb.fast.products import Library, Shape
 from benchmarks.work import flops, gemm_rate
-from harness.environment import describe
+from harness.store.environment import describe
 
 SECONDS_OF_A_CASE = 0.25
 FEWEST_ROUNDS, MOST_ROUNDS = 2, 10

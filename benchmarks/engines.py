@@ -8,11 +8,11 @@ from torch import Tensor
 
 from aevb.data import load_dataset
 from aevb.learner import Learner
-from harness.build import RunData, build_learner, prepare
-from harness.config import Config
-from harness.streams import stream
-from harness.tape import Tape
-from harness.trainer import Trainer, take_steps
+from harness.experiments.config import Config
+from harness.runs.build import RunData, build_learner, prepare
+from harness.runs.steps import Trainer, take_steps
+from harness.runs.streams import stream
+from harness.runs.tape import Tape
 
 STACKED = 3  # runs of a stack
 

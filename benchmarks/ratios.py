@@ -26,9 +26,9 @@ from aevb.marginal.estimate import UntrustedEstimateWarning
 from benchmarks.engines import Engine, make_config, run_data
 from benchmarks.naive import NaiveLoop
 from benchmarks.work import flops, step_products
-from harness.config import Config
-from harness.streams import stream
-from harness.trainer import library
+from harness.experiments.config import Config
+from harness.runs.steps import library
+from harness.runs.streams import stream
 
 SECONDS_OF_A_BURST = 0.4
 Advance = Callable[[int], object]

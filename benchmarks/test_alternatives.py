@@ -11,7 +11,7 @@ from benchmarks.conftest import Meter
 from benchmarks.engines import Engine, make_config, run_data
 from benchmarks.naive import NaiveLoop
 from benchmarks.work import flops, step_bytes, step_products
-from harness.config import Config
+from harness.experiments.config import Config
 
 STEP_SIZE = 0.02
 

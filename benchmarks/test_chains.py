@@ -10,7 +10,7 @@ from aevb.marginal.chains import start_chains
 from benchmarks.conftest import Meter
 from benchmarks.engines import Engine, make_config, run_data
 from benchmarks.work import step_products
-from harness.streams import stream
+from harness.runs.streams import stream
 
 N_LEAPFROG = 10
 

@@ -7,8 +7,8 @@ import torch
 
 from benchmarks.conftest import Meter
 from benchmarks.engines import make_config, run_data
-from harness.build import build_learner
-from harness.tape import GRAPH_STEPS, Block, Tape
+from harness.runs.build import build_learner
+from harness.runs.tape import GRAPH_STEPS, Block, Tape
 
 
 @pytest.mark.parametrize("binarization", ["none", "dynamic"])

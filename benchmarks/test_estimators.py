@@ -22,7 +22,7 @@ from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GaussianModel, GenerativeModel
 from benchmarks.conftest import Meter
 from benchmarks.engines import Engine, make_config, run_data
-from harness.streams import stream
+from harness.runs.streams import stream
 
 POINTS = {"appendix D": 1000, "importance sampling": 100, "AIS": 10}
 Estimator = Callable[[], MarginalEstimate]

@@ -10,9 +10,9 @@ from aevb.fast.products import choose_library
 from benchmarks.conftest import Meter
 from benchmarks.engines import STACKED, Engine, make_config
 from benchmarks.work import flops, step_bytes, step_products
-from harness.config import Config
-from harness.tape import GRAPH_STEPS
-from harness.trainer import library, samples_per_step
+from harness.experiments.config import Config
+from harness.runs.steps import library, samples_per_step
+from harness.runs.tape import GRAPH_STEPS
 
 FIGURE2: dict[str, Any] = {"hidden": (500,), "n_latent": 20}
 FIGURE3: dict[str, Any] = {"hidden": (100,), "n_latent": 3}

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 
 from aevb.fast.products import Library, Shape, seconds
-from harness.config import Config
+from harness.experiments.config import Config
 
 N_PIXELS = 784
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from distributed import get_worker
 
-from harness import train
-from harness.run import Job
-from harness.schedule import Interrupted, should_stop
+from harness.runs import train
+from harness.runs.run import Job
+from harness.workers.schedule import Interrupted, should_stop
 from tests.support import ROOT, wait_until
 
 

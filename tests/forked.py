@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness import train
-from harness.run import Job
+from harness.runs import train
+from harness.runs.run import Job
 from tests.support import ROOT
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -8,17 +8,17 @@ import pytest
 import torch
 
 from aevb.encoder import GaussianEncoder
-from harness.build import build_model
-from harness.config import Config
-from harness.environment import describe
-from harness.experiments import FIGURE4
-from harness.find import model_runs
+from harness.experiments.config import Config
+from harness.experiments.paper import FIGURE4
+from harness.pictures.models import Trained, load_trained
 from harness.report.page import render
 from harness.report.weights import export
-from harness.saved import save
-from harness.status import Status
-from harness.store import RunFolder
-from harness.trained import Trained, load_trained
+from harness.runs.build import build_model
+from harness.store.environment import describe
+from harness.store.find import model_runs
+from harness.store.run_folder import RunFolder
+from harness.store.status import Status
+from harness.store.tensors import save
 from tests.support import ROOT
 
 SCALE = FIGURE4.scales["quick"]

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from aevb.data import load_dataset
-from harness.config import Config
-from harness.protocols import protocol_config
-from harness.run import Job
+from harness.experiments.config import Config
+from harness.experiments.protocols import protocol_config
+from harness.runs.run import Job
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = "author+hidden=[8]+batch_size=20+points_per_decade=5+step_size=0.05+warm_up=5"

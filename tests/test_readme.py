@@ -7,11 +7,11 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from harness.compare import format_comparison
-from harness.experiments import EXPERIMENTS
-from harness.gradient_table import verdicts
-from harness.reestimate import format_bias
-from harness.study_table import verdict
+from harness.experiments.paper import EXPERIMENTS
+from harness.figures.compare import format_comparison
+from harness.figures.reestimate import format_bias
+from harness.studies.marginal.table import verdict
+from harness.studies.reparameterization.table import verdicts
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -2,7 +2,7 @@
 
 import re
 
-from harness.options import check, parser
+from harness.command.options import check, parser
 from tests.support import ROOT
 
 WORKFLOW = (ROOT / ".github" / "workflows" / "check.yml").read_text()

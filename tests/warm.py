@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from harness.train import run
+from harness.runs.train import run
 from tests.support import small_job, write_array
 
 torch.set_num_threads(1)

@@ -9,10 +9,10 @@ from torch.nn.utils import parameters_to_vector
 
 from aevb.data import load_dataset
 from aevb.learner import Batch, Noise
-from harness.build import RunData, build_learner
 from harness.check.case import Place
-from harness.protocols import protocol_config
-from harness.streams import stream
+from harness.experiments.protocols import protocol_config
+from harness.runs.build import RunData, build_learner
+from harness.runs.streams import stream
 
 POINTS, N_LATENT = 200, 2
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import torch
 
-from harness.config import Config
-from harness.protocols import protocol_config
+from harness.experiments.config import Config
+from harness.experiments.protocols import protocol_config
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Place:
         return torch.device(self.device)
 
     def data(self, dataset: str) -> Path | None:
-        """What `harness.build.load` takes beside a config; MNIST comes with the project."""
+        """What `harness.runs.build.load` takes beside a config; MNIST comes with the project."""
         return None if dataset == "mnist" else self.waves
 
     def config(self, dataset: str, protocol: str, **fields: object) -> Config:

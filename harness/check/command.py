@@ -7,12 +7,12 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from aevb.errors import UserError
-from harness.check.cases import CASES, CHECKED_SEEDS, REFERENCE_SEEDS
 from harness.check.measure import Measured, Task, measure_all
 from harness.check.reference import PATH, lines_of, read_reference, write_reference
+from harness.check.roster import CASES, CHECKED_SEEDS, REFERENCE_SEEDS
 from harness.check.verdict import format_moves, format_verdicts, judge, junit_file, write_junit
-from harness.plan import choose_device
-from harness.progress import countdown
+from harness.figures.plan import choose_device
+from harness.workers.progress import countdown
 
 
 def run_check(engine: str, device: str, workers: int | None, junit: Path | None) -> bool:

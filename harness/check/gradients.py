@@ -15,7 +15,7 @@ from aevb.learner import Batch
 from aevb.model import GaussianModel
 from harness.check.case import Place
 from harness.check.linear_gaussian import AT_REST, exact_encoder, learners, problem
-from harness.streams import stream
+from harness.runs.streams import stream
 
 
 @dataclass(frozen=True)

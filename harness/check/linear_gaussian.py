@@ -29,7 +29,7 @@ from aevb.model import GaussianModel
 from baselines.fast_wake_sleep import FastWakeSleep
 from baselines.wake_sleep import WakeSleep
 from harness.check.case import Place
-from harness.streams import stream
+from harness.runs.streams import stream
 
 AT_REST = AscentOptions(warm_up=1)  # a first step reports its bound, and moves nothing
 

@@ -14,8 +14,8 @@ from aevb.data import load_dataset
 from aevb.errors import one_line
 from harness.check.case import Case, Place
 from harness.check.waves import write_waves
-from harness.local import Local
-from harness.schedule import in_parallel
+from harness.workers.local import Local
+from harness.workers.schedule import in_parallel
 
 # What faulty code raises; it is a finding, and the other cases go on. A `UserError` is none of these.
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)

@@ -10,14 +10,15 @@ from typing import Any
 
 import torch
 
+from aevb import shipped
 from aevb.errors import UserError
 from harness.check.case import Case
-from harness.check.cases import CHECKED_SEEDS, REFERENCE_SEEDS
 from harness.check.measure import Measured
-from harness.environment import describe
-from harness.files import write_text
+from harness.check.roster import CHECKED_SEEDS, REFERENCE_SEEDS
+from harness.store.environment import describe
+from harness.store.files import write_text
 
-PATH = Path(__file__).resolve().parents[2] / "results" / "reference" / "check" / "reference.json"
+PATH = shipped.RESULTS / "check" / "reference.json"
 FACTOR, FLOOR = 4.0, 1e-3
 RULE = (
     f"Reference and check are means over the first n = {CHECKED_SEEDS} seeds; s is the standard deviation over all "

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from harness.build import load, prepare
 from harness.check.case import Place
+from harness.runs.build import load, prepare
 
 
 @dataclass(frozen=True)

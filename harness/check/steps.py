@@ -13,7 +13,7 @@ from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from harness.check.case import Place
 from harness.check.linear_gaussian import exact_encoder, learners, problem
-from harness.streams import stream
+from harness.runs.streams import stream
 
 ETA, PRIOR_WEIGHT, N_DATAPOINTS = 0.03, 1000.0, 1000  # a prior that weighs about as much as the data
 OPTIONS = AscentOptions(ETA, warm_up=1, prior_weight=PRIOR_WEIGHT)

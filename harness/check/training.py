@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.check.case import Place
-from harness.run import Job
-from harness.train import run
+from harness.runs.run import Job
+from harness.runs.train import run
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from harness.compare import SPLITS, label, scientific, value_at
+from harness.figures.compare import SPLITS, label, scientific, value_at
 
 WIDTH, HEIGHT = 360, 240
 LEFT, RIGHT, TOP, BOTTOM = 46, 350, 12, 218

@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from harness.collect import collect, stored_configs
-from harness.compare import compare, drawable, label, read_published, scientific
-from harness.config import Config
-from harness.experiments import EXPERIMENTS, Experiment, Scale
-from harness.plot_figure2 import PAPER_ROWS
-from harness.plot_figure3 import PAPER_SAMPLES
+from harness.experiments.config import Config
+from harness.experiments.paper import EXPERIMENTS, Experiment, Scale
+from harness.figures.compare import compare, drawable, label, read_published, scientific
+from harness.figures.plot2 import PAPER_ROWS
+from harness.figures.plot3 import PAPER_SAMPLES
 from harness.report.chart import LEFT, RIGHT, Axis, Chart, draw, nats
 from harness.report.source import Source, paper_source, run_id, run_source
-from harness.store import RunFolder
+from harness.store.collect import collect, stored_configs
+from harness.store.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

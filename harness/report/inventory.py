@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from harness.compare import label
+from harness.figures.compare import label
 from harness.report.figures import FigureSection
 
 DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")

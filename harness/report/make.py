@@ -5,16 +5,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.compute import compute
-from harness.experiments import FIGURE4
-from harness.figure import show_missing
-from harness.files import write_text
-from harness.find import find_run
-from harness.plan import Request, make_plan
-from harness.progress import Display
+from harness.experiments.paper import FIGURE4
+from harness.figures.compute import compute
+from harness.figures.plan import Request, make_plan
+from harness.figures.show import show_missing
+from harness.pictures.models import reuse
 from harness.report.page import render
 from harness.report.weights import export
-from harness.trained import reuse
+from harness.store.files import write_text
+from harness.store.find import find_run
+from harness.workers.progress import Display
 
 
 def make_report(request: Request, *, train: bool) -> bool:

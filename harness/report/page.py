@@ -11,19 +11,19 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.collect import stored_configs
-from harness.compare import LABELS
-from harness.experiments import EXPERIMENTS, Scale
-from harness.panel import OURS, PAPER
+from harness.experiments.paper import EXPERIMENTS, Scale
+from harness.figures.compare import LABELS
+from harness.figures.panel import OURS, PAPER
 from harness.report.figures import figure_section
 from harness.report.inventory import DATASETS, DEMOS, inventory
 from harness.report.picture import Embedded, Picture, embed, pictures
 from harness.report.source import Source, benchmark_source, folder_source, picture_sources, run_source
 from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, variance_table
 from harness.report.text import page_strings, translator
-from harness.store import RunFolder
-from harness.stored import read_json, read_table
-from harness.study_table import claim_holds, worst_errors
+from harness.store.collect import stored_configs
+from harness.store.run_folder import RunFolder
+from harness.store.tables import read_json, read_table
+from harness.studies.marginal.table import claim_holds, worst_errors
 
 MAX_CHARACTERS = 3_900_000
 SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "plane.js", "explorer.js", "drawing.js")

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageSequence
 
 from harness.report.source import Source, picture_sources
-from harness.stored import read_bytes, reading
+from harness.store.tables import read_bytes, reading
 
 WIDTHS = (1600, 1200, 900, 700, 560, 440, 280)
 # Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.

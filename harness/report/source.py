@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aevb import shipped
 from aevb.errors import UserError
-from harness.compare import PUBLISHED, label, scientific
-from harness.config import Config
-from harness.store import RunFolder
-from harness.stored import Kind, read_json, reading
+from harness.experiments.config import Config
+from harness.figures.compare import label, scientific
+from harness.store.run_folder import RunFolder
+from harness.store.tables import Kind, read_json, reading
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def picture_sources(name: str, title: str, record: Path) -> list[Source]:
 
 def paper_source(figure: int) -> Source:
     """The paper's own curves."""
-    place = f"{PUBLISHED.parent.name}/{PUBLISHED.name}/figure{figure}.csv"
+    place = f"{shipped.PAPER.parent.name}/{shipped.PAPER.name}/figure{figure}.csv"
     title = f"Kingma & Welling 2013, arXiv:1312.6114, figure {figure}"
     return Source(f"paper-{figure}", title, place, {"paper": "arXiv:1312.6114"})
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.benchmark_tables import readable, tabulate
 from harness.report.source import read
-from harness.stored import read_table, reading
+from harness.store.tables import read_table, reading
+from harness.timing.tables import readable, tabulate
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
 PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from aevb.data import DatasetUnavailable
 from aevb.estimators import evaluate_lower_bound
-from harness.build import evaluation_generator, load, prepare
-from harness.files import write_text
-from harness.store import RunFolder
-from harness.trained import Trained, load_trained
+from harness.pictures.models import Trained, load_trained
+from harness.runs.build import evaluation_generator, load, prepare
+from harness.store.files import write_text
+from harness.store.run_folder import RunFolder
 
 MAX_POINTS = 3_000  # on the map
 IMAGE_SHAPES = {784: (28, 28), 560: (28, 20)}

@@ -1,0 +1,234 @@
+"""The command line's options, and what they ask for."""
+
+import argparse
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from aevb.data.frey_face import VARIABLE
+from aevb.errors import UserError, one_line
+from harness.experiments.config import METHODS
+from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES, Scale
+from harness.figures.plan import Request
+from harness.pictures.demos import DEMOS
+
+EXAMPLES = """examples:
+  python reproduce.py --figure 2                                   lower bounds, six to ten minutes on two cores
+  python reproduce.py --figure 2 --dataset mnist --latent 10       one panel
+  python reproduce.py --figure 2 --seed 0 1 2                      three seeds for each curve, drawn as a band
+  python reproduce.py --figure 2 --dataset faces.npy               your own array, N×D with values in [0, 1]
+  python reproduce.py --figure 2 --protocol author+binarization=dynamic
+  python reproduce.py --figure 3 --re-estimate                     marginal likelihoods, and how far off they are
+  python reproduce.py --figure 4                                   manifolds of models with two latents
+  python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
+  python reproduce.py --study marginal                             estimators of log p(x) against exact values
+  python reproduce.py --study reparameterization                   the noise of gradients, with the trick and without
+  python reproduce.py --report                                     all that is in the store, as one HTML file
+  python reproduce.py --benchmark --device cpu cuda                how fast each method and estimator is
+  python reproduce.py --check --junit check.xml                    has anything drifted? for continuous integration
+"""
+STUDIES = {
+    "marginal": "estimators of log p(x) against exact values",
+    "reparameterization": "noise of the gradient with the trick and without",
+}
+# What each task would ignore, and therefore refuses.
+UNUSED = {
+    "--benchmark": "dataset latent train method scale samples protocol seed engine workers cluster data points "
+    "plot_only force re_estimate dry_run",
+    "--list": "dataset latent train scale samples device engine workers cluster data points plot_only force "
+    "re_estimate dry_run",
+    "--check": "dataset latent train method scale samples protocol seed cluster results data points plot_only force "
+    "re_estimate dry_run",
+    "--update-reference": "junit engine device",
+    "--study": "dataset latent train method samples protocol seed device engine data points plot_only re_estimate "
+    "dry_run",
+    "--figure 2": "train points re_estimate",
+    "--figure 3": "latent points",
+    "--figure 4": "latent train method points re_estimate",
+    "--figure 5": "train method points re_estimate",
+    "--demo": "train method plot_only re_estimate",
+    **{f"--demo {demo}": "points" for demo in DEMOS if demo != "interpolate"},
+    "--report": "dataset latent train method seed points force re_estimate dry_run",
+    "--plot-only": "engine workers cluster force re_estimate dry_run",
+    "--cluster": "workers",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and leave."""
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Refuse `--option=--`, which argparse takes for an option without a value, and gives it none."""
+        for text in sys.argv[1:] if args is None else args:
+            if text.startswith("-") and text.endswith("=--"):
+                self.error(f"argument {text[:-3]}: expected a value, got '--'")
+        return super().parse_known_args(args, namespace)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Reader of whole numbers, also written as 1e6, not below `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = float(text)
+            if value == int(value) and value >= least:
+                return int(text) if text.lstrip("+-").isdigit() else int(value)
+        except (ValueError, OverflowError):
+            pass
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+
+    return read
+
+
+def address(text: str) -> str:
+    """Reader of a scheduler's address."""
+    try:
+        parts = urlsplit(text)
+        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+            return text
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"must be tcp://HOST:PORT or tls://HOST:PORT, got {text!r}")
+
+
+def parser(description: str = "") -> argparse.ArgumentParser:
+    """The command line."""
+    p = Parser(
+        prog="reproduce.py",
+        description=description,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawTextHelpFormatter,
+        allow_abbrev=False,
+    )
+    task = p.add_mutually_exclusive_group(required=True)
+    figures = [*EXPERIMENTS, *PICTURES]
+    task.add_argument("--figure", type=int, choices=figures, help="figure of the paper to reproduce")
+    task.add_argument("--demo", choices=DEMOS, help="what a trained model can do: " + ", ".join(DEMOS))
+    studies = "\n".join(f"{name}: {what}" for name, what in STUDIES.items())
+    task.add_argument("--study", choices=STUDIES, help=studies)
+    task.add_argument(
+        "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
+    )
+    task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
+    task.add_argument("--benchmark", action="store_true", help="time the methods and the estimators, two minutes")
+    task.add_argument("--check", action="store_true", help="short runs against committed values; status 1 on a drift")
+    what = p.add_argument_group("what to run")
+    what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
+    what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z")
+    what.add_argument("--train", nargs="+", type=whole(1), default=(), metavar="N", help="training points in figure 3")
+    what.add_argument("--points", nargs=2, type=whole(0), metavar=("I", "J"), help="test images to interpolate between")
+    what.add_argument("--method", nargs="+", choices=METHODS, default=(), metavar="M", help=", ".join(METHODS))
+    what.add_argument(
+        "--scale",
+        choices=FIGURE2.scales,
+        default="quick",
+        help="how far to go: smoke (seconds), quick (minutes) or paper (half a day)",
+    )
+    what.add_argument("--samples", type=whole(1), metavar="N", help="samples for each curve, instead of the scale's")
+    what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
+    what.add_argument("--seed", nargs="+", type=whole(0), default=(0,), metavar="S", help="a run for each (0)")
+    how = p.add_argument_group("how to run it")
+    how.add_argument(
+        "--device", nargs="+", choices=["auto", "cpu", "cuda"], default=("auto",), help="several for --benchmark"
+    )
+    how.add_argument(
+        "--engine", choices=["fast", "reference"], default="fast", help="gradients written by hand, or autograd's"
+    )
+    how.add_argument(
+        "--workers", type=whole(1), metavar="N", help="parallel processes (one for each core; for --check one)"
+    )
+    how.add_argument("--cluster", type=address, metavar="ADDRESS", help="compute on the workers of this Dask scheduler")
+    how.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where results are kept")
+    how.add_argument("--data", type=Path, metavar="DIR", help="where to look for Frey Face (or AEVB_DATA_DIR)")
+    how.add_argument("--plot-only", action="store_true", help="draw what is stored, compute nothing")
+    how.add_argument("--force", action="store_true", help="compute finished runs again")
+    how.add_argument("--re-estimate", action="store_true", help="figure 3: estimate log p(x) by better means too")
+    how.add_argument("--dry-run", action="store_true", help="say what would be computed, and stop")
+    how.add_argument("--junit", type=Path, metavar="FILE", help="--check: write JUnit XML too")
+    how.add_argument("--update-reference", action="store_true", help="--check: compute the committed values anew")
+    return p
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse options that the task would ignore, or that ask for more than it does, and results that are no folder.
+
+    Raises:
+        UserError: there is one.
+    """
+    defaults = vars(parser().parse_args(["--list"]))
+    given = {name for name, value in vars(options).items() if value != defaults[name]}
+    tasks = {
+        "--list": options.list,
+        "--benchmark": options.benchmark,
+        "--check": options.check,
+        "--update-reference": options.update_reference,
+        "--study": options.study,
+        "--report": options.report,
+        f"--figure {options.figure}": options.figure,
+        "--demo": options.demo,
+        f"--demo {options.demo}": options.demo,
+        "--plot-only": options.plot_only,
+        "--cluster": options.cluster,
+    }
+    for task in (task for task, asked in tasks.items() if asked):
+        if unused := sorted(given & {*UNUSED.get(task, "").split()}):
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+            raise UserError(f"{task} has no use for {names}: leave it out")
+    _check_results(options.results)
+    if not options.check and (unused := sorted(given & {"junit", "update_reference"})):
+        raise UserError(f"--{unused[0].replace('_', '-')} is for --check alone: leave it out")
+    several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]
+    if options.demo and several:
+        raise UserError(f"--demo shows one model: give --{several[0]} one value")
+    if len(options.device) > 1 and not options.benchmark:
+        raise UserError(f"--device takes several for --benchmark alone, got {' '.join(options.device)}: name one")
+
+
+def _check_results(folder: Path) -> None:
+    """Refuse what neither is a folder that can be read nor can become one."""
+    try:
+        is_folder, reason = stat.S_ISDIR(os.stat(folder).st_mode), "it is none"
+        if is_folder and not os.access(folder, os.R_OK | os.X_OK):
+            is_folder, reason = False, "it may not be read"
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        is_folder, reason = False, str(error)
+    if not is_folder:
+        raise UserError(f"results must be in a folder; {folder}: {reason}; choose another with --results DIR")
+
+
+def read_request(options: argparse.Namespace) -> Request:
+    """What the options ask for."""
+    experiment = DEMO if options.demo else {**EXPERIMENTS, **PICTURES}[options.figure or 2]
+    scale = experiment.scales[options.scale]
+    if options.samples:
+        scale = Scale(f"{scale.name}-{options.samples}", options.samples, scale.evaluation_points)
+    results, data = options.results, options.data
+    if options.cluster:  # workers have other working folders and environments
+        named = data or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+        results, data = results.absolute(), named and named.absolute()
+    return Request(
+        experiment=experiment,
+        scale=scale,
+        datasets=tuple(dict.fromkeys(options.dataset or (["mnist"] if options.demo else []))),
+        sizes=tuple(dict.fromkeys(options.latent or options.train)),
+        methods=tuple(dict.fromkeys(options.method)),
+        protocol=options.protocol,
+        seeds=tuple(dict.fromkeys(options.seed)),
+        device=options.device[0],
+        engine=options.engine,
+        workers=options.workers,
+        cluster=options.cluster,
+        results=results,
+        data=data,
+        force=options.force,
+    )

@@ -1,0 +1,1 @@
+"""Figures 2 and 3 from request to PNG: plan, compute, compare, draw, re-estimate."""

@@ -1,0 +1,156 @@
+"""Our curves beside the paper's: values at equal sample counts, and the difference in nats."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from aevb import shipped
+from aevb.errors import UserError
+
+COLUMNS = {
+    2: ("dataset", "n_latent", "method", "split", "samples", "lower_bound"),
+    3: ("dataset", "n_train", "method", "split", "samples", "marginal_log_likelihood"),
+}
+KEY = ("dataset", "n_latent", "method", "split")
+# The paper's order of datasets, methods and splits; a name that is not here comes after them.
+LABELS = {"mnist": "MNIST", "frey_face": "Frey Face", "aevb": "AEVB", "wake_sleep": "wake-sleep", "mcem": "MCEM"}
+SPLITS = ("train", "test")
+HEADINGS = {"n_latent": "N_z", "n_train": "N"}
+
+
+def read_published(figure: int) -> pd.DataFrame:
+    """The paper's own curves of figure 2 or 3.
+
+    Columns: dataset, n_latent or n_train, method, split, samples (training samples evaluated), and lower_bound or
+    marginal_log_likelihood (nats per datapoint). Raises `UserError` when the file is missing or malformed.
+    """
+    if figure not in COLUMNS:
+        raise UserError(f"The paper's curves exist for figures {sorted(COLUMNS)}, got figure {figure!r}.")
+    path = shipped.PAPER / f"figure{figure}.csv"
+    remedy = "restore it from the project's repository (`git checkout -- results/published`)."
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise UserError(f"The paper's curves must be in {path}, but there is no such file: {remedy}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"The paper's curves in {path} must be a readable CSV table, got {error}: {remedy}") from error
+    if tuple(table.columns) != COLUMNS[figure]:
+        expected, got = ", ".join(COLUMNS[figure]), ", ".join(map(str, table.columns))
+        raise UserError(f"The paper's curves in {path} must have the columns {expected}, got {got}: {remedy}")
+    numbers = table[[COLUMNS[figure][1], *COLUMNS[figure][-2:]]].apply(pd.to_numeric, errors="coerce").astype(float)
+    bad = table.isna().any(axis=1) | ~np.isfinite(numbers).all(axis=1) | ~(numbers["samples"] > 0)
+    if table.empty or bad.any():
+        what = "no rows" if table.empty else f"{bad.sum()} incomplete, first on line {int(np.argmax(bad)) + 2}"
+        raise UserError(
+            f"The paper's curves in {path} must have complete rows with positive samples, got {what}: {remedy}"
+        )
+    return table
+
+
+def value_at(samples: ArrayLike, values: ArrayLike, at: ArrayLike) -> NDArray[np.float64]:
+    """`values` (nats) at the sample counts `at`, on the straight strokes between points of a log10(samples) axis.
+
+    `samples` must be positive and ascending. Counts outside its range give NaN, never an extrapolation.
+    """
+    x, wanted = np.asarray(samples, dtype=float), np.asarray(at, dtype=float)
+    if x.size == 0:
+        return np.full(wanted.shape, np.nan)
+    # The paper's Frey Face curves end at 99,995,197 samples: that is 10^8 to within a stroke's width.
+    inside = (wanted >= x[0] * (1 - 1e-4)) & (wanted <= x[-1] * (1 + 1e-4))
+    nearest = np.log10(np.clip(wanted, x[0], x[-1]))
+    return np.where(inside, np.interp(nearest, np.log10(x), np.asarray(values, dtype=float)), np.nan)
+
+
+def drawable(curves: pd.DataFrame, value: str = "lower_bound") -> pd.DataFrame:
+    """The rows of the train and test splits that have a place on a log axis: finite nats, samples > 0; ascending."""
+    kept = curves["split"].isin(SPLITS) & np.isfinite(curves[value].astype(float)) & (curves["samples"] > 0)
+    return curves[kept].sort_values("samples", kind="stable")
+
+
+def compare(
+    curves: pd.DataFrame,
+    published: pd.DataFrame,
+    at: Sequence[float] = (1e6, 1e7, 1e8),
+    key: Sequence[str] = KEY,
+    value: str = "lower_bound",
+) -> pd.DataFrame:
+    """Ours, the paper's and the difference (ours − paper, nats), for each protocol, curve and sample count reached.
+
+    Columns: protocol, the `key`, samples, ours (mean over the seeds that reach the count), standard_error (spread of
+    the seeds / √seeds; the run's own where there is one seed), seeds, paper and difference (NaN without the paper's).
+    """
+    paper = {name: curve for name, curve in drawable(published, value).groupby(list(key))}
+    at = sorted(at)
+    rows = []
+    for (protocol, *name), group in drawable(curves, value).groupby(["protocol", *key]):
+        runs = [run for _, run in group.groupby("seed")]
+        reached = np.stack([value_at(run["samples"], run[value], at) for run in runs])
+        own_error = np.stack([value_at(run["samples"], run["standard_error"], at) for run in runs])
+        theirs = paper.get(tuple(name), published.head(0))
+        for count, ours, errors, theirs_at in zip(
+            at, reached.T, own_error.T, value_at(theirs["samples"], theirs[value], at), strict=True
+        ):
+            there = np.isfinite(ours)
+            seeds = int(there.sum())
+            if seeds == 0:
+                continue
+            mean = float(ours[there].mean())
+            error = float(ours[there].std(ddof=1) / np.sqrt(seeds) if seeds > 1 else errors[there][0])
+            rows.append((protocol, *name, count, mean, error, seeds, theirs_at, mean - theirs_at))
+    numbers = ["samples", "ours", "standard_error", "seeds", "paper", "difference"]
+    table = pd.DataFrame(rows, columns=["protocol", *key, *numbers])
+    return table.sort_values(["protocol", *key, "samples"], key=_rank, ignore_index=True)
+
+
+def _rank(column: pd.Series) -> pd.Series:
+    """Sort key: the paper's names in the paper's order, then others by name; other columns by their own order."""
+    if column.name not in ("dataset", "method", "split"):
+        return column
+    known = [*LABELS, *SPLITS]
+    return column.map(lambda name: f"{known.index(name) if name in known else len(known):02d} {name}")
+
+
+def label(name: str, width: int = 12) -> str:
+    """A dataset's, method's or split's name in print, shortened to `width` letters."""
+    name = LABELS.get(name, name)
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def scientific(samples: float) -> str:
+    """A sample count in print: 10⁶, 2.5·10⁸."""
+    mantissa, exponent = f"{samples:.2e}".split("e")
+    power = "10" + str(int(exponent)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if float(mantissa) == 1 else f"{float(mantissa):g}·{power}"
+
+
+def format_comparison(comparison: pd.DataFrame, key: Sequence[str] = KEY) -> str:
+    """A plain text table of `compare`'s answer, in nats: a section per protocol, a row per curve, "–" where none."""
+    if comparison.empty:
+        return "No run has reached a sample count at which it could be compared."
+    return "\n\n".join(_section(str(name), rows, key) for name, rows in comparison.groupby("protocol", sort=False))
+
+
+def _section(protocol: str, comparison: pd.DataFrame, key: Sequence[str]) -> str:
+    counts = sorted(comparison["samples"].unique())
+    names = [[HEADINGS.get(column, column) for column in key]]
+    numbers = [f" {'ours':>7}{'paper':>7}{'diff.':>7}" * len(counts)]
+    for name, curve in comparison.groupby(list(key), sort=False):
+        names.append([label(str(part)) for part in name])
+        cells = curve.set_index("samples").reindex(counts)
+        numbers.append("".join(map(_cells, cells["ours"], cells["paper"], cells["difference"])))
+    widths = [max(map(len, column)) for column in zip(*names, strict=True)]
+    # Sizes (N_z, N) are flush right as numbers are, names flush left.
+    sides = [">" if column in HEADINGS else "<" for column in key]
+    labels = [" ".join(f"{c:{s}{w}}" for c, s, w in zip(row, sides, widths, strict=True)) for row in names]
+    above = " " * len(labels[0]) + "".join(f"{scientific(count) + ' samples':>22}" for count in counts)
+    few, many = comparison["seeds"].min(), comparison["seeds"].max()
+    seeds = f"mean of {few} to {many} seeds" if few < many else f"mean of {many} seeds" if many > 1 else "one seed"
+    lines = [f"protocol {protocol}, nats, {seeds}", above, *(a + b for a, b in zip(labels, numbers, strict=True))]
+    return "\n".join(lines)
+
+
+def _cells(ours: float, paper: float, difference: float) -> str:
+    texts = [f"{ours:z.1f}", f"{paper:z.1f}", f"{difference:+z.1f}"]
+    return " " + "".join(f"{'–' if 'nan' in text else text:>7}" for text in texts)

@@ -1,0 +1,139 @@
+"""The parts of a figure: panels of our curves over the paper's, notes, legends, and files that land whole."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+
+from harness.figures.compare import SPLITS, label, value_at
+from harness.store.files import replacing
+
+DARK, GREY = "#333333", "#757575"
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How one source's curves look: a colour for each method and a width in points."""
+
+    colours: Mapping[str, str]
+    width: float
+
+    def line(self, method: str, split: str) -> Line2D:
+        """An empty line in this ink: train is solid, test dashed."""
+        line = Line2D([], [], color=self.colours.get(method, DARK), linewidth=self.width)
+        if split == "test":
+            line.set_linestyle((0, (3.0, 1.3)))
+        return line
+
+
+# A dark red and a lighter green: apart in luminance too, for greyscale prints and colour-blind readers.
+OURS = Ink({"aevb": "#a50f22", "wake_sleep": "#2fa83b", "mcem": "#1f4fa0"}, width=2.2)
+PAPER = Ink({"aevb": "#e59aa3", "wake_sleep": "#a3d8a1", "mcem": "#a3bbe4"}, width=1.4)
+STYLE = sns.axes_style("whitegrid") | {
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so the figure is the same on every machine
+    "font.size": 10,
+    "axes.titlesize": 12,
+    "axes.edgecolor": "#8c8c8c",
+    "grid.color": "#e6e6e6",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "aevb",
+}
+
+
+def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
+    """Each method's train and test curve: the mean of the seeds, and a band from the lowest to the highest."""
+    for (method, split), curve in curves.groupby(["method", "split"]):
+        samples = np.unique(curve["samples"])
+        seeds = [value_at(run["samples"], run[measure], samples) for _, run in curve.groupby("seed")]
+        line = ink.line(str(method), str(split))
+        line.set_data(samples, np.nanmean(seeds, axis=0))
+        line.set_marker("o" if len(samples) == 1 else "")  # a single point has no stroke
+        axes.add_line(line)
+        if len(seeds) > 1:
+            low, high = np.nanmin(seeds, axis=0), np.nanmax(seeds, axis=0)
+            axes.fill_between(samples, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
+
+
+def cross(axes: Axes, ours: pd.DataFrame, runs: pd.DataFrame, measure: str) -> None:
+    """Mark where each diverged run was last finite, at the panel's edge if that is outside."""
+    for method, seed in runs.loc[runs["status"] == "diverged", ["method", "seed"]].to_numpy():
+        ends = ours[(ours["method"] == method) & (ours["seed"] == seed)].groupby("split").tail(1)
+        panel = axes.transData - axes.transAxes  # fractions of its width and height
+        x, y = np.clip(panel.transform(ends[["samples", measure]].to_numpy().reshape(-1, 2)), 0.03, 0.97).T
+        line = OURS.line(method, "train")
+        line.set(
+            data=(x, y), transform=axes.transAxes, linestyle="", marker="X", markersize=11, markeredgecolor="white"
+        )
+        axes.add_artist(line)  # not add_line, which would move the axes
+
+
+def write(axes: Axes, lines: Sequence[str], colour: str) -> None:
+    """A note in the upper left corner, which rising curves leave free, or in the lower right where they do not."""
+    width, height = 0.06 + 0.028 * max(map(len, lines), default=0), 0.05 + 0.06 * len(lines)
+    points = [(line.get_transform() - axes.transAxes).transform(line.get_xydata()) for line in axes.lines]
+    x, y = np.concatenate([np.empty((0, 2)), *points]).T
+    upper = np.sum((x < width) & (y > 1 - height) & (y < 1))
+    lower = np.sum((x > 1 - width) & (y < height) & (y > 0))
+    at, va, ha = ((0.04, 0.95), "top", "left") if upper <= lower else ((0.96, 0.05), "bottom", "right")
+    # White behind the words hides the grid, never a curve.
+    box = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+    axes.text(
+        *at, "\n".join(lines), transform=axes.transAxes, va=va, ha=ha, fontsize=8.5, color=colour, linespacing=1.3,
+        bbox=box if lines else None, zorder=1.5, parse_math=False,
+    )  # fmt: skip
+
+
+def unfinished(runs: pd.DataFrame) -> list[str]:
+    """A note on each method whose runs diverged, failed or were not finished."""
+    notes: list[str] = []
+    for (method, status), group in runs[runs["status"] != "finished"].groupby(["method", "status"]):
+        # Spaces that do not break keep the seeds together.
+        seeds = f"({seed_names(group['seed'])})".replace(" ", "\N{NO-BREAK SPACE}")
+        notes += wrap(f"{label(str(method))} {status} {seeds}", 26)
+    return notes
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines that fit a panel; paths and addresses break after a slash."""
+    lines = textwrap.wrap(text.replace("/", "/ "), width, max_lines=6, placeholder=" …")
+    return [line.replace("/ ", "/") for line in lines]
+
+
+def seed_names(seeds: pd.Series) -> str:
+    """ "seed 0", or "seeds 0, 1, 2"."""
+    distinct = sorted(seeds.unique())
+    return f"seed{'s' * (len(distinct) > 1)} {', '.join(map(str, distinct))}"
+
+
+def seeds_shown(seeds: pd.Series) -> str:
+    """What a figure's lines and bands are made of."""
+    return seed_names(seeds) + (": mean, band from the lowest to the highest" if seeds.nunique() > 1 else "")
+
+
+def legends(axes: Axes, methods: Sequence[str]) -> None:
+    """Fill an empty cell with what the lines mean: ours above, the paper's below."""
+    axes.set_axis_off()
+    for title, ink, top in (("this reproduction", OURS, 1.0), ("the paper", PAPER, 0.46)):
+        names = [(method, split) for method in methods for split in SPLITS]
+        legend = Legend(
+            axes, [ink.line(*name) for name in names], [f"{label(method)}, {split}" for method, split in names],
+            title=title, title_fontproperties={"weight": "bold"}, alignment="left", loc="upper left",
+            bbox_to_anchor=(0.02, top), frameon=False, handlelength=2.8,
+        )  # fmt: skip
+        axes.add_artist(legend)
+
+
+def save(figure: Figure, stem: Path, kind: str, dpi: int = 160) -> Path:
+    """Write beside the target, then rename: a reader never sees half a picture."""
+    path = stem.with_name(f"{stem.name}.{kind}")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
+    return path

@@ -1,0 +1,195 @@
+"""From a request to the runs that it takes."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+from aevb.data import NAMES, Dataset, DatasetUnavailable, load_dataset
+from aevb.data.array import MEMORY
+from aevb.errors import UserError
+from aevb.fast.products import choose_library
+from harness.experiments.config import Config
+from harness.experiments.paper import FIGURE2, Experiment, Scale
+from harness.runs.build import load
+from harness.runs.run import Job
+from harness.workers.cluster import Cluster
+from harness.workers.local import Local
+from harness.workers.schedule import Place
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for; None and () mean all that there is.
+
+    Attributes:
+        experiment: the figure.
+        scale: how far to go.
+        datasets: names, or paths of arrays.
+        sizes: of the panels, N_z in figure 2.
+        methods: algorithms.
+        protocol: "author" or "paper", with changes as `harness.experiments.protocols.protocol_config` reads them.
+        seeds: one run of each curve for each.
+        device: "auto", "cpu" or "cuda".
+        engine: "fast", with gradients written by hand, or "reference", with autograd's.
+        workers: parallel processes; None for one on each core.
+        cluster: address of a Dask scheduler whose workers compute instead, and `results` and `data` are absolute
+            paths; None for this machine.
+        results: root of the store.
+        data: folder to look for datasets in.
+        force: compute finished runs again.
+    """
+
+    experiment: Experiment = FIGURE2
+    scale: Scale = FIGURE2.scales["quick"]
+    datasets: Sequence[str] = ()
+    sizes: Sequence[int] = ()
+    methods: Sequence[str] = ()
+    protocol: str = "author"
+    seeds: Sequence[int] = (0,)
+    device: str = "auto"
+    engine: str = "fast"
+    workers: int | None = None
+    cluster: str | None = None
+    results: Path = Path("results")
+    data: Path | None = None
+    force: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where this scale's figure is kept."""
+        return self.results / self.scale.name / f"figure{self.experiment.figure}"
+
+    @property
+    def runs(self) -> Path:
+        """Where its runs are kept."""
+        return self.folder / "runs"
+
+    @property
+    def place(self) -> Place:
+        """Where to compute: the cluster, or as many processes as asked for, or one on each core this one may use."""
+        if self.cluster:
+            arrays = [Path(name).expanduser().absolute() for name in self.datasets if name not in NAMES]
+            return Cluster(self.cluster, self.results, (*arrays, *([self.data] if self.data else [])))
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return Local(self.workers or cores)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a request, and what it cannot have: each missing dataset, and why."""
+
+    jobs: list[Job]
+    missing: Mapping[str, DatasetUnavailable] = field(default_factory=dict)
+
+    def unfinished(self) -> list[Job]:
+        """Jobs whose runs are not done yet."""
+        return [job for job in self.jobs if not job.is_done()]
+
+
+def make_plan(request: Request) -> Plan:
+    """Look for the data and lay out the runs.
+
+    Raises:
+        UserError: a dataset that was asked for by name is not to be had, or an option is wrong.
+    """
+    # A cluster's own devices are its own affair.
+    elsewhere = request.cluster and request.device == "cuda"
+    device, experiment = "cuda" if elsewhere else choose_device(request.device), request.experiment
+    if others := set(request.methods) - set(experiment.methods):
+        known, got = ", ".join(experiment.methods), ", ".join(sorted(others))
+        raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}: choose among them")
+    jobs: list[Job] = []
+    missing: dict[str, DatasetUnavailable] = {}
+    for wanted in request.datasets or experiment.panels:
+        sizes = _sizes(wanted, request)
+        if not sizes:
+            continue
+        own = wanted not in NAMES
+        try:
+            dataset = load_dataset(wanted, data_dir=None if own else request.data)
+        except DatasetUnavailable as error:
+            if request.datasets:
+                raise
+            missing[wanted] = error
+            continue
+        if own and dataset.name in NAMES:
+            raise UserError(f"an array must have a name of its own, got {wanted}: rename the file")
+        configs = experiment.configs(
+            request.scale,
+            request.protocol,
+            [dataset.name],
+            request.seeds,
+            methods=request.methods,
+            sizes=sizes,
+            data_sha256=dataset.sha256 if own else "",
+        )
+        where = Path(wanted).expanduser().absolute() if own else request.data
+        jobs += [Job(config, request.runs, where, device, request.engine) for config in configs]
+    if not jobs and missing:
+        raise next(iter(missing.values()))
+    if not jobs:
+        got = ", ".join(map(str, request.sizes))
+        raise UserError(
+            f"figure {experiment.figure} has no panel with {experiment.size} {got}; name a --dataset for other sizes"
+        )
+    _check(jobs)
+    return Plan(jobs, missing)
+
+
+def _sizes(dataset: str, request: Request) -> list[int]:
+    """The panels of a dataset; sizes that the paper does not have are welcome where a dataset is named."""
+    known = request.experiment.sizes(dataset)
+    return [size for size in request.sizes or known if request.datasets or size in known]
+
+
+def _check(jobs: Sequence[Job]) -> None:
+    """Find out now what would fail later: settings that the data do not fit, arrays that cannot be told apart."""
+    paths: dict[str, Path | None] = {}
+    loaded: dict[tuple[object, ...], Dataset] = {}
+    for job in jobs:
+        config = job.config
+        if paths.setdefault(config.dataset, job.data) != job.data:
+            raise UserError(f"arrays must have different file names, got two of {config.dataset}: rename one")
+        if config.precision != "float32" and job.device != "cpu":
+            raise UserError(f"precision {config.precision} is for CPUs; on {job.device} use float32")
+        choose_library(((32, 32, 32),), config.precision)
+        settings = (config.dataset, config.pixel_scale, config.split, config.n_train)
+        if settings not in loaded:
+            loaded[settings] = load(config, job.data)
+        _check_size(config, loaded[settings])
+
+
+def _check_size(config: Config, dataset: Dataset) -> None:
+    """Refuse, by a rough count, what this machine's memory cannot hold: weights thrice, a minibatch's layers twice."""
+    n, n_pixels = dataset.train.shape
+    widths = (config.n_latent, *config.hidden, n_pixels)
+    weights = 2 * sum(above * below for above, below in pairwise(widths))  # of decoder and encoder
+    rows = (config.batch_size or config.n_train or n) * config.n_samples
+    needed = 4 * (3 * weights + 4 * rows * sum(widths))
+    if needed > MEMORY:
+        raise UserError(
+            f"a run must fit in the memory of {MEMORY / 1e9:.3g} GB, {config.name} needs about {needed / 1e9:.3g} GB: "
+            "take fewer latents, or smaller hidden, batch_size or n_samples"
+        )
+
+
+def choose_device(name: str) -> str:
+    """ "cpu" or "cuda"; "auto" takes CUDA where there is one.
+
+    Raises:
+        UserError: CUDA was asked for and is not there.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UserError("--device cuda needs a CUDA device, and torch finds none; use --device cpu")
+    return "cuda" if name != "cpu" and available else "cpu"
+
+
+def current(config: Config, request: Request, plan: Plan) -> bool:
+    """A stored run is the figure's as this version defines it, and not on an array that this plan is not about."""
+    arrays = {"", *(job.config.data_sha256 for job in plan.jobs)}
+    return request.experiment.defines(config, request.scale) and config.data_sha256 in arrays

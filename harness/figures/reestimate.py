@@ -1,0 +1,164 @@
+"""Better estimates of log p(x) at every logged point of figure 3, and how biased appendix D's were beside them."""
+
+import math
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from aevb.errors import UserError
+from aevb.marginal.ais import ais_log_likelihood
+from aevb.marginal.chains import posterior_gaussian, start_chains
+from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
+from aevb.marginal.importance import importance_log_likelihood
+from aevb.model import GenerativeModel
+from harness.experiments.config import Config
+from harness.figures.compare import label
+from harness.runs.build import build_model, load, prepare
+from harness.runs.run import Job
+from harness.runs.streams import stream
+from harness.store.checksums import Damaged
+from harness.store.notices import tell_once
+from harness.store.run_folder import RunFolder
+from harness.store.tensors import load_saved
+from harness.workers.parts import PartsFailed, compute_parts, read_part, write_part
+from harness.workers.schedule import Failure, Place
+
+IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
+AIS_POINTS = 20
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one of its logged points, as the run left it."""
+
+    job: Job
+    samples: int
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.job.config.name}, re-estimated at {self.samples:,} samples"
+
+    @property
+    def files(self) -> tuple[Path]:
+        """Its better estimates."""
+        return (self.job.folder.estimates(self.samples),)
+
+    def compute(self) -> None:
+        """Estimate, and keep what is found."""
+        reestimate(self)
+
+
+def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
+    """All snapshots that these runs have left."""
+    return [Snapshot(job, samples) for job in jobs for samples in job.folder.snapshot_samples()]
+
+
+def reestimate_all(jobs: Sequence[Job], place: Place) -> list[Failure]:
+    """Estimate what has no better estimates yet, in parallel; every finished snapshot is kept.
+
+    Returns:
+        What could not be estimated.
+    """
+    try:
+        compute_parts(snapshots(jobs), place)
+    except PartsFailed as error:
+        return [*error.failures]
+    return []
+
+
+def reestimate(snapshot: Snapshot) -> None:
+    """Importance sampling and AIS on the first evaluated points, beside appendix D's estimates of the same points.
+
+    The proposal is a Gaussian fitted to a chain that starts at the best of 500 prior draws: the same for all three
+    algorithms, with encoder or without.
+    """
+    config = snapshot.job.config
+    try:
+        saved = load_saved(snapshot.job.folder.snapshot(snapshot.samples), snapshot.job.device)
+    except Damaged as error:
+        raise UserError(f"a snapshot must be whole; {error}; compute the run anew with --force") from error
+    data = prepare(config, load(config, snapshot.job.data), torch.device(snapshot.job.device))
+    model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
+    model.load_state_dict(saved["model"])
+    generator = stream("re-estimation", device=data.train.device)
+    rows = []
+    for split, points in (("train", data.train_points), ("test", data.test_points)):
+        appendix_d = saved["log_likelihood"][split]
+        for name, x, estimate in (
+            ("importance", points[:IMPORTANCE_POINTS], _importance),
+            ("ais", points[:AIS_POINTS], _ais),
+        ):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UntrustedEstimateWarning)  # counted in the column `untrusted`
+                better = estimate(model, x, generator)
+            rows.append(
+                {"split": split, "samples": snapshot.samples, "estimator": name, **_compare(better, appendix_d)}
+            )
+    write_part(*snapshot.files, rows)
+
+
+def _importance(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
+    proposal, _ = posterior_gaussian(model, x, start_chains(model, x, generator), generator)
+    return importance_log_likelihood(model, x, proposal, generator, n_samples=IMPORTANCE_SAMPLES)
+
+
+def _ais(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
+    return ais_log_likelihood(model, x, generator)
+
+
+def _compare(better: MarginalEstimate, appendix_d: Tensor) -> dict[str, Any]:
+    """Means over the points with both estimates; the bias is appendix D's, its error that of paired differences."""
+    theirs = appendix_d[: len(better.log_likelihood)].to(better.log_likelihood)
+    both = better.log_likelihood.isfinite() & theirs.isfinite()
+    bias = (theirs - better.log_likelihood)[both]
+    return {
+        "datapoints": int(both.sum()),
+        "marginal_log_likelihood": float(better.log_likelihood[both].mean()),
+        "appendix_d": float(theirs[both].mean()),
+        "bias": float(bias.mean()),
+        "bias_standard_error": float(bias.std()) / math.sqrt(max(len(bias), 1)),
+        "largest_deficit": float((-bias).max()) if len(bias) else math.nan,
+        "without_estimate": int((~both).sum()),
+        "untrusted": int((~better.trusted).sum()),
+    }
+
+
+def collect_estimates(root: Path, configs: Iterable[Config], key: Sequence[str]) -> pd.DataFrame:
+    """All better estimates of these runs as one tidy table; empty where nobody asked for any."""
+    tables = []
+    for config in configs:
+        folder = RunFolder(root, config)
+        names = {column: getattr(config, column) for column in ("protocol", *key)} | {"seed": config.seed}
+        for samples in folder.snapshot_samples():
+            try:
+                table = read_part(folder.estimates(samples))
+            except FileNotFoundError:
+                continue
+            except Damaged as error:
+                tell_once(f"left out: {error}; the same command with --re-estimate computes it anew")
+                continue
+            tables.append(table.assign(**names)[[*names, *table.columns]])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["protocol"])
+
+
+def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
+    """How far appendix D lies from the better estimates at the last logged point of each curve, nats."""
+    lines = [
+        "appendix D minus a better estimate, last logged point, nats (standard error; worst shortfall of a datapoint)"
+    ]
+    for name, curve in estimates.groupby([*key, "seed", "split"], sort=False):
+        *names, seed, split = (label(str(part)) for part in name)
+        cells = [
+            f"{row.estimator} {row.bias:+.2f} ({row.bias_standard_error:.2f}; {row.largest_deficit:.1f})"
+            for row in curve[curve["samples"] == curve["samples"].max()].itertuples()
+        ]
+        curve_name = f"{' '.join(names)} seed {seed} {split}"
+        lines.append(f"{curve_name:37s}" + "".join(f"{cell:33s}" for cell in cells).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+"""What a demo gets: a trained model, its data, and a folder to leave things in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb.errors import UserError
+from harness.figures.compare import label, scientific
+from harness.figures.plan import Request
+from harness.pictures.latent_space import as_images, image_shape
+from harness.pictures.models import Trained, load_trained
+from harness.pictures.plot import Strip
+from harness.runs.build import RunData, load, prepare
+from harness.runs.run import Job
+from harness.runs.streams import stream
+
+SHOWN = 10  # images in a row
+# Test images to interpolate between, for a dataset in its usual split; of Frey Face a smile and a frown.
+ENDS = {("frey_face", "shuffled"): (118, 88)}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A trained model and the images of its dataset.
+
+    Attributes:
+        trained: the model.
+        data: its training and test points.
+        shape: height and width of an image.
+        points: the two test images to interpolate between.
+        stem: path of what the demo writes, without the ending.
+        generator: source of all randomness.
+        caption: what the model is.
+    """
+
+    trained: Trained
+    data: RunData
+    shape: tuple[int, int]
+    points: tuple[int, int]
+    stem: Path
+    generator: torch.Generator
+    caption: str
+
+    def strip(self, name: str, pixels: Float[Tensor, "image pixel"], shown: int = SHOWN) -> Strip:
+        """The first of these images, as a row of a picture."""
+        return Strip(name, as_images(pixels[:shown], self.shape))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a demo leaves: pictures, a table of errors where there are some, and what its provenance should say."""
+
+    pictures: list[Path]
+    errors: pd.DataFrame | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def load_points(job: Job) -> RunData:
+    """Training and test points as the model has seen them, on the CPU."""
+    return prepare(job.config, load(job.config, job.data), torch.device("cpu"))
+
+
+def chosen_points(job: Job, points: Sequence[int] | None) -> tuple[int, int]:
+    """The two test images to interpolate between: the user's, or the dataset's.
+
+    Raises:
+        UserError: there is no such test image, or it is twice the same.
+    """
+    if points is None:
+        return ENDS.get((job.config.dataset, job.config.split), (0, 1))
+    first, last = points
+    n = len(load_points(job).test_points)
+    if max(points) >= n:
+        raise UserError(
+            f"--points must be below {n}, the number of {job.config.dataset}'s test images, got {first} {last}"
+        )
+    if first == last:
+        raise UserError(f"--points must be two different test images, got {first} twice")
+    return first, last
+
+
+def open_scene(job: Job, request: Request, demo: str, points: tuple[int, int]) -> Scene:
+    """The scene of a finished run."""
+    config, trained = job.config, load_trained(job.folder)
+    name = f"{label(config.dataset, 24)}, N_z = {config.n_latent}, AEVB, {scientific(config.samples)} training samples"
+    return Scene(
+        trained=trained,
+        data=load_points(job),
+        shape=image_shape(config, trained.model.n_pixels, job.data),
+        points=points,
+        stem=request.results / request.scale.name / "demos" / f"{config.dataset}-{demo}" / demo,
+        generator=stream(f"demo {demo}", config.seed),
+        caption=f"{name}, protocol {config.protocol}, seed {config.seed}",
+    )

@@ -1,0 +1,1 @@
+"""A run's life: random streams, learner, tape, steps, evaluation, curve, checkpoint."""

@@ -1,0 +1,150 @@
+"""From a config to its data, its learner and its random numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb.aevb import AEVB
+from aevb.data import Dataset, binarize, load_dataset
+from aevb.encoder import GaussianEncoder
+from aevb.errors import DataError, UserError
+from aevb.estimators import LOWER_BOUNDS
+from aevb.fast.aevb import FastAEVB
+from aevb.learner import AscentOptions, Learner
+from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
+from baselines.fast_wake_sleep import FastWakeSleep
+from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
+from baselines.wake_sleep import WakeSleep
+from harness.experiments.config import Config
+from harness.runs.streams import stream
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Pixels on the device of the run.
+
+    Attributes:
+        train: what minibatches are drawn from, shape (N, pixel).
+        dynamic: minibatches are to be binarized as they are drawn.
+        train_points: the training points that are evaluated.
+        test_points: the test points that are evaluated.
+    """
+
+    train: Float[Tensor, "n pixel"]
+    dynamic: bool
+    train_points: Float[Tensor, "n pixel"]
+    test_points: Float[Tensor, "n pixel"]
+
+
+def load(config: Config, data: Path | None) -> Dataset:
+    """The config's dataset.
+
+    Args:
+        config: of the run.
+        data: folder to look for named datasets in, or the user's array itself.
+
+    Raises:
+        DataError: it is not to be had, or an array's content is not what the config was made for.
+        UserError: it has fewer training points than the config asks for.
+    """
+    own = bool(config.data_sha256)
+    dataset = load_dataset(
+        str(data) if own else config.dataset,
+        data_dir=None if own else data,
+        pixel_scale=(config.pixel_scale or None) if own else config.pixel_scale,
+        split=config.split,
+    )
+    if own and dataset.sha256 != config.data_sha256:
+        raise DataError(
+            f"an array must not change while runs on it are open; {data} had SHA-256 {config.data_sha256[:12]}…, now "
+            f"{dataset.sha256[:12]}…: start again with the array as it is"
+        )
+    if config.n_train > len(dataset.train):
+        raise UserError(
+            f"n_train must be at most the {len(dataset.train)} training points of {dataset.name}, got {config.n_train}"
+        )
+    return dataset
+
+
+def prepare(config: Config, dataset: Dataset, device: torch.device) -> RunData:
+    """Binarize as the config says, and choose the points to train and to evaluate on."""
+    grey = dataset.train[: config.n_train] if config.n_train else dataset.train
+    # The same for all seeds, which differ in what the algorithms do, never in the data; and for any number of points.
+    train, test = (
+        binarize(x, config.binarization, stream(f"binarization of {split}"))
+        for split, x in (("train", grey), ("test", dataset.test))
+    )
+    dynamic = config.binarization == "dynamic"
+    return RunData(
+        train=(grey if dynamic else train).to(device),
+        dynamic=dynamic,
+        train_points=train[: config.evaluation_points].to(device),
+        test_points=test[: config.evaluation_points].to(device),
+    )
+
+
+def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> GenerativeModel:
+    """A fresh p(z) p(x|z) with weights from the generator, on the CPU."""
+    if config.decoder == "bernoulli":
+        return BernoulliModel(config.n_latent, n_pixels, config.hidden, init_std=config.init_std, generator=generator)
+    return GaussianModel(
+        config.n_latent,
+        n_pixels,
+        config.hidden,
+        log_var=config.decoder_log_var,
+        log_var_factor=config.decoder_log_var_factor,
+        zero_log_var=config.decoder_log_var_zero,
+        init_std=config.init_std,
+        generator=generator,
+    )
+
+
+def build_learner(config: Config, data: RunData, step_size: float, engine: str = "fast") -> Learner:
+    """A fresh learner whose weights are drawn from the config's seed, on the device of the data.
+
+    Engines: "reference", with gradients from autograd, or "fast", the same with gradients by hand.
+    """
+    fast = engine == "fast"
+    n_datapoints, n_pixels = data.train.shape
+    generator = stream("weights", config.seed)
+    model = build_model(config, n_pixels, generator)
+    model = model.to(data.train.device)
+    options = AscentOptions(step_size, config.warm_up, config.prior_weight, config.prior_on_biases)
+    if config.method == "mcem":
+        starts = stream("chains", config.seed, data.train.device)
+        full, part = (FastMonteCarloEM, FastMinibatchMonteCarloEM) if fast else (MonteCarloEM, MinibatchMonteCarloEM)
+        return (part if config.batch_size else full)(
+            model,
+            n_datapoints,
+            starts,
+            options,
+            n_leapfrog=config.chain_leapfrog,
+            n_weight_steps=config.weight_steps,
+            step_size=config.chain_step_size,
+        )
+    encoder = GaussianEncoder(
+        n_pixels,
+        config.n_latent,
+        config.hidden,
+        log_var_factor=config.encoder_log_var_factor,
+        zero_log_var=config.encoder_log_var_zero,
+        init_std=config.init_std,
+        generator=generator,
+    )
+    encoder = encoder.to(data.train.device)
+    if config.method == "wake_sleep":
+        algorithm = FastWakeSleep if fast else WakeSleep
+        return algorithm(model, encoder, n_datapoints, options, n_samples=config.n_samples)
+    if fast:
+        return FastAEVB(model, encoder, n_datapoints, options, estimator=config.estimator, n_samples=config.n_samples)
+    estimator = LOWER_BOUNDS[config.estimator]
+    return AEVB(model, encoder, n_datapoints, options, estimator=estimator, n_samples=config.n_samples)
+
+
+def evaluation_generator(device: torch.device) -> torch.Generator:
+    """Source of the noise in what is measured: the same for all runs."""
+    return stream("evaluation", device=device)

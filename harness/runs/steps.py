@@ -1,0 +1,126 @@
+"""Many steps at a call: of one run or of a stack of equal runs, one by one or as a single launch of a GPU."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aevb.fast.graph import Graph
+from aevb.fast.posterior import ROWS
+from aevb.fast.products import Library, choose_library, products
+from aevb.fast.stack import Stack
+from aevb.learner import Learner
+from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
+from harness.runs.build import RunData, build_learner
+from harness.runs.streams import stream
+from harness.runs.tape import GRAPH_STEPS, Block, Tape, stacked
+from harness.workers.schedule import Interrupted
+
+
+class Trainer:
+    """Learners of equal settings with a tape for each; what one computes does not depend on its company.
+
+    On a CUDA device the hand-written steps run as a graph once the warm-up, which a graph would freeze, is over.
+
+    Args:
+        config: of the runs, which differ in their seeds alone.
+        data: of all of them.
+        learners: one for each run.
+        tapes: one for each run.
+        generator: of what a learner draws for itself.
+
+    Raises:
+        UserError: this machine cannot multiply in the config's precision.
+    """
+
+    def __init__(
+        self, config: Config, data: RunData, learners: Sequence[Any], tapes: Sequence[Tape], generator: torch.Generator
+    ) -> None:
+        self._data, self._learners, self._tapes, self._generator = data, learners, tapes, generator
+        self._learner: Any = Stack(learners) if len(learners) > 1 else learners[0]
+        self._library = library(config, data)
+        self._graph: Graph | None = None
+        graphable = data.train.is_cuda and hasattr(self._learner, "ascents") and bool(config.batch_size)
+        self._eager_steps = config.warm_up + 1 if graphable else math.inf
+
+    def advance(self, n_steps: int) -> list[list[float]]:
+        """Take so many steps; each run's mean bound of each step, nats (none for a learner without a bound)."""
+        means: list[Tensor] = []
+        with products(self._library):
+            while n_steps:
+                blocks = [tape.take(min(n_steps, GRAPH_STEPS)) for tape in self._tapes]
+                block = stacked(blocks) if len(blocks) > 1 else blocks[0]
+                means.append(self._take(block))
+                n_steps -= block.n_steps
+        if self._data.train.is_cuda:
+            torch.cuda.synchronize(self._data.train.device)
+        return torch.cat(means).view(-1, len(self._learners)).T.tolist()
+
+    def _take(self, block: Block) -> Tensor:
+        if self._eager_steps > 0 or block.n_steps != GRAPH_STEPS:
+            self._eager_steps -= block.n_steps
+            return take_steps(self._learner, self._data, block, self._generator)
+        ascents = self._learner.ascents
+        before = [ascent.steps for ascent in ascents]
+        if self._graph is None:
+            self._graph = Graph(
+                lambda tensors: take_steps(self._learner, self._data, Block(GRAPH_STEPS, **tensors), self._generator),
+                block.tensors,
+            )
+        for ascent, steps in zip(ascents, before, strict=True):
+            ascent.steps = steps + block.n_steps  # recording counts them too, replaying does not
+        return self._graph(block.tensors)
+
+
+def take_steps(learner: Any, data: RunData, block: Block, generator: torch.Generator) -> Tensor:
+    """The steps of a block, one by one: mean bounds in nats, shape (step,) or (step, run); empty without bounds."""
+    bounds = [learner.step(batch, generator, noise).bound for batch, noise in block.batches(data)]
+    return torch.stack(bounds).mean(-1, dtype=torch.float64) if bounds[0] is not None else torch.empty(0)
+
+
+def samples_per_step(config: Config, data: RunData) -> int:
+    """How far a step gets along the paper's x axes, which count evaluations of training points."""
+    evaluations = config.chain_leapfrog + config.weight_steps if config.method == "mcem" else 1
+    return evaluations * (config.batch_size or len(data.train))
+
+
+def library(config: Config, data: RunData) -> Library:
+    """What multiplies this run's matrices on a CPU, measured for its largest ones.
+
+    Raises:
+        UserError: this machine cannot multiply in the config's precision.
+    """
+    rows, width, pixels = config.batch_size or ROWS, max(config.hidden, default=config.n_latent), data.train.shape[1]
+    shapes = ((rows, pixels, width), (width, rows, pixels), (rows, width, pixels))
+    return choose_library(shapes, config.precision)
+
+
+def choose_step_size(
+    config: Config, data: RunData, engine: str, should_stop: Callable[[], bool] = lambda: False
+) -> float:
+    """The config's η; for "auto" the candidate with the best training bound after the first iterations.
+
+    The mean bound of each candidate's last fifth of `auto_steps` iterations decides; what is not finite loses. These
+    iterations are not counted on the axis (Kingma & Welling 2013, section 5).
+
+    Raises:
+        Interrupted: `should_stop` said so; the choice begins anew next time.
+    """
+    if config.step_size != "auto":
+        return config.step_size
+    results: dict[float, float] = {}
+    for step_size in STEP_SIZE_CANDIDATES:
+        learner: Learner = build_learner(config, data, step_size, engine)
+        generator = stream("training", config.seed, data.train.device)
+        trainer = Trainer(config, data, [learner], [Tape(config, data, learner)], generator)
+        bounds: list[float] = []
+        while len(bounds) < config.auto_steps:
+            if should_stop():
+                raise Interrupted
+            bounds += trainer.advance(min(GRAPH_STEPS, config.auto_steps - len(bounds)))[0]
+        last = bounds[-max(config.auto_steps // 5, 1) :]
+        mean = sum(last) / len(last)
+        results[step_size] = mean if math.isfinite(mean) else -math.inf
+    return max(results, key=lambda step_size: results[step_size])

@@ -1,0 +1,146 @@
+"""Runs from their configs to their curves, alone or in stacks; they survive being stopped."""
+
+import contextlib
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from aevb.errors import UserError
+from harness.runs.build import load, prepare
+from harness.runs.curve import grid
+from harness.runs.run import Job, Run
+from harness.runs.steps import Trainer, library, samples_per_step
+from harness.store.environment import describe
+from harness.store.files import write_text
+from harness.store.locks import Hold
+from harness.store.status import Status
+from harness.workers import schedule
+from harness.workers.schedule import Interrupted
+
+SECONDS_BETWEEN_REPORTS = 0.5
+SECONDS_BETWEEN_CHECKPOINTS = 15.0
+SECONDS_OF_A_BURST = 0.2
+
+
+def train(runs: Sequence[Run], should_stop: Callable[[], bool]) -> None:
+    """Take runs that differ in their seeds alone, and are equally far, to the end of the grid.
+
+    Raises:
+        Interrupted: it was told to stop; checkpoints and statuses are written.
+    """
+    first = runs[0]
+    config, progress = first.config, first.progress
+    trainer = Trainer(config, first.data, [r.learner for r in runs], [r.tape for r in runs], first.generator)
+    per_step = samples_per_step(config, first.data)
+    next_report = next_save = 0.0
+    burst = 1
+    for target in grid(config.samples, config.points_per_decade, config.first_point):
+        if progress.rows and target <= progress.rows[-1]["samples"]:
+            continue
+        while progress.samples < target:
+            steps = min(-(-(target - progress.samples) // per_step), burst)
+            begin = time.perf_counter()
+            bounds = trainer.advance(steps)
+            seconds = time.perf_counter() - begin
+            for run, own in zip(runs, bounds, strict=True):
+                run.progress.add(steps * per_step, seconds / len(runs), own)
+            burst = max(1, round(burst * min(2.0, SECONDS_OF_A_BURST / seconds)))
+            now, live = time.monotonic(), [run for run in runs if run.status is None]
+            if should_stop():
+                for run in live:
+                    run.save()
+                    run.report("interrupted")
+                raise Interrupted
+            if now >= next_save:
+                for run in live:
+                    run.save()
+                next_save = now + SECONDS_BETWEEN_CHECKPOINTS
+            if now >= next_report:
+                for run in live:
+                    run.report("running")
+                next_report = now + SECONDS_BETWEEN_REPORTS
+        for run in runs:
+            if run.status is None:
+                run.record()
+        if all(run.status for run in runs):
+            return
+    for run in runs:
+        if run.status is None:
+            run.end("finished")
+
+
+def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
+    """Compute a run, or what is missing of it; what is final is left as it is.
+
+    Raises:
+        UserError: data, checkpoint or folder are not fit for it.
+        Interrupted: `should_stop` said so.
+    """
+    return run_together([job], should_stop)[0]
+
+
+def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: False) -> list[Status]:
+    """`run` for jobs that differ in their seeds alone; those that are equally far and climb alike make a stack."""
+    with ExitStack() as locks:
+        open_jobs: dict[Job, Hold] = {}
+        # In one order in every process, lest two wait for each other.
+        for job in sorted(jobs, key=lambda job: job.folder.path):
+            hold = locks.enter_context(job.folder.lock(should_stop))
+            if hold is None:
+                raise Interrupted
+            if job.folder.is_stale():
+                job.folder.clear()
+            if not job.is_done():
+                open_jobs[job] = hold
+        try:
+            _train_stacks(open_jobs, should_stop)
+        except Interrupted:
+            raise
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            for job, hold in open_jobs.items():
+                with contextlib.suppress(UserError):  # it is about the folder, which the error tells
+                    hold.check()
+                    status = job.folder.status()
+                    if status is not None and status.final:
+                        continue
+                    write_text(job.folder.path / "error.txt", traceback.format_exc())
+                    job.folder.write_status(Status("failed", message=f"{type(error).__name__}: {reason}"))
+            raise
+        statuses = [job.folder.status() for job in jobs]
+        return [status for status in statuses if status is not None]
+
+
+def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> None:
+    if not jobs:
+        return
+    first = next(iter(jobs))
+    config, device = first.config, torch.device(first.device)
+    data = prepare(config, load(config, first.data), device)
+    environment = describe(device) | {"engine": first.engine, "products": library(config, data)}
+    alike: dict[tuple[int, float], list[Run]] = {}
+    for job, hold in jobs.items():
+        one = Run(job, data, environment, should_stop, hold)
+        alike.setdefault((one.progress.samples, one.progress.step_size), []).append(one)
+    for runs in alike.values():
+        train(runs, should_stop)
+
+
+def stacks(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
+    """The jobs in groups to be computed together: on a GPU, by hand, those that differ in their seeds alone."""
+    groups: dict[Any, list[Job]] = {}
+    for n, job in enumerate(jobs):
+        together = job.device == "cuda" and job.engine == "fast" and job.config.method != "mcem"
+        key = replace(job, config=replace(job.config, seed=0)) if together else n
+        groups.setdefault(key, []).append(job)
+    return [tuple(group) for group in groups.values()]
+
+
+def work(jobs: Sequence[Job]) -> list[Status]:
+    """`run_together` in a worker process."""
+    return run_together(jobs, schedule.should_stop)

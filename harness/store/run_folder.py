@@ -1,0 +1,195 @@
+"""The result store: one folder for each run. Every file lands whole or not at all, and its damage is noticed."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from aevb.errors import UserError
+from harness.experiments.config import Config
+from harness.store.checksums import ABSENT, Damaged, forget_checked, named_sums, read_checked, write_checked
+from harness.store.checksums import NAME as CHECKSUMS
+from harness.store.files import unwritable
+from harness.store.locks import Hold, hold
+from harness.store.status import Status, parse_status
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, root: Path, config: Config) -> None:
+        points = f"-n{config.n_train}" if config.n_train else ""
+        name = f"{config.dataset}{points}-nz{config.n_latent}-{config.method}-seed{config.seed}-{config.id}"
+        self.path = root / name
+        self.config = config
+        self.checkpoint = self.path / "checkpoint.pt"
+        self.previous_checkpoint = self.path / "checkpoint.previous.pt"
+        self.curve = self.path / "curve.csv"
+
+    def snapshot(self, samples: int) -> Path:
+        """The model at a logged point, where log p(x) is measured."""
+        return self.path / "snapshots" / f"{samples}.pt"
+
+    def estimates(self, samples: int) -> Path:
+        """Better estimates of log p(x) at that point."""
+        return self.path / "snapshots" / f"{samples}.csv"
+
+    def snapshot_samples(self) -> list[int]:
+        """The logged points that have a snapshot."""
+        names = (path.stem for path in (self.path / "snapshots").glob("*.pt"))
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def lock(self, should_stop: Callable[[], bool] = lambda: False) -> AbstractContextManager[Hold | None]:
+        """Held by the one process that works on the run; see `harness.store.locks.hold`."""
+        return hold(self.path / ".lock", should_stop)
+
+    def status(self) -> Status | None:
+        """Latest status, or None where the run was never begun. One that is damaged is that of a failed run."""
+        try:
+            return self._read_status()
+        except FileNotFoundError:
+            return None
+        except (Damaged, ValueError, TypeError):
+            path = self.path / "status.json"
+            return Status("failed", message=f"{path} is damaged; the command that computes the run mends it")
+
+    def write_status(self, status: Status, *, durable: bool = False) -> None:
+        """Replace the status; a final one is durable in any case."""
+        text = json.dumps(asdict(status), indent=1)
+        write_checked(self.path / "status.json", text, durable=durable or status.final)
+
+    def reopen(self) -> None:
+        """Say that the run is not done, before anything else is changed; called by the holder of the lock.
+
+        A run whose status is final is then as it was when it ended.
+        """
+        self.write_status(replace(self.status() or Status("running"), state="running", message=""), durable=True)
+
+    def begin(self, environment: dict[str, Any], saved: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+        """Write the config, and add to the environments that compute it; called by the holder of the lock.
+
+        Args:
+            environment: that computes it now.
+            saved: the environments so far, for where their file is damaged or lost.
+
+        Returns:
+            All environments.
+        """
+        for pattern in (".*.[0-9]*", "snapshots/.*.pt.[0-9]*"):
+            for left_by_the_killed in self.path.glob(pattern):
+                left_by_the_killed.unlink(missing_ok=True)
+        try:
+            earlier = self.environments() or [*saved]
+        except UserError:
+            earlier = [*saved]
+        write_checked(self.path / "config.json", self.config.to_json())
+        write_checked(self.path / "environment.json", json.dumps([*earlier, environment], indent=1))
+        return [*earlier, environment]
+
+    def environments(self) -> list[dict[str, Any]]:
+        """What has computed the run, first to last.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        path = self.path / "environment.json"
+        try:
+            values = json.loads(read_checked(path))
+            if not isinstance(values, list):
+                raise ValueError("no list")
+        except FileNotFoundError:
+            return []
+        except (Damaged, ValueError) as error:
+            raise _not_whole("environment", path, error) from error
+        return values
+
+    def write_curve(self, rows: Sequence[dict[str, Any]], *, durable: bool = False) -> None:
+        """Replace the curve by these rows, one for each split and logged point; a checkpoint has them too."""
+        if rows:
+            write_checked(self.curve, pd.DataFrame(rows).to_csv(index=False), durable=durable)
+        else:
+            forget_checked(self.curve)
+
+    def read_curve(self) -> pd.DataFrame:
+        """The curve so far; empty where there is none.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        needed = {"split", "samples", self.config.measure, "standard_error", "seconds"}
+        try:
+            curve = pd.read_csv(io.StringIO(read_checked(self.curve)))
+            if absent := needed - {*curve.columns}:
+                raise ValueError(f"no column {', '.join(sorted(absent))}")
+            return curve.astype({"samples": int, self.config.measure: float})
+        except FileNotFoundError:
+            return pd.DataFrame()
+        except (Damaged, ValueError) as error:  # pandas' errors are ValueErrors
+            raise _not_whole("curve", self.curve, error) from error
+
+    def damaged(self) -> list[str]:
+        """Names of the files that are not as they were written, or are lost; checkpoints aside."""
+        try:
+            named, names = named_sums(self.path), list[str]()
+        except Damaged:
+            named, names = {}, [CHECKSUMS]
+        for name, read in (("config.json", self._read_config), ("environment.json", self.environments),
+                           ("status.json", self._read_status), ("curve.csv", self.read_curve)):  # fmt: skip
+            try:
+                if (self.path / name).exists():
+                    read()
+                elif ABSENT not in named.get(name, [ABSENT]):
+                    names.append(name)
+            except (FileNotFoundError, UserError, ValueError, TypeError):
+                names.append(name)
+        return names
+
+    def _read_status(self) -> Status:
+        return parse_status(read_checked(self.path / "status.json"))
+
+    def _read_config(self) -> None:
+        if Config.from_json(read_checked(self.path / "config.json")) != self.config:
+            raise ValueError("another config")
+
+    def mark_stale(self) -> None:
+        """Have the next process that works on the run begin anew; until then what was computed stays."""
+        try:
+            (self.path / "stale").touch()
+        except FileNotFoundError:
+            return  # nothing was computed
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def is_stale(self) -> bool:
+        """The run is to begin anew."""
+        return (self.path / "stale").exists()
+
+    def is_done(self) -> bool:
+        """Nothing is left to compute, and nothing to mend but perhaps a checkpoint."""
+        if self.is_stale():
+            return False
+        status = self.status()
+        if status is None or not status.final or self.damaged():
+            return False
+        needed = ["config.json", "environment.json", *(["curve.csv"] if status.state == "finished" else [])]
+        return all((self.path / name).exists() for name in needed)
+
+    def clear(self) -> None:
+        """Forget all that was computed; called by the holder of the lock, which stays."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in (".lock", "stale"):
+                path.unlink()
+        (self.path / "stale").unlink(missing_ok=True)  # last: a process that dies before this leaves it to the next
+
+
+def _not_whole(what: str, path: Path, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0].removeprefix(f"{path}: ")
+    return UserError(f"a file must be whole; the {what} {path}: {reason}; the command that computes the run mends it")

@@ -1,0 +1,1 @@
+"""Questions of the project's own about the paper's estimators; a folder for each."""

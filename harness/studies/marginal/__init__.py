@@ -1,0 +1,1 @@
+"""How good is each estimator of log p(x)?"""

@@ -1,0 +1,1 @@
+"""Why does the reparameterization trick matter?"""

@@ -1,0 +1,120 @@
+"""Size of the reparameterization study, its fresh learners, and the training run whose stages it measures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from aevb.aevb import AEVB
+from aevb.data import load_dataset
+from aevb.encoder import GaussianEncoder
+from aevb.estimators import lower_bound_a, lower_bound_b
+from aevb.learner import AscentOptions, Batch, Learner
+from aevb.model import BernoulliModel, GenerativeModel
+from baselines.score_function import ScoreFunction
+from harness.runs.streams import stream
+from harness.store.tensors import is_whole, load_saved, save
+from harness.studies.reparameterization.table import BASELINE, NAIVE, A, B
+from harness.workers.parts import folder_of_parts
+
+BATCH, STEP_SIZE = 100, 0.02  # of the training run, as for the paper's MNIST curves
+
+
+@dataclass(frozen=True)
+class Study:
+    """Size of the study.
+
+    Attributes:
+        stages: training samples after which gradients are measured.
+        points: training points to measure them at.
+        draws: at each of these.
+        replicates: minibatches in each direct simulation.
+        curve_samples: datapoints visited in a learning curve.
+        seeds: of the learning curves.
+        n_latent: size of z.
+        hidden: tanh units of encoder and decoder, as in the paper's figure 3.
+        n_samples: values of L.
+        batch_sizes: values of M.
+        simulated: pairs (L, M) that are simulated directly too.
+        step_sizes: the paper's candidates; each estimator's curve is drawn with its best.
+        long_curves: pairs (M, L) of further learning curves with estimator B.
+        test_points: that the learning curves are evaluated on.
+    """
+
+    stages: tuple[int, ...] = (0, 50_000, 500_000)
+    points: int = 2000
+    draws: int = 32
+    replicates: int = 200
+    curve_samples: int = 200_000
+    seeds: tuple[int, ...] = (0, 1)
+    n_latent: int = 10
+    hidden: tuple[int, ...] = (100,)
+    n_samples: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
+    batch_sizes: tuple[int, ...] = (1, 10, 100, 1000)
+    simulated: tuple[tuple[int, int], ...] = ((1, 1), (1, 100), (10, 10), (100, 1))
+    step_sizes: tuple[float, ...] = (0.01, 0.02, 0.1)
+    long_curves: tuple[tuple[int, int], ...] = ((100, 10), (10, 1), (10, 10))
+    test_points: int = 1000
+
+
+@dataclass(frozen=True)
+class Training:
+    """AEVB with estimator B; the learner is kept at every stage."""
+
+    study: Study
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return "training"
+
+    def checkpoint(self, stage: int) -> Path:
+        """Where the learner is kept."""
+        return folder_of_parts(self.folder, self.study) / f"training-{stage}.pt"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return tuple(self.checkpoint(stage) for stage in self.study.stages)
+
+    def compute(self) -> None:
+        """Train on from the last stage that is kept."""
+        train, generator = load_dataset("mnist").train, stream("training")
+        learner = fresh_learner(self.study, B, 1, STEP_SIZE, 0, len(train))
+        samples = 0
+        for stage in self.study.stages:
+            path = self.checkpoint(stage)
+            if is_whole(path):
+                kept = load_saved(path)
+                learner.load_state_dict(kept["learner"])
+                generator.set_state(kept["generator"])
+                samples = stage
+                continue
+            while samples < stage:
+                samples += learner.step(draw_batch(train, BATCH, generator), generator).samples
+            save({"learner": learner.state_dict(), "generator": generator.get_state()}, path)
+
+
+def fresh(study: Study, seed: int) -> tuple[GenerativeModel, GaussianEncoder]:
+    """Model and encoder with weights from the seed."""
+    weights = stream("weights", seed)
+    model = BernoulliModel(study.n_latent, 784, study.hidden, generator=weights)
+    return model, GaussianEncoder(784, study.n_latent, study.hidden, generator=weights)
+
+
+def fresh_learner(study: Study, estimator: str, n_samples: int, step_size: float, seed: int, n: int) -> Learner:
+    """Learner with weights from the seed that follows that estimator; n training points."""
+    model, encoder = fresh(study, seed)
+    options = AscentOptions(step_size)
+    if estimator in (NAIVE, BASELINE):
+        return ScoreFunction(model, encoder, n, options, n_samples=n_samples, with_baseline=estimator == BASELINE)
+    bound = {A: lower_bound_a, B: lower_bound_b}[estimator]
+    return AEVB(model, encoder, n, options, estimator=bound, n_samples=n_samples)
+
+
+def draw_batch(train: Tensor, size: int, generator: torch.Generator) -> Batch:
+    """Datapoints drawn uniformly with replacement."""
+    indices = torch.randint(len(train), (size,), generator=generator)
+    return Batch(train[indices], indices)

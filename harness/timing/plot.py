@@ -1,0 +1,148 @@
+"""The benchmarks' figures: throughput over batch size, cost against each setting, time to a bound."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from harness.figures.compare import label
+from harness.figures.panel import DARK, GREY, OURS, STYLE, save
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION
+
+DEVICES = ("#1f4fa0", "#a50f22", "#2fa83b", "#8a5a00")
+PAPER = "the paper, 2013:\n20–40 min per million"
+ENGINES = {"reference": "s", "stacked": "D", "naive PyTorch": "v", "JAX scan": "P", "bfloat16": "*"}
+BY_HAND = ("by hand", "fast", "graph")
+SWEEPS = (
+    ("n_latent", "latent dimensions $N_z$"),
+    ("hidden", "hidden units"),
+    ("n_samples", "noise samples $L$"),
+)
+# What the sweeps vary one at a time.
+SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
+
+
+def plot_benchmarks(table: pd.DataFrame, times: pd.DataFrame, source: str, folder: Path) -> list[Path]:
+    """Write throughput, cost and time_to_bound as PNG and SVG; a figure without data is left out.
+
+    Args:
+        table: what `harness.timing.tables.tabulate` made, of one or several devices, with their names in `device`.
+        times: what `harness.timing.tables.time_to_bound` made.
+        source: where the times come from.
+        folder: where the figures go.
+    """
+    colours = dict(zip(sorted(table["device"].unique()), DEVICES * len(table), strict=False))
+    aevb = table[(table["suite"] == "learner") & (table["method"] == "aevb")]
+    with matplotlib.rc_context(STYLE):
+        figures = {"throughput": _throughput(aevb, colours), "cost": _cost(aevb, table, colours)}
+        if not times.empty:
+            figures["time_to_bound"] = _time_to_bound(times, source)
+        return [save(figure, folder / name, kind) for name, figure in figures.items() for kind in ("png", "svg")]
+
+
+def _sweep(table: pd.DataFrame, varied: str) -> pd.DataFrame:
+    """The hand-written float32 steps that differ from the usual setting in one thing at most, the fastest of each."""
+    fixed = {name: value for name, value in SETTING.items() if name != varied}
+    keep = table["engine"].isin(BY_HAND) & (table["precision"] == "float32")
+    for name, value in fixed.items():
+        keep &= table[name] == value
+    part = table[keep].assign(**{varied: table.loc[keep, varied].astype(float)})
+    return part.loc[part.groupby(["device", varied])["samples_per_second"].idxmax()].sort_values(varied)
+
+
+def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
+    figure = Figure(figsize=(8.2, 5.4), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    axes = figure.subplots()
+    for device, part in _sweep(aevb, "batch_size").groupby("device"):
+        axes.plot(
+            part["batch_size"],
+            part["samples_per_second"],
+            "o-",
+            color=colours[str(device)],
+            linewidth=2.2,
+            label=device,
+        )
+    usual = aevb[(aevb["hidden"] == "500") & (aevb["n_latent"] == 20) & (aevb["n_samples"] == 1)]
+    usual = usual[usual["batch_size"] == 100]
+    usual = usual.assign(engine=usual["engine"].where(usual["precision"] == "float32", usual["precision"]))
+    for engine, marker in ENGINES.items():
+        look: dict[str, Any] = {
+            "marker": marker, "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.6, "linestyle": "",
+        }  # fmt: skip
+        others = usual[usual["engine"] == engine]
+        for x, y, device in others[["batch_size", "samples_per_second", "device"]].to_numpy():
+            axes.plot(x, y, color=colours[str(device)], **look)
+        if len(others):
+            axes.plot([], [], color=DARK, label=engine, **look)
+    slow, fast = (1e6 / seconds for seconds in reversed(PAPER_SECONDS_PER_MILLION))
+    axes.axhspan(slow, fast, color=GREY, alpha=0.25, linewidth=0)
+    axes.set(xscale="log", yscale="log", xlabel="minibatch size $M$", ylabel="training samples per second")
+    axes.set_title("AEVB on MNIST, 500 hidden units, $N_z$ = 20: one core of a CPU, or a GPU")
+    _ticks(axes, _sweep(aevb, "batch_size")["batch_size"])
+    axes.annotate(
+        PAPER.replace("\n", " "), (0.99, np.sqrt(slow * fast)), xycoords=("axes fraction", "data"), ha="right",
+        va="center", fontsize=9, color=DARK,
+    )  # fmt: skip
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    return figure
+
+
+def _cost(aevb: pd.DataFrame, table: pd.DataFrame, colours: dict[str, str]) -> Figure:
+    figure = Figure(figsize=(14, 4.2), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    panels = figure.subplots(1, len(SWEEPS) + 1, sharey=True)
+    for axes, (name, title) in zip(panels, SWEEPS, strict=False):
+        part = _sweep(aevb, name)
+        for device, curve in part.groupby("device"):
+            named = device if axes is panels[0] else None
+            axes.plot(curve[name], curve["seconds_per_million"], "o-", color=colours[str(device)], label=named)
+        axes.axhspan(*PAPER_SECONDS_PER_MILLION, color=GREY, alpha=0.25, linewidth=0)
+        _ticks(axes, part[name])
+        axes.set(xlabel=title, title="AEVB, training")
+    axes = panels[-1]
+    importance = table[table["method"] == "importance sampling, network"]
+    for device, curve in importance.sort_values("n_samples").groupby("device"):
+        axes.plot(curve["n_samples"], curve["seconds_per_million"], "o-", color=colours[str(device)])
+    _ticks(axes, importance["n_samples"])
+    axes.set(xlabel="importance samples $K$", title="log p(x), 100 hidden units, $N_z$ = 3")
+    panels[0].set(yscale="log", ylabel="seconds per million datapoints")
+    middle = np.sqrt(np.prod(PAPER_SECONDS_PER_MILLION))
+    panels[0].annotate(PAPER, (0.03, middle), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=DARK)
+    if len(aevb):
+        figure.legend(loc="outside lower center", ncols=len(colours), frameon=False)
+    return figure
+
+
+def _ticks(axes: Axes, values: pd.Series) -> None:
+    """A log axis that names the values that were measured."""
+    axes.set_xscale("log")
+    at = sorted(values.unique())
+    axes.xaxis.set_major_locator(FixedLocator(at))
+    axes.xaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in at]))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _time_to_bound(times: pd.DataFrame, source: str) -> Figure:
+    datasets = list(times["dataset"].unique())
+    figure = Figure(figsize=(2 + 4.5 * len(datasets), 4.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    for axes, dataset in zip(figure.subplots(1, len(datasets), squeeze=False)[0], datasets, strict=True):
+        part = times[times["dataset"] == dataset]
+        sizes = sorted(part["n_latent"].unique())
+        methods = sorted(part["method"].unique())
+        for n, method in enumerate(methods):
+            mine = part[part["method"] == method].set_index("n_latent")["seconds"].reindex(sizes)
+            place = np.arange(len(sizes)) + 0.36 * (n - (len(methods) - 1) / 2)
+            axes.bar(place, mine, 0.34, color=OURS.colours.get(str(method), DARK), label=label(str(method)))
+        targets = part.groupby("n_latent")["target"].first()
+        axes.set_xticks(range(len(sizes)), [f"{size}\n{targets[size]:.0f}" for size in sizes])
+        axes.set(title=label(str(dataset)), xlabel="$N_z$, and the test bound to reach (nats)")
+        axes.grid(visible=False, axis="x")
+    figure.axes[0].set_ylabel("training seconds")
+    figure.axes[0].legend(frameon=False)
+    figure.supxlabel(f"the bound is where the method that ended lower ended; {source}", fontsize=9.5, color=DARK)
+    return figure

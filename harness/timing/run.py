@@ -1,0 +1,154 @@
+"""The suite in `benchmarks/`: run, kept under the device's name, tabulated and drawn."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from aevb import shipped
+from aevb.errors import UserError
+from harness.figures.plan import choose_device
+from harness.store.files import check_writable, write_text
+from harness.store.tables import read_json, read_table, reading
+from harness.timing.plot import plot_benchmarks
+from harness.timing.tables import compact, format_benchmarks, format_times, tabulate, time_to_bound
+from harness.workers.progress import duration
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITE = ROOT / "benchmarks"
+TEST_LINE = re.compile(r"::(?P<name>.+?) (?P<outcome>[A-Z]+)(?P<why> \(.*\))? +\[ *(?P<percent>\d+)%\]")
+
+
+def show_benchmarks(devices: Sequence[str], results: Path) -> bool:
+    """Run the suite, then write JSON, tables and figures to the folder `benchmarks` of the results; print the tables.
+
+    Returns:
+        All that was timed is right.
+
+    Raises:
+        UserError: CUDA alone was asked for and is not there, or the suite cannot be run.
+    """
+    kinds = _kinds(devices)
+    folder = results / "benchmarks"
+    check_writable(folder)
+    report, right = run_suite(kinds)
+    for path in keep(report, folder):
+        print(f"wrote {path}")
+    table = read(folder)
+    curves, source = _figure2(results)
+    times = time_to_bound(curves)
+    print(format_benchmarks(table))
+    print(f"\ntraining seconds to a bound ({source})\n{format_times(times)}")
+    write_text(folder / "time_to_bound.csv", times.to_csv(index=False))
+    for path in plot_benchmarks(table, times, source, folder):
+        print(f"wrote {path}")
+    return right
+
+
+def _kinds(devices: Sequence[str]) -> list[str]:
+    """ "cpu", "cuda" or both; where several are asked for, a CUDA device may be missing."""
+    if list(devices) == ["cuda"]:
+        return [choose_device("cuda")]
+    wanted = ["cpu", "cuda"] if "auto" in devices else sorted({*devices})
+    if "cuda" in wanted and not torch.cuda.is_available():
+        print("no CUDA device: the CPU's benchmarks only", flush=True)
+        wanted.remove("cuda")
+    return wanted
+
+
+def run_suite(kinds: Sequence[str]) -> tuple[dict[str, Any], bool]:
+    """pytest-benchmark's report, and whether all assertions held; a line for each case as it is done.
+
+    Raises:
+        UserError: pytest or the suite is missing, or there was nothing to run.
+    """
+    if missing := [name for name in ("pytest", "pytest_benchmark") if find_spec(name) is None]:
+        raise UserError(f"--benchmark needs {' and '.join(missing)}: pip install -c constraints.txt -e '.[test]'")
+    if not SUITE.is_dir():
+        raise UserError(f"--benchmark needs the folder {SUITE}: run it in the project's own checkout")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "pytest", "benchmarks", "-v", "-p", "no:cacheprovider", "--color=no"]
+        command += ["-m", " or ".join(kinds), f"--benchmark-json={path}", "--benchmark-columns=min"]
+        status, output = _follow(command)
+        if not path.exists() or not path.stat().st_size:
+            last = next((line for line in reversed(output) if line.strip()), "no output")
+            raise UserError(f"the benchmarks must run; pytest ended with status {status}: {last.strip('= ')}")
+        report: dict[str, Any] = json.loads(path.read_text())
+    if status:
+        begin = next((n for n, line in enumerate(output) if re.match("=+ (FAILURES|ERRORS)", line)), 0)
+        print("".join(output[begin:]), file=sys.stderr)
+    return report, status == 0
+
+
+def _follow(command: Sequence[str]) -> tuple[int, list[str]]:
+    """Exit status and output of pytest, whose tests are counted as they go by."""
+    output: list[str] = []
+    first: tuple[float, int] | None = None
+    wide = os.environ | {"COLUMNS": "250"}  # so that no reason is cut short
+    with subprocess.Popen(
+        command, cwd=ROOT, env=wide, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                output.append(line)
+                if match := TEST_LINE.search(line):
+                    now, percent = time.monotonic(), int(match["percent"])
+                    began, start = first = first or (now, percent)
+                    left = (now - began) * (100 - percent) / (percent - start) if percent > start else None
+                    outcome = match["outcome"].lower() + (match["why"] or "")
+                    print(f"[{percent}%] {match['name']}: {outcome}; about {duration(left)} left", flush=True)
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode, output
+
+
+def keep(report: dict[str, Any], folder: Path) -> list[Path]:
+    """Write what was measured, a JSON and a CSV file for each device; the paths."""
+    by_device: dict[str, list[dict[str, Any]]] = {}
+    for record in compact(report):
+        by_device.setdefault(record["environment"]["device"], []).append(record)
+    paths = []
+    for device, records in by_device.items():
+        environment = records[0]["environment"] | {"pytest-benchmark": version("pytest-benchmark")}
+        measured = [{name: value for name, value in record.items() if name != "environment"} for record in records]
+        stem = re.sub(r"[^\w.-]+", "-", device).strip("-")
+        content = json.dumps({"environment": environment, "measured": measured}, indent=1, sort_keys=True)
+        paths += [folder / f"{stem}.json", folder / f"{stem}.csv"]
+        write_text(paths[-2], content)
+        write_text(paths[-1], tabulate(measured).to_csv(index=False))
+    return paths
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """All devices that the folder knows, a row for each case."""
+    tables = []
+    for path in sorted(folder.glob("*.json")):
+        stored = read_json(path, dict)
+        with reading(path):
+            tables.append(tabulate(stored["measured"]).assign(device=stored["environment"]["device"]))
+    if not tables:
+        raise UserError(f"there must be benchmarks to show; {folder} has none: select some that measure")
+    return pd.concat(tables, ignore_index=True)
+
+
+def _figure2(results: Path) -> tuple[pd.DataFrame, str]:
+    """The longest figure 2 in the store, or the project's own, and where that is; protocol "author"."""
+    places = [results / scale / "figure2" for scale in ("paper", "quick")] + [shipped.RESULTS / "quick" / "figure2"]
+    place = next(place for place in places if (place / "figure2.csv").exists())
+    curves = read_table(place / "figure2.csv", "protocol")
+    name = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
+    return curves[curves["protocol"] == "author"], str(name)

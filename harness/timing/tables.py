@@ -1,0 +1,116 @@
+"""Benchmarks as tables: what was timed, and how long each method takes to a bound."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.figures.compare import label
+
+CASE = (
+    "suite", "method", "engine", "device_type", "precision", "hidden", "n_latent", "batch_size", "n_samples"
+)  # fmt: skip
+HEADINGS = {
+    "device_type": "device", "n_latent": "N_z", "batch_size": "M", "n_samples": "L, K",
+    "samples_per_second": "samples/s", "gflops_per_second": "GFLOP/s", "flop_share_of_gemm_peak": "of GEMM",
+    "megabytes": "MB a step",
+}  # fmt: skip
+# "This takes around 20-40 minutes per million training samples with a Intel Xeon CPU running at an effective 40
+# GFLOPS" (Kingma & Welling 2013, section 5).
+PAPER_SECONDS_PER_MILLION = (20 * 60.0, 40 * 60.0)
+
+
+def compact(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is worth keeping of pytest-benchmark's report: a record for each case, its times in seconds.
+
+    Seconds are those of one call of `steps` steps, which gets through `samples` datapoints; rates are of the fastest
+    round. FLOPs and bytes are those of a step.
+    """
+    return [
+        {
+            "test": each["name"],
+            **each["extra_info"],
+            "seconds": each["stats"]["min"],
+            "median_seconds": each["stats"]["median"],
+            "rounds": each["stats"]["rounds"],
+        }
+        for each in report["benchmarks"]
+        if "suite" in each["extra_info"]
+    ]
+
+
+def tabulate(records: list[dict[str, Any]]) -> pd.DataFrame:
+    """A row for each case; widths of layers as text, seconds for a million samples."""
+    table = pd.DataFrame(records).drop(columns="environment", errors="ignore")
+    table["hidden"] = ["-".join(map(str, widths)) for widths in table["hidden"]]
+    table["seconds_per_million"] = 1e6 / table["samples_per_second"]
+    return table
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as people read it: text, a row for each case."""
+    measured = {"flops_per_second", "bytes_touched", "flop_share_of_gemm_peak"}
+    shown = table.reindex(columns=[*table.columns, *measured - {*table}])
+    shown = shown.assign(
+        gflops_per_second=shown["flops_per_second"] / 1e9,
+        megabytes=shown["bytes_touched"] / 1e6,
+        batch_size=shown["batch_size"].astype(str).replace("0", "all"),
+    )
+    formats = {
+        "samples_per_second": "{:,.0f}", "gflops_per_second": "{:.1f}",
+        "flop_share_of_gemm_peak": "{:.0%}", "megabytes": "{:.1f}",
+    }  # fmt: skip
+    columns = [*CASE, *formats]
+    text = {
+        HEADINGS.get(name, name): [
+            "–" if pd.isna(value) else formats.get(name, "{}").format(value) for value in shown[name]
+        ]
+        for name in columns
+    }
+    return pd.DataFrame(text)
+
+
+def format_benchmarks(table: pd.DataFrame) -> str:
+    """The table as it is printed."""
+    return readable(table).to_string(index=False)
+
+
+def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:
+    """Training seconds until each curve of figure 2 first reaches a test bound that all methods of its panel reach.
+
+    The bound is where the panel's last method ends up, at the samples that all have seen. Time between logged points
+    is interpolated in the bound.
+
+    Args:
+        curves: the store's figure 2.
+
+    Returns:
+        Columns dataset, n_latent, method, target (nats), seconds (mean over seeds).
+    """
+    rows = []
+    test = curves[(curves["split"] == "test") & np.isfinite(curves["lower_bound"])]
+    for (dataset, size), panel in test.groupby(["dataset", "n_latent"], sort=False):
+        runs = {key: run.sort_values("samples") for key, run in panel.groupby(["method", "seed"])}
+        best = {key: run["lower_bound"].cummax().to_numpy() for key, run in runs.items()}
+        target = min(bounds[-1] for bounds in best.values())
+        for (method, seed), run in runs.items():
+            bounds, seconds = best[method, seed], run["seconds"].to_numpy()
+            k = int(np.argmax(bounds >= target))
+            at = seconds[0] if k == 0 else np.interp(target, bounds[k - 1 : k + 1], seconds[k - 1 : k + 1])
+            rows.append({"dataset": dataset, "n_latent": size, "method": method, "target": target, "seconds": at})
+    if not rows:
+        return pd.DataFrame(columns=["dataset", "n_latent", "method", "target", "seconds"])
+    means: pd.DataFrame = pd.DataFrame(rows).groupby([*rows[0]][:4], as_index=False).mean()
+    return means
+
+
+def format_times(times: pd.DataFrame) -> str:
+    """Seconds to the bound, a row for each panel."""
+    wide = times.pivot_table(index=["dataset", "n_latent", "target"], columns="method", values="seconds", sort=False)
+    wide = wide.rename(columns=label).reset_index()
+    wide["dataset"] = wide["dataset"].map(label)
+    text: str = wide.rename(columns={"n_latent": "N_z", "target": "bound, nats"}).to_string(
+        index=False, float_format="{:.1f}".format, na_rep="–"
+    )
+    return text

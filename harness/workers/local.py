@@ -1,0 +1,105 @@
+"""Parallel processes on this machine, one core each."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from harness.workers.schedule import Result, Task, stop_when
+
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_SAVE = 60.0
+
+_stop = False
+_busy = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Local:
+    """This machine, with so many processes at most."""
+
+    n_processes: int
+
+    @contextmanager
+    def pool(self, n_tasks: int) -> Iterator["Processes"]:
+        """Processes for so many tasks; when the block is left early they save and end."""
+        context, n = multiprocessing.get_context("spawn"), min(self.n_processes, n_tasks)
+        executor = ProcessPoolExecutor(n, mp_context=context, initializer=_start, initargs=(os.getpid(),))
+        try:
+            yield Processes(executor)
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+class Processes:
+    """A `harness.workers.schedule.Pool`; one process that dies takes all of it down."""
+
+    def __init__(self, executor: ProcessPoolExecutor) -> None:
+        self._executor = executor
+
+    def submit(self, function: Callable[[Task], Result], task: Task, saves: bool) -> Future[Result]:
+        """Have a process call function(task)."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is the parent's, from the first
+        try:
+            return self._executor.submit(_call, function, task, saves)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def lost(self, future: Future[Any]) -> bool:
+        """The pool broke before this task was done."""
+        return isinstance(future.exception(), BrokenProcessPool)
+
+    def look(self) -> None:
+        """Nothing can happen that the futures do not tell."""
+
+
+def _call(function: Callable[[Task], Result], task: Task, saves: bool) -> Result:
+    """In a worker, which does not end before a function that saves returns."""
+    if not saves:
+        return function(task)
+    with _busy:
+        try:
+            return function(task)
+        finally:
+            if _stop:
+                os._exit(1)  # all is saved, and nobody waits for the answer
+
+
+def _start(parent: int) -> None:
+    """One thread; nobody outlives the parent."""
+    torch.set_num_threads(1)
+    stop_when(lambda: _stop)
+    signal.signal(signal.SIGTERM, lambda *_: _end())
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _end() -> None:
+    """Leave, now or as soon as what is being computed is saved."""
+    global _stop
+    _stop = True  # not an Event: its lock is not for signal handlers
+    if not _busy.locked():
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    """Leave where the parent died (kill -9), and where saving takes too long, as on a disk that does not answer."""
+    seconds = 0.0
+    while seconds < SECONDS_TO_SAVE:
+        if os.getppid() != parent:
+            _end()
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        seconds += SECONDS_BETWEEN_LOOKS * _stop
+    os._exit(1)

@@ -1,0 +1,144 @@
+"""One live display of all runs on a terminal, plain log lines elsewhere. It reads the store, as anybody may."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from harness.experiments.config import Config
+from harness.store.notices import tell_once
+from harness.store.run_folder import RunFolder
+from harness.store.status import Status
+
+SECONDS_BETWEEN_LINES = 10.0
+
+Task = TypeVar("Task")
+
+
+def duration(seconds: float | None) -> str:
+    """Hours, minutes and seconds as people write them."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def countdown(total: int, name: Callable[[Task], str]) -> Callable[[Task, Future[Any]], None]:
+    """What prints a line for each finished task, how many are done and the time left; a task's error is raised."""
+    began = time.monotonic()
+    done = 0
+
+    def line(task: Task, future: Future[Any]) -> None:
+        nonlocal done
+        future.result()
+        done += 1
+        left = duration((time.monotonic() - began) / done * (total - done))
+        print(f"[{done}/{total}] {name(task)}; about {left} left", flush=True)
+
+    return line
+
+
+class Display:
+    """Progress of a set of runs; `start`, then `look` often, then `stop`."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._live: Live | None = None
+        self._cost: dict[RunFolder, float] = {}
+        self._first: dict[str, int] = {}
+        self._status: dict[str, Status] = {}
+        self._finished = 0
+        self._began = self._last_line = time.monotonic()
+
+    def start(self, cost: Mapping[RunFolder, float]) -> None:
+        """Begin with these runs and how much work each is."""
+        self._cost = dict(cost)
+        # A run whose samples have not moved since now is waiting, whatever an earlier process wrote.
+        self._first = {folder.config.id: 0 if folder.is_stale() else _samples(folder.status()) for folder in cost}
+        self._began = self._last_line = time.monotonic()
+        if self._console.is_terminal and cost:
+            self._live = Live(console=self._console, transient=True, refresh_per_second=4)
+            self._live.start()
+
+    def finished(self, config: Config, status: Status) -> None:
+        """Say that a run came to its end."""
+        self._finished += 1
+        bound = "–" if status.bound is None else f"{status.bound:.1f} nats"
+        rate = f"{status.samples_per_second:,.0f} samples/s" if status.samples_per_second else "–"
+        note = f" – {status.message}" if status.message else ""
+        counted = f"[{self._finished}/{len(self._cost)}]"
+        line = f"{counted} {config.name}: {status.state}, training {bound}, {rate}{note}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def look(self) -> None:
+        """Read the store and show what has changed."""
+        for folder in self._cost:
+            if not folder.is_stale() and (status := folder.status()) is not None:
+                if status.message and status.state == "running":
+                    tell_once(f"{folder.config.name}: {status.message}")
+                self._status[folder.config.id] = status
+        if self._live is not None:
+            self._live.update(self._table())
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            running = "; ".join(
+                f"{folder.config.name} {min(status.samples / folder.config.samples, 1):.0%}"
+                for folder, status in self._running()
+            )
+            line = f"{running or 'starting'}; all done in about {duration(self._seconds_left())}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Leave the screen clean."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _running(self) -> list[tuple[RunFolder, Status]]:
+        pairs = [(folder, self._status.get(folder.config.id)) for folder in self._cost]
+        return [
+            (folder, status)
+            for folder, status in pairs
+            if status is not None and status.state == "running" and status.samples != self._first[folder.config.id]
+        ]
+
+    def _seconds_left(self) -> float | None:
+        """Work that is left over the speed since the start."""
+        done = left = 0.0
+        for folder, cost in self._cost.items():
+            status = self._status.get(folder.config.id)
+            samples = min(_samples(status), folder.config.samples)  # a last big step may go beyond
+            end = samples if status is not None and status.final else folder.config.samples
+            # A run that was killed goes on from its last checkpoint, behind the last status.
+            done += cost * max(samples - self._first[folder.config.id], 0) / folder.config.samples
+            left += cost * (end - samples) / folder.config.samples
+        elapsed = time.monotonic() - self._began
+        return left * elapsed / done if done else None
+
+    def _table(self) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in ("run", "", "samples", "samples/s", "train, nats", "time left"):
+            table.add_column(heading, justify="left" if heading in ("run", "") else "right")
+        for folder, status in self._running():
+            config, rate = folder.config, status.samples_per_second
+            table.add_row(
+                config.name,
+                ProgressBar(total=config.samples, completed=status.samples, width=24),
+                f"{status.samples:,}",
+                f"{rate:,.0f}" if rate else "–",
+                "–" if status.bound is None else f"{status.bound:.1f}",
+                duration(max(config.samples - status.samples, 0) / rate if rate else None),
+            )
+        total = f"{self._finished} of {len(self._cost)} runs done, about {duration(self._seconds_left())} left"
+        return Group(table, Text(total))
+
+
+def _samples(status: Status | None) -> int:
+    return 0 if status is None else status.samples

@@ -1,0 +1,139 @@
+import json
+from dataclasses import asdict, fields, replace
+
+import pytest
+
+from aevb.errors import UserError
+from harness.experiments.config import Config
+from harness.experiments.paper import FIGURE2
+from harness.experiments.protocols import CHANGEABLE, PROTOCOLS, protocol_config
+from harness.runs.curve import grid
+
+
+def small(protocol, dataset):
+    return protocol_config(protocol, dataset, method="aevb", n_latent=10, seed=0, samples=10**6)
+
+
+AUTHOR = small("author", "mnist")
+QUICK = FIGURE2.scales["quick"]
+
+
+def test_equal_configs_have_equal_ids_and_any_change_another():
+    base = AUTHOR
+    assert base.id == replace(base).id
+    ids = {base.id}
+    other = {
+        "dataset": "x", "method": "wake_sleep", "n_latent": 3, "seed": 1, "samples": 7, "data_sha256": "0",
+        "n_samples": 2, "pixel_scale": 9.0, "split": "chronological", "binarization": "static", "decoder": "gaussian",
+        "hidden": (3,), "batch_size": 3, "estimator": "a", "auto_steps": 3, "prior_weight": 0.5, "first_point": 9,
+        "evaluation_points": 9, "points_per_decade": 3, "measure": "marginal_log_likelihood", "n_train": 8,
+        "chain_leapfrog": 9, "chain_step_size": 0.5, "weight_steps": 9, "posterior_leapfrog": 9,
+        "posterior_burn_in": 9, "posterior_samples": 9, "posterior_starts": 9, "posterior_fit": "full",
+        "posterior_jitter": 0.5, "decoder_log_var_factor": 0.5, "decoder_log_var_zero": True, "protocol": "x",
+        "precision": "bfloat16",
+    }  # fmt: skip
+    other = asdict(small("paper", "mnist")) | other
+    for field in fields(Config):
+        assert other[field.name] != getattr(base, field.name), field.name
+        ids.add(replace(base, **{field.name: other[field.name]}).id)
+    assert len(ids) == len(fields(Config)) + 1
+
+
+def test_a_config_survives_its_file():
+    for protocol in PROTOCOLS:
+        config = small(protocol, "frey_face")
+        assert Config.from_json(config.to_json()) == config
+
+
+def test_a_config_of_another_version_is_refused():
+    text = AUTHOR.to_json().replace('"warm_up"', '"warmup"')
+    with pytest.raises(UserError, match="warmup"):
+        Config.from_json(text)
+
+
+def test_a_config_of_an_older_version_keeps_its_id():
+    values = json.loads(AUTHOR.to_json())
+    del values["posterior_jitter"]
+    assert Config.from_json(json.dumps(values)).id == AUTHOR.id
+
+
+def test_the_author_protocol_is_the_fitted_one():
+    mnist, frey = small("author", "mnist"), small("author", "frey_face")
+    assert (mnist.hidden, mnist.decoder, mnist.step_size, mnist.pixel_scale) == ((500,), "bernoulli", 0.02, 255)
+    assert (frey.hidden, frey.decoder, frey.step_size, frey.pixel_scale) == ((200,), "gaussian", 0.02, 256)
+    assert (frey.decoder_log_var_factor, frey.decoder_log_var_zero) == (0.1, True)
+    for config in (mnist, frey):
+        assert (config.encoder_log_var_factor, config.encoder_log_var_zero, config.decoder_log_var) == (
+            0.1,
+            True,
+            "latent",
+        )
+        assert (config.batch_size, config.n_samples, config.warm_up, config.init_std) == (100, 1, 100, 0.01)
+
+
+def test_wake_sleep_has_a_step_size_of_its_own_on_frey_face():
+    etas = {(c.dataset, c.method): c.step_size for c in FIGURE2.configs(QUICK, "author", ["mnist", "frey_face"], [0])}
+    assert etas == {
+        ("mnist", "aevb"): 0.02, ("mnist", "wake_sleep"): 0.02,
+        ("frey_face", "aevb"): 0.02, ("frey_face", "wake_sleep"): 0.1,
+    }  # fmt: skip
+
+
+def test_one_and_one_point_zero_are_one_config():
+    assert replace(AUTHOR, init_std=1).id == replace(AUTHOR, init_std=1.0).id != AUTHOR.id
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value"),
+    [
+        ("binarization=dynamic", "binarization", "dynamic"),
+        ("hidden=[30,20]", "hidden", (30, 20)),
+        ("step_size=auto", "step_size", "auto"),
+        ("step_size=1", "step_size", 1.0),
+        ("encoder_log_var_zero=false", "encoder_log_var_zero", False),
+        ("warm_up=7", "warm_up", 7),
+    ],
+)
+def test_a_protocol_can_be_changed_by_name(change, field, value):
+    config = small(f"author+{change}", "mnist")
+    assert getattr(config, field) == value
+    assert type(getattr(config, field)) is type(value)
+    assert config.protocol == f"author+{change}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["", "warm_up", "warmup=3", "seed=1", "samples=9", "binarization=sometimes", "hidden=500", "hidden=[0]",
+     "hidden=[1.5]", "step_size=-1", "step_size=fast", "step_size=0", "step_size=NaN",
+     "warm_up=-1", "warm_up=1.5", "warm_up=true",
+     "init_std=Infinity", "encoder_log_var_zero=1", "batch_size=-1", "estimator=c", "decoder=laplace",
+     "prior_weight=x"],
+)  # fmt: skip
+def test_a_wrong_change_is_refused_in_one_line(change):
+    with pytest.raises(UserError) as error:
+        small(f"author+{change}", "mnist")
+    assert "must be" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_every_protocol_choice_can_be_changed():
+    assert {"split", "binarization", "decoder_log_var", "prior_weight", "init_std", "warm_up", "step_size"} <= {
+        *CHANGEABLE
+    }
+
+
+def test_figure_2_has_the_papers_eighteen_curves():
+    configs = FIGURE2.configs(FIGURE2.scales["quick"], "author", ["mnist", "frey_face"], [0])
+    panels = {(c.dataset, c.n_latent, c.method) for c in configs}
+    assert len(configs) == len(panels) == 18
+    assert {c.samples for c in configs} == {1_000_000}
+
+
+@pytest.mark.parametrize("samples", [1, 9_999, 10_000, 20_000, 123_456, 10**6, 10**8])
+def test_the_grid_ends_at_the_last_sample_and_holds_the_powers_of_ten(samples):
+    points = grid(samples, 10, 10_000)
+    assert points == sorted(set(points))
+    assert points[-1] == samples
+    assert {10**k for k in range(4, 9) if 10**k <= samples} <= set(points)
+    shorter = max(samples // 10, 1)
+    assert set(grid(shorter, 10, 10_000)) - {shorter} <= set(points)

@@ -1,0 +1,142 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aevb import shipped
+from aevb.errors import UserError
+from harness.figures import compare as module
+from harness.figures.compare import compare, format_comparison, read_published, scientific, value_at
+
+FIGURE3 = ("dataset", "n_train", "method", "split")
+
+
+def as_ours(published: pd.DataFrame, seed: int = 0, shift: float = 0.0, value: str = "lower_bound") -> pd.DataFrame:
+    """The paper's curves as if they had been measured here, `shift` nats higher."""
+    ours = published.assign(protocol="paper", seed=seed, standard_error=0.25, seconds=1.0)
+    return ours.assign(**{value: ours[value] + shift})
+
+
+def curve(values: list[float], samples: list[float], **columns: object) -> pd.DataFrame:
+    row = {"protocol": "paper", "dataset": "mnist", "n_latent": 3, "method": "aevb", "split": "test", "seed": 0}
+    return pd.DataFrame({**row, "samples": samples, "lower_bound": values, "standard_error": 0.5, **columns})
+
+
+def test_value_at_is_exact_on_a_line_in_log10() -> None:
+    samples = np.array([2e4, 3e5, 7e6, 1e8])
+    at = np.array([2e4, 1e5, 1e6, 5e7, 1e8])
+    np.testing.assert_allclose(value_at(samples, 3 * np.log10(samples) - 170, at), 3 * np.log10(at) - 170, rtol=1e-14)
+
+
+def test_value_at_never_extrapolates() -> None:
+    found = value_at([1e5, 1e6], [1.0, 2.0], [9.99e4, 1e5 * (1 - 5e-7), 1e6 * (1 + 5e-7), 1.001e6])
+    np.testing.assert_array_equal(found, [np.nan, 1.0, 2.0, np.nan])
+    assert np.isnan(value_at([], [], [1e6])).all()
+
+
+@pytest.mark.parametrize(
+    ("figure", "key", "value"),
+    [(2, module.KEY, "lower_bound"), (3, FIGURE3, "marginal_log_likelihood")],
+)
+def test_the_paper_does_not_differ_from_itself(figure: int, key: tuple[str, ...], value: str) -> None:
+    paper = read_published(figure)
+    table = compare(as_ours(paper, value=value), paper, at=(1e6, 1e7), key=key, value=value)
+    assert (table["difference"] == 0).all()
+    curves = paper.groupby(list(key))["samples"].agg(["min", "max"])
+    reached = ((curves["min"] <= 1e6) & (curves["max"] >= 1e6)).sum() + (
+        (curves["min"] <= 1e7) & (curves["max"] >= 1e7)
+    ).sum()
+    assert len(table) == reached
+
+
+def test_a_shift_of_the_curves_is_the_difference() -> None:
+    paper = read_published(2)
+    np.testing.assert_allclose(compare(as_ours(paper, shift=2.5), paper)["difference"], 2.5, rtol=1e-10)
+
+
+def test_seeds_are_averaged_and_their_spread_gives_the_standard_error() -> None:
+    ends = {0: (-140.0, -130.0), 1: (-141.0, -127.0), 2: (-145.0, -124.0)}
+    runs = [curve([-150.0, *values], [1e5, 1e6, 1e7], seed=seed) for seed, values in ends.items()]
+    runs[2] = runs[2].iloc[:2]  # this one has not reached 10^7
+    table = compare(pd.concat(runs), read_published(2)).set_index("samples")
+    assert list(table.index) == [1e6, 1e7]
+    assert list(table["seeds"]) == [3, 2]
+    np.testing.assert_allclose(table["ours"], [-142.0, -128.5])
+    # Variances with n − 1: (4 + 1 + 9) / 2 = 7 and (2.25 + 2.25) / 1 = 4.5.
+    np.testing.assert_allclose(table["standard_error"], [np.sqrt(7 / 3), np.sqrt(4.5 / 2)])
+
+
+def test_one_seed_keeps_its_own_standard_error() -> None:
+    one = curve([-150.0, -130.0], [1e5, 1e7], standard_error=[0.2, 0.6])
+    np.testing.assert_allclose(compare(one, read_published(2), at=[1e6])["standard_error"], [0.4])
+
+
+def test_what_has_no_counterpart_is_kept_and_what_was_not_reached_is_left_out() -> None:
+    own_data = curve([-90.0, -80.0], [1e4, 2e6], dataset="faces.npy")
+    other_split = curve([-90.0, -80.0], [1e4, 2e6], split="train_eval")
+    diverged = curve([-90.0, np.nan], [1e4, 2e6], n_latent=5)
+    table = compare(pd.concat([own_data, other_split, diverged]), read_published(2))
+    assert table[["dataset", "split", "samples"]].to_numpy().tolist() == [["faces.npy", "test", 1e6]]
+    assert table[["paper", "difference"]].isna().all(axis=None)
+    assert compare(own_data.iloc[:1], read_published(2)).empty
+
+
+def test_rows_come_in_the_papers_order() -> None:
+    paper = read_published(2)
+    shuffled = as_ours(pd.concat([paper, paper.assign(dataset="a.npy")])).sample(frac=1, random_state=0)
+    table = compare(shuffled, paper, at=[1e7])
+    assert list(table["dataset"].unique()) == ["mnist", "frey_face", "a.npy"]
+    first = table.head(5)[["n_latent", "method", "split"]].to_numpy().tolist()
+    assert first == [[3, "aevb", "train"], [3, "aevb", "test"], [3, "wake_sleep", "train"], [3, "wake_sleep", "test"],
+                     [5, "aevb", "train"]]  # fmt: skip
+
+
+def test_the_table_shows_every_curve_in_a_hundred_columns() -> None:
+    paper = read_published(2)
+    comparison = compare(pd.concat([as_ours(paper, shift=-2.5), as_ours(paper).assign(protocol="other")]), paper)
+    text = format_comparison(comparison)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    for dataset, size, method, split in paper[list(module.KEY)].drop_duplicates().to_numpy():
+        words = f"{module.label(dataset)} {size} {module.label(method)} {split} "
+        assert sum(" ".join(line.split()).startswith(words) for line in lines) == 2, words
+    assert [line.split(",")[0] for line in lines if line.startswith("protocol")] == ["protocol other", "protocol paper"]
+    assert "-155.5 -153.0   -2.5" in text
+    assert "+0.0" in text
+    assert "-0.0" not in text
+
+
+def test_the_table_marks_what_is_missing() -> None:
+    text = format_comparison(compare(curve([-90.0, -80.0], [1e6, 1e7], dataset="faces.npy"), read_published(2)))
+    assert text.splitlines()[-1].split() == ["faces.npy", "3", "AEVB", "test", "-90.0", "–", "–", "-80.0", "–", "–"]
+    assert "No run" in format_comparison(compare(curve([-90.0], [1e4]), read_published(2)))
+
+
+def test_sample_counts_in_print() -> None:
+    assert [scientific(n) for n in (1e6, 2.5e8, 19_953, 10**10)] == ["10⁶", "2.5·10⁸", "2·10⁴", "10¹⁰"]
+
+
+def test_a_missing_or_damaged_table_names_the_file_and_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = (shipped.PAPER / "figure2.csv").read_text()
+    monkeypatch.setattr(shipped, "PAPER", tmp_path)
+    path = tmp_path / "figure2.csv"
+    bad = {
+        "no such file": None,
+        "columns": good.replace("n_latent", "latents"),
+        "No columns": "",
+        "no rows": good.splitlines()[0],
+        "line 3": "\n".join([*good.splitlines()[:2], "mnist,3,aevb,test,1000000,"]),
+        "line 2": "\n".join([good.splitlines()[0], "mnist,3,aevb,test,0,-150"]),
+    }
+    for what, content in bad.items():
+        if content is not None:
+            path.write_text(content)
+        with pytest.raises(UserError, match=what) as raised:
+            read_published(2)
+        assert str(path) in str(raised.value)
+        assert "git checkout" in str(raised.value)
+    with pytest.raises(UserError, match="figure 4"):
+        read_published(4)

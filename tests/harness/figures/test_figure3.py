@@ -1,0 +1,139 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aevb.marginal.estimate import MarginalEstimate
+from harness.experiments.paper import FIGURE3
+from harness.figures import reestimate
+from harness.figures.reestimate import Snapshot, format_bias
+from harness.runs import evaluate
+from harness.runs.build import build_learner, load, prepare
+from harness.runs.evaluate import LowerBoundEvaluator, MarginalEvaluator
+from harness.runs.train import run
+from tests.support import reproduce, small_job
+
+SMALL = "author+hidden=[8]+points_per_decade=3+step_size=0.05+first_point=10000"
+MCEM = {"method": "mcem", "batch_size": 0, "warm_up": 0, "measure": "marginal_log_likelihood", "samples": 20_000}
+
+
+def test_figure_3_has_the_papers_six_curves():
+    configs = FIGURE3.configs(FIGURE3.scales["quick"], "author", ["mnist"], [0])
+    assert [(c.n_train, c.method) for c in configs] == [
+        (n, m) for n in (1_000, 50_000) for m in ("aevb", "wake_sleep", "mcem")
+    ]
+    assert {(c.n_latent, c.hidden, c.evaluation_points, c.posterior_samples) for c in configs} == {
+        (3, (100,), 1000, 50)
+    }
+    assert [c.step_size for c in configs] == [0.1, 0.1, 0.1, 0.02, 0.1, 0.1]
+
+
+def test_the_paper_protocol_gives_mcem_a_number_where_there_is_no_bound_to_compare():
+    configs = FIGURE3.configs(FIGURE3.scales["quick"], "paper", ["mnist"], [0])
+    assert {c.method: c.step_size for c in configs} == {"aevb": "auto", "wake_sleep": "auto", "mcem": 0.1}
+
+
+def test_only_the_first_n_training_points_are_used(tmp_path, array):
+    config = small_job(tmp_path, array, n_train=50).config
+    dataset = load(config, array)
+    data = prepare(config, dataset, torch.device("cpu"))
+    assert torch.equal(data.train, dataset.train[:50])
+    assert torch.equal(data.train_points, dataset.train[:50])
+
+
+def test_mcem_counts_fifteen_evaluations_a_point_and_logs_both_splits(tmp_path, array):
+    job = small_job(tmp_path, array, **MCEM)
+    assert run(job).state == "finished"
+    curve = job.folder.read_curve()
+    assert [*curve["samples"].unique()] == [10_800, 18_000, 21_600]  # multiples of 15 · 240
+    assert {*curve["split"]} == {"train", "test"}
+    assert {"ess", "without_estimate", "untrusted", "seconds"} <= {*curve.columns}
+    assert curve["training_acceptance"].between(0.5, 1).all()
+    assert (curve["training_stuck"] == 0).all()
+
+
+def test_the_lower_bound_of_a_learner_without_encoder_is_refused(tmp_path, array):
+    config = small_job(tmp_path, array, **MCEM).config
+    data = prepare(config, load(config, array), torch.device("cpu"))
+    with pytest.raises(ValueError, match="needs an encoder"):
+        LowerBoundEvaluator(data).measure(build_learner(config, data, 0.05))
+
+
+def test_the_evaluation_chains_persist_and_their_state_goes_on_bit_for_bit(tmp_path, array):
+    config = small_job(tmp_path, array, **MCEM).config
+    data = prepare(config, load(config, array), torch.device("cpu"))
+    learner = build_learner(config, data, 0.05)
+    one, other = MarginalEvaluator(config, data), MarginalEvaluator(config, data)
+    first = one.measure(learner)
+    other.load_state_dict(one.state_dict())
+    second = one.measure(learner)
+    assert second == other.measure(learner)
+    assert second != first
+
+
+def test_points_without_an_estimate_are_counted_and_not_averaged(tmp_path, array, monkeypatch):
+    config = small_job(tmp_path, array, **MCEM).config
+    data = prepare(config, load(config, array), torch.device("cpu"))
+    values = torch.tensor([-3.0, torch.nan, -5.0, -torch.inf])
+    fake = MarginalEstimate(
+        "fake", values, torch.ones(4), torch.ones(4), torch.ones(4), torch.zeros(4).int(), values.isfinite()
+    )
+    monkeypatch.setattr(evaluate, "appendix_d_log_likelihood", lambda *_, **__: (fake, None))
+    measured = MarginalEvaluator(config, data).measure(build_learner(config, data, 0.05))["test"]
+    assert measured["marginal_log_likelihood"] == -4
+    assert measured["standard_error"] == pytest.approx(np.std([-3, -5], ddof=1) / 2**0.5)
+    assert (measured["without_estimate"], measured["untrusted"]) == (2, 2)
+
+
+def test_a_snapshots_better_estimates_agree_with_each_other(tmp_path, array):
+    job = small_job(tmp_path, array, **MCEM)
+    run(job)
+    snapshot = Snapshot(job, 21_600)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reestimate.reestimate(snapshot)
+    rows = pd.read_csv(snapshot.job.folder.estimates(21_600)).set_index(["split", "estimator"])
+    assert {*rows.index} == {(s, e) for s in ("train", "test") for e in ("importance", "ais")}
+    curve = job.folder.read_curve().query("samples == 21600").set_index("split")
+    for split in ("train", "test"):
+        better = rows.loc[(split, "importance")]
+        n = better["datapoints"]
+        assert better["bias"] == pytest.approx(better["appendix_d"] - better["marginal_log_likelihood"])
+        # The tests' arrays have 60 test points: importance sampling sees all that appendix D has seen.
+        if split == "test":
+            assert n == 60 - better["without_estimate"]
+            assert better["appendix_d"] == pytest.approx(curve.loc[split, "marginal_log_likelihood"], rel=1e-6)
+        assert abs(better["bias"]) < 2
+
+
+def test_the_bias_is_of_paired_points():
+    estimate = MarginalEstimate(
+        "fake", torch.tensor([-3.0, -4.0, torch.nan]), *[torch.ones(3)] * 3, torch.zeros(3).int(), torch.ones(3).bool()
+    )
+    row = reestimate._compare(estimate, torch.tensor([-4.0, -4.5, -9.0, -1.0]))
+    assert row["bias"] == pytest.approx(-0.75)
+    assert row["bias_standard_error"] == pytest.approx(np.std([-1, -0.5], ddof=1) / 2**0.5)
+    assert (row["datapoints"], row["without_estimate"], row["largest_deficit"]) == (2, 1, 1.0)
+
+
+def test_figure_3_from_the_command_line(array, tmp_path):
+    arguments = ["--figure", 3, "--dataset", array.name, "--protocol", SMALL, "--samples", "2e4"]
+    done = reproduce(*arguments, "--re-estimate", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "quick-20000" / "figure3"
+    table = pd.read_csv(folder / "figure3.csv")
+    assert {*table["method"]} == {"aevb", "wake_sleep", "mcem"}
+    assert {*table["split"]} == {"train", "test"}
+    assert {f"figure3-{SMALL}.png", f"figure3-{SMALL}.svg", "runs.csv", "comparison.csv"} <= {
+        path.name for path in folder.iterdir()
+    }
+    estimates = pd.read_csv(folder / "reestimates.csv")
+    assert {*estimates["estimator"]} == {"importance", "ais"}
+    assert {*estimates["samples"]} == {*table["samples"]}
+    assert "appendix D minus a better estimate" in done.stdout
+    assert "MCEM seed 0 train" in format_bias(estimates, FIGURE3.key)
+    assert done.stdout.count("; about ") == len(estimates) / 4
+    again = reproduce(*arguments, "--re-estimate", cwd=tmp_path)
+    assert "; about " not in again.stdout, "estimates were computed again"

@@ -1,0 +1,195 @@
+import itertools
+import math
+
+import pandas as pd
+import pytest
+import torch
+
+from harness.studies.reparameterization.plot import plot_reparameterization
+from harness.studies.reparameterization.study import parts_of, run_study
+from harness.studies.reparameterization.table import (
+    BASELINE,
+    CURVE,
+    ESTIMATORS,
+    NAIVE,
+    A,
+    B,
+    a_and_b_verdict,
+    best_curves,
+    few_samples_verdict,
+    format_study,
+    naive_verdict,
+)
+from harness.studies.reparameterization.training import Study, Training
+from harness.workers.local import Local
+from harness.workers.parts import compute_once
+from tests.support import reproduce
+
+SMALL = Study(
+    stages=(0, 11_000, 13_000),
+    points=60,
+    draws=16,
+    replicates=20,
+    curve_samples=2_000,
+    seeds=(0,),
+    n_latent=2,
+    hidden=(10,),
+    simulated=((1, 100),),
+    step_sizes=(0.02,),
+    test_points=50,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    for part in parts_of(SMALL, folder):
+        compute_once(part)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(folder):
+    return run_study(SMALL, folder, Local(1))
+
+
+def test_variances_fall_as_one_over_m_and_within_datapoints_as_one_over_l(tables):
+    variance, _ = tables
+    wide = variance.set_index(["stage", "estimator", "n_samples", "batch_size"])["variance"].unstack("batch_size")
+    for m in (10, 100, 1000):
+        assert wide[m].to_numpy() * m == pytest.approx(wide[1].to_numpy())
+    rows = variance[(variance["batch_size"] == 1) & (variance["estimator"] != BASELINE)]
+    within = rows.assign(within=(rows["variance"] - rows["between_datapoints"]) * rows["n_samples"])
+    for _, group in within.groupby(["stage", "estimator"]):
+        assert group["within"].to_numpy() == pytest.approx(group["within"].iloc[0], rel=1e-6)
+
+
+def test_the_naive_estimator_is_noisiest_and_estimator_b_least_noisy(tables):
+    variance, _ = tables
+    one = variance[(variance["n_samples"] == 1) & (variance["batch_size"] == 1)]
+    for _, stage in one.groupby("stage"):
+        found = stage.set_index("estimator")["variance"]
+        assert found.idxmax() == NAIVE
+        assert found.idxmin() == B
+
+
+def test_simulated_variances_are_there_where_they_are_asked_for(tables):
+    simulated = tables[0].dropna(subset="simulated")
+    assert len(simulated) == 3 * len(ESTIMATORS)
+    off = (simulated["simulated"] - simulated["variance"]).abs()
+    assert (off < 5 * (simulated["simulated_error"] + simulated["standard_error"])).all()
+
+
+def test_every_curve_visits_as_many_datapoints(tables):
+    _, curves = tables
+    last = curves.groupby([*CURVE]).tail(1)
+    assert {*zip(last["batch_size"], last["n_samples"], strict=True)} == {(100, 1), (100, 10), (10, 1), (10, 10)}
+    assert (last["samples"] == 2_000).all()
+    assert (last["evaluations"] == 2_000 * last["n_samples"]).all()
+
+
+def test_training_resumed_at_a_stage_ends_bit_for_bit_the_same(folder, tmp_path):
+    whole, resumed = Training(SMALL, folder), Training(SMALL, tmp_path)
+    for stage in SMALL.stages[:2]:
+        resumed.checkpoint(stage).parent.mkdir(parents=True, exist_ok=True)
+        resumed.checkpoint(stage).write_bytes(whole.checkpoint(stage).read_bytes())
+    resumed.compute()
+    ends = [torch.load(training.files[-1], weights_only=True)["learner"] for training in (whole, resumed)]
+    for name in ("model", "encoder"):
+        assert all(torch.equal(ends[0][name][key], ends[1][name][key]) for key in ends[0][name])
+    start = torch.load(whole.checkpoint(0), weights_only=True)["learner"]
+    assert not torch.equal(start["encoder"]["mean.weight"], ends[0]["encoder"]["mean.weight"])
+
+
+def variances(ratios, errors=(0.01, 0.01)):
+    """Two stages in which B's variance is 1, and the others' those times it."""
+    return pd.DataFrame(
+        [
+            {"stage": stage, "estimator": name, "n_samples": n, "batch_size": 100, "variance": ratio / n,
+             "ratio_to_b": ratio, "ratio_error": error, "signal": 1.0, "signal_error": 0.1}
+            for (stage, error), n in itertools.product(zip((0, 1000), errors, strict=True), (1, 10))
+            for name, ratio in {B: 1.0, **ratios[stage]}.items()
+        ]
+    )  # fmt: skip
+
+
+def curves(**ends):
+    """Last points: of each estimator at the paper's M and L, and of B at others."""
+    rows = [(name, 100, 1, end) for name, end in zip(ESTIMATORS, ends["paper"], strict=True)]
+    rows += [(B, m, n, end) for (m, n), end in zip(((100, 10), (10, 1), (10, 10)), ends["more"], strict=True)]
+    return pd.DataFrame(
+        [
+            {"estimator": name, "batch_size": m, "n_samples": n, "step_size": 0.02, "seed": 0,
+             "samples": 2000, "evaluations": 2000 * n, "train": end, "test": end}
+            for name, m, n, end in rows
+        ]
+    )  # fmt: skip
+
+
+MORE = (-100.0, -100.0, -100.0)
+TWICE = {stage: {NAIVE: 50.0, A: 2.0} for stage in (0, 1000)}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "end", "holds"),
+    [(50.0, -120.0, True), (5.0, -120.0, False), (50.0, -100.5, False), (50.0, math.nan, True)],
+)
+def test_the_verdict_on_the_naive_estimator_follows_the_numbers(ratio, end, holds):
+    rows = variances({0: {NAIVE: 50.0}, 1000: {NAIVE: ratio}})
+    printed = naive_verdict(rows, curves(paper=(end, -110.0, -100.0, -100.0), more=MORE))
+    assert printed.endswith("The claim holds." if holds else "does not hold as stated.")
+
+
+@pytest.mark.parametrize(
+    ("late", "error", "says"),
+    [(2.0, 0.01, "claim holds."), (1.01, 0.01, "holds in part."), (0.5, 0.01, "holds in part."), (2.0, 0.6, "part.")],
+)
+def test_the_verdict_on_a_and_b_follows_the_numbers(late, error, says):
+    rows = variances({0: {A: 3.0}, 1000: {A: late}}, errors=(0.01, error))
+    assert a_and_b_verdict(rows).endswith(says)
+    assert a_and_b_verdict(variances({stage: {A: 0.9} for stage in (0, 1000)})).endswith("does not hold as stated.")
+
+
+@pytest.mark.parametrize(("gain", "holds"), [(0.5, True), (-3.0, True), (1.5, False)])
+def test_the_verdict_on_one_sample_follows_the_numbers(gain, holds):
+    table = curves(paper=(-120.0, -110.0, -100.0, -100.0), more=(-100.0 + gain, -90.0, -80.0))
+    printed = few_samples_verdict(variances(TWICE), table)
+    assert f"ends {gain:+.1f} nats from that with L = 1 where M = 100, +10.0 where M = 10" in printed
+    assert printed.endswith("the claim holds." if holds else "does not hold as stated.")
+
+
+def test_each_estimator_is_shown_with_its_best_step_size_and_never_with_a_diverged_one():
+    table = curves(paper=(-120.0, -110.0, -100.0, -100.0), more=MORE)
+    better = table.assign(step_size=0.1, train=table["train"] + 5)
+    better.loc[better["estimator"] == A, "train"] = math.nan
+    best = best_curves(pd.concat([table, better])).set_index("estimator")["step_size"]
+    assert dict(best) == {NAIVE: 0.1, BASELINE: 0.1, A: 0.02, B: 0.1}
+
+
+def test_the_figure_and_the_tables_are_written(tables, tmp_path):
+    variance, learning = tables
+    printed = format_study(variance, learning)
+    assert "after 13,000 samples" in printed
+    assert "check by direct simulation of minibatches: 12 variances" in printed
+    assert printed.count("Claim (section") == 3
+    diverged = learning.assign(
+        **{column: learning[column].where(learning["estimator"] != NAIVE) for column in ("train", "test")}
+    )
+    assert "inf nats lower" in format_study(variance, diverged)
+    unknown = variance.assign(signal=-1e-9)
+    assert "unknown at the start" in format_study(unknown, learning)
+    plot_reparameterization(unknown, diverged, tmp_path / "extreme")
+    paths = plot_reparameterization(variance, learning, tmp_path / "reparameterization")
+    assert [path.suffix for path in paths] == [".png", ".svg"]
+    assert all(path.stat().st_size > 10_000 for path in paths)
+
+
+def test_the_command_leaves_what_it_promises(tmp_path):
+    done = reproduce("--study", "reparameterization", "--scale", "smoke", "--workers", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "results" / "smoke" / "reparameterization"
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "environment.json", "variance.csv", "curves.csv", "parts",
+        "reparameterization.png", "reparameterization.svg",
+    }  # fmt: skip
+    assert done.stdout.count("Claim (section") == 3

@@ -1,0 +1,180 @@
+"""The benchmarks' counts, tables, figures and command; what they time is asserted by themselves."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from aevb.learner import Batch
+from benchmarks.work import flops, step_bytes, step_products
+from harness.experiments.config import Config
+from harness.runs.build import RunData, build_learner
+from harness.timing.plot import plot_benchmarks
+from harness.timing.run import keep, read
+from harness.timing.tables import compact, format_benchmarks, tabulate, time_to_bound
+from tests.support import ROOT, environment, reproduce
+
+PIXELS = 30
+
+
+def config(**changes) -> Config:
+    values = {"dataset": "x.npy", "method": "aevb", "n_latent": 4, "seed": 0, "samples": 1, "protocol": "author"}
+    return Config(**values | {"hidden": (11,), "batch_size": 7} | changes)
+
+
+@pytest.mark.parametrize(
+    ("method", "n_samples"), [("aevb", 1), ("aevb", 3), ("wake_sleep", 1), ("wake_sleep", 3), ("mcem", 1)]
+)
+@pytest.mark.parametrize("hidden", [(11,), (11, 6), ()], ids=str)
+def test_the_products_are_those_that_torch_counts(method, hidden, n_samples, generator):
+    settings = config(method=method, hidden=hidden, n_samples=n_samples, batch_size=0 if method == "mcem" else 7)
+    x = torch.rand(7, PIXELS, generator=generator)
+    learner = build_learner(settings, RunData(x, False, x, x), 0.01, "reference")
+    batch = Batch(x, torch.arange(7))
+    with FlopCounterMode(display=False) as counter:
+        learner.step(batch, generator)
+    assert flops(step_products(settings, PIXELS, n_train=7)) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("method", ["aevb", "mcem"])
+def test_bytes_are_those_of_parameters_accumulators_and_activations(method):
+    settings = config(method=method)
+    x = torch.rand(7, PIXELS)
+    learner = build_learner(settings, RunData(x, False, x, x), 0.01)
+    modules = [module for module in (learner.model, learner.encoder) if module is not None]
+    parameters = sum(p.numel() for module in modules for p in module.parameters())
+    activations = 7 * (PIXELS + 4 + 11 + PIXELS) + (7 * (11 + 8) if learner.encoder is not None else 0)
+    assert step_bytes(settings, PIXELS, n_train=7) == 4 * (2 * parameters + activations)
+
+
+def measured(**changes) -> dict:
+    info = {
+        "suite": "learner", "method": "aevb", "engine": "by hand", "device_type": "cpu", "precision": "float32",
+        "hidden": [500], "n_latent": 20, "batch_size": 100, "n_samples": 1, "samples": 1000, "flops_per_second": 1e11,
+        "samples_per_second": 50_000.0, "flop_share_of_gemm_peak": 0.8, "bytes_touched": 6_500_000,
+        "environment": {"device": "Some CPU @ 2 GHz", "commit": "abc"},
+    }  # fmt: skip
+    return info | changes
+
+
+def report(*cases: dict) -> dict:
+    stats = {"min": 0.02, "median": 0.03, "rounds": 3}
+    return {"benchmarks": [{"name": f"test_{n}", "extra_info": info, "stats": stats} for n, info in enumerate(cases)]}
+
+
+def sweep(**changes) -> list[dict]:
+    cases = [measured(batch_size=m, samples_per_second=20_000.0 * m**0.2, **changes) for m in (10, 100, 1000)]
+    cases += [measured(n_latent=n, **changes) for n in (2, 200)] + [measured(hidden=[h], **changes) for h in (50, 1000)]
+    cases += [measured(engine=name, samples_per_second=1e4, **changes) for name in ("reference", "naive PyTorch")]
+    importance = {"suite": "log p(x)", "method": "importance sampling, network", "hidden": [100], "n_latent": 3}
+    return cases + [measured(**importance | {"n_samples": k}, **changes) for k in (30, 300)]
+
+
+def test_each_device_has_a_file_of_its_own_with_its_provenance(tmp_path):
+    gpu = {"device_type": "cuda", "environment": {"device": "Some GPU", "commit": "abc"}}
+    keep(report(*sweep(), *sweep(**gpu)), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "Some-CPU-2-GHz.json", "Some-CPU-2-GHz.csv", "Some-GPU.json", "Some-GPU.csv",
+    }  # fmt: skip
+    stored = json.loads((tmp_path / "Some-GPU.json").read_text())
+    assert stored["environment"]["commit"] == "abc"
+    table = read(tmp_path)
+    assert set(table["device"]) == {"Some CPU @ 2 GHz", "Some GPU"}
+    assert len(table) == 2 * len(sweep())
+    # 50,000 samples/s are 20 s a million.
+    row = table[(table["device"] == "Some GPU") & (table["n_latent"] == 200)].iloc[0]
+    assert row["seconds_per_million"] == 20
+    assert row["seconds"] == 0.02
+    assert "100.0" in format_benchmarks(table)
+
+
+def test_what_was_not_measured_is_a_dash():
+    bare = {key: value for key, value in measured().items() if not key.startswith(("flop", "bytes"))}
+    line = format_benchmarks(tabulate(compact(report(bare)))).splitlines()[1]
+    assert line.split()[-3:] == ["–", "–", "–"]
+    assert "nan" not in line
+
+
+def curves() -> pd.DataFrame:
+    """AEVB rises a nat a second to −90, wake-sleep a nat in two seconds to −95."""
+    rows = [
+        {"dataset": "mnist", "n_latent": 3, "method": method, "split": "test", "seed": seed, "samples": 1000 * k,
+         "lower_bound": -100.0 + 2 * k, "seconds": slowness * 2 * k}
+        for method, slowness, last in (("aevb", 1.0, 5), ("wake_sleep", 2.0, 2))
+        for seed in (0, 1)
+        for k in range(last + 1)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_bound_to_reach_is_where_the_last_method_ended():
+    times = time_to_bound(curves()).set_index("method")
+    assert (times["target"] == -96).all()
+    assert times.loc["aevb", "seconds"] == 4
+    assert times.loc["wake_sleep", "seconds"] == 8
+
+
+def test_figures_show_every_device_and_the_paper(tmp_path):
+    gpu = {"device_type": "cuda", "engine": "graph"}
+    table = pd.concat(
+        [
+            tabulate(compact(report(*sweep()))).assign(device="Some CPU"),
+            tabulate(compact(report(*[case | gpu for case in sweep()]))).assign(device="Some GPU"),
+        ],
+        ignore_index=True,
+    )
+    paths = plot_benchmarks(table, time_to_bound(curves()), "somewhere", tmp_path)
+    text = {path.stem: path.read_text() for path in paths if path.suffix == ".svg"}
+    assert set(text) == {"throughput", "cost", "time_to_bound"}
+    for name in ("throughput", "cost"):
+        assert "Some CPU" in text[name]
+        assert "Some GPU" in text[name]
+        assert "20–40 min" in text[name]
+    assert "somewhere" in text["time_to_bound"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_without_a_gpu_the_command_says_so_and_completes_the_cpu_part(tmp_path):
+    done = reproduce(
+        "--benchmark", "--device", "cpu", "cuda", cwd=tmp_path, PYTEST_ADDOPTS="-k 'test_tape and 100-aevb-none'"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no CUDA device" in done.stdout
+    (path,) = (tmp_path / "results" / "benchmarks").glob("*.json")
+    stored = json.loads(path.read_text())
+    assert {"commit", "packages", "threads", "pytest-benchmark"} <= set(stored["environment"])
+    (case,) = stored["measured"]
+    assert case["samples_per_second"] == pytest.approx(case["samples"] / case["seconds"])
+    assert case["peak_memory_bytes"] > 1e7
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_cuda_cases_are_skipped_and_say_why():
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "benchmarks/test_chains.py",
+        "-m",
+        "cuda",
+        "-rs",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0
+    assert "no CUDA device" in done.stdout
+    assert "4 skipped" in done.stdout
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_cuda_alone_without_a_gpu_is_refused(tmp_path):
+    done = reproduce("--benchmark", "--device", "cuda", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("reproduce.py: error: --device cuda needs a CUDA device")
+    assert not any(Path(tmp_path).glob("results/benchmarks/*.json"))
