@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-import reproduce
 from aevb.errors import LONGEST, UserError
+from harness.command import main as command_line
 
 Tally = Callable[[str], None]
 PREFIX = "reproduce.py: error: "
@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> tuple[int, str, str]:
     )
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            status = reproduce.main(arguments)
+            status = command_line.main(arguments)
         except SystemExit as leaving:
             status = int(leaving.code or 0)
     printed, complained = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]

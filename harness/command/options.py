@@ -15,6 +15,7 @@ from harness.experiments.config import METHODS
 from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES, Scale
 from harness.figures.plan import Request
 from harness.pictures.demos import DEMOS
+from harness.store.environment import invocation
 
 EXAMPLES = """examples:
   python reproduce.py --figure 2                                   lower bounds, six to ten minutes on two cores
@@ -99,12 +100,12 @@ def address(text: str) -> str:
     raise argparse.ArgumentTypeError(f"must be tcp://HOST:PORT or tls://HOST:PORT, got {text!r}")
 
 
-def parser(description: str = "") -> argparse.ArgumentParser:
+def parser(description: str = "", program: str = "reproduce.py") -> argparse.ArgumentParser:
     """The command line."""
     p = Parser(
-        prog="reproduce.py",
+        prog=program,
         description=description,
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.replace("python reproduce.py", invocation()),
         formatter_class=argparse.RawTextHelpFormatter,
         allow_abbrev=False,
     )

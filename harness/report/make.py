@@ -12,6 +12,7 @@ from harness.figures.show import show_missing
 from harness.pictures.models import reuse
 from harness.report.page import render
 from harness.report.weights import export
+from harness.store.environment import invocation
 from harness.store.files import write_text
 from harness.store.find import find_run
 from harness.workers.progress import Display
@@ -59,6 +60,6 @@ def commands(request: Request) -> Callable[[str], str]:
 
     def command(task: str) -> str:
         # A study has sizes of its own, and no protocol.
-        return " ".join(["python reproduce.py", task, *where, *([] if task.startswith("--study") else how)])
+        return " ".join([invocation(), task, *where, *([] if task.startswith("--study") else how)])
 
     return command

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 
 PACKAGES = ("torch", "numpy", "scipy")
+INSTALLED = "aevb"  # name of the installed command
 
 
 def describe(device: torch.device) -> dict[str, Any]:
@@ -26,6 +28,16 @@ def describe(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
+
+
+def program() -> str:
+    """How this process was called: "aevb" where the project is installed, else "reproduce.py"."""
+    return INSTALLED if Path(sys.argv[0]).stem == INSTALLED else "reproduce.py"
+
+
+def invocation() -> str:
+    """What a user types before the options."""
+    return INSTALLED if program() == INSTALLED else "python reproduce.py"
 
 
 def _commit() -> str:

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-import reproduce as command_line
 from aevb.data import load_dataset
 from harness.check import command
 from harness.check.case import Place
@@ -22,6 +21,7 @@ from harness.check.reference import PATH, Line, read_reference
 from harness.check.roster import CASES, CHECKED_SEEDS, REFERENCE_SEEDS
 from harness.check.verdict import format_verdicts, judge
 from harness.check.waves import write_waves
+from harness.command import main as command_line
 from harness.runs.streams import stream
 from tests.support import reproduce
 

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reproduce
 from aevb.data import frey_face
+from harness.command import main as command_line
 from harness.command.options import parser
 from harness.experiments.config import Config
-from harness.figures import show
 from tests.bad_input import Tally, campaign, check_refusal, contents, run
 from tests.support import SMALL, write_array
 
@@ -124,10 +123,9 @@ def reached(place, monkeypatch):
 
     for name, answer in {
         "compute": [], "reestimate_all": [], "show_demo": None, "show_benchmarks": True, "make_report": True,
-        "publish_pictures": None, "STUDIES": dict.fromkeys(reproduce.STUDIES, stub(None)),
+        "publish_pictures": None, "publish": None, "STUDIES": dict.fromkeys(command_line.STUDIES, stub(None)),
     }.items():  # fmt: skip
-        monkeypatch.setattr(reproduce, name, answer if name == "STUDIES" else stub(answer))
-    monkeypatch.setattr(show, "publish", stub(None))
+        monkeypatch.setattr(command_line, name, answer if name == "STUDIES" else stub(answer))
     return calls
 
 

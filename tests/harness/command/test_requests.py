@@ -2,7 +2,7 @@
 
 import pytest
 
-import reproduce as command_line
+from harness.command import main as command_line
 from tests.support import write_array
 
 

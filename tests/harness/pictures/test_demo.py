@@ -12,12 +12,12 @@ from scipy.stats import norm
 
 from aevb.errors import UserError
 from aevb.model import BernoulliModel, GaussianModel
+from harness.command.main import main
 from harness.pictures.image_errors import image_error, psnr
 from harness.pictures.scene import chosen_points
 from harness.runs.run import Job
 from harness.runs.train import run
 from harness.store.find import model_runs
-from reproduce import main
 from tests.support import SMALL, small_config, write_array
 
 # The noise model is exact for a Gaussian decoder.

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from aevb.errors import UserError
 from aevb.estimators import evaluate_lower_bound
 from aevb.model import GaussianModel
+from harness.command.main import main
 from harness.experiments.paper import FIGURE4, Scale
 from harness.pictures.latent_space import manifold, prior_samples
 from harness.pictures.models import load_trained
@@ -21,7 +22,6 @@ from harness.runs.run import Job
 from harness.runs.streams import stream
 from harness.runs.train import run
 from harness.store.find import find_run, model_runs
-from reproduce import main
 from tests.support import SMALL, curve, small_config
 
 

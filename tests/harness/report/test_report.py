@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import reproduce as command_line
+from harness.command import main as command_line
 from harness.report.page import MAX_CHARACTERS, render
 from harness.report.text import CATALOGUE, LANGUAGES, PLACEHOLDER, catalogue
 from tests.report_store import SCALE, command

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-import reproduce as command_line
+from harness.command import main as command_line
 from harness.command.options import parser, read_request
 from harness.figures.plan import make_plan
 from harness.runs import run as run_module

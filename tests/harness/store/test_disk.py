@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import reproduce as command_line
 from aevb.errors import UserError
+from harness.command import main as command_line
 from harness.runs import train
 from harness.runs.train import Interrupted, run
 from harness.store.files import write_text

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from distributed import Client
 
-import reproduce as command_line
 from aevb.errors import UserError
+from harness.command import main as command_line
 from harness.command.options import parser, read_request
 from harness.experiments.paper import FIGURE2
 from harness.figures import show
