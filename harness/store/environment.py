@@ -1,32 +1,54 @@
-"""Where and with what a run was computed."""
+"""Where, with what and at whose word a result was computed."""
 
+import multiprocessing
 import os
 import platform
-import subprocess
+import re
+import shlex
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "numpy", "scipy")
-INSTALLED = "aevb"  # name of the installed command
+from harness.store.checkout import state
+
+ROOT = Path(__file__).resolve().parents[2]
+CPUINFO = Path("/proc/cpuinfo")
+INSTALLED = "aevb"  # name of the project and of its installed command
+# Those on which sums and products of matrices depend, as Linux names them.
+INSTRUCTIONS = (
+    *("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"),
+    *("asimd", "bf16", "sve", "sve2"),
+)
 
 
-def describe(device: torch.device) -> dict[str, Any]:
-    """Commit, versions, device, threads and the date, as JSON values."""
+def describe(device: torch.device, command: str = "") -> dict[str, Any]:
+    """Commit and diff, command, versions, device, instructions, threads and the date, as JSON values.
+
+    Args:
+        device: that computes.
+        command: that asked for the result; this process's own where none is given.
+    """
+    commit, diff = _own_checkout()
     return {
-        "commit": _commit(),
+        "commit": commit + (" with changes" if diff else ""),
+        "version": packages().get(INSTALLED, ""),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command or command_line(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
         "device_type": device.type,
+        "instructions": instructions(),
         "threads": torch.get_num_threads(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "packages": {**packages()},
+        "diff": diff,
     }
 
 
@@ -40,28 +62,58 @@ def invocation() -> str:
     return INSTALLED if program() == INSTALLED else "python reproduce.py"
 
 
-def _commit() -> str:
-    """Commit of the project's own checkout, marked where source files differ from it; empty outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
-    git = ["git", "-C", str(root)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no", "--", "*.py"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return commit + (" with changes" if changed.strip() else "")
+def command_line() -> str:
+    """What was typed to start this process, to be typed again: "python reproduce.py --figure 2", "aevb --figure 2".
+
+    Folders of the interpreter and of an absolute path to the script are left out. A worker process does not know what
+    its parent's interpreter was given, but the parent's script and arguments.
+    """
+    child = multiprocessing.parent_process() is not None
+    words = ["python", *(sys.argv if child else sys.orig_argv[1:])]
+    script = Path(sys.argv[0])
+    if sys.argv[0] in words[1:] and not sys.argv[0].startswith("-"):  # neither code nor a module
+        place = words.index(sys.argv[0], 1)
+        if script.suffix in ("", ".exe"):  # an installed command, which starts the interpreter itself
+            words[: place + 1] = [script.stem]
+        else:
+            words[place] = script.name if script.is_absolute() else str(script)
+    return shlex.join(words).encode(errors="backslashreplace").decode()  # names of files may be no UTF-8
+
+
+@cache
+def packages() -> Mapping[str, str]:
+    """Versions of all that is installed, by normalised names (PEP 503)."""
+    found: dict[str, str] = {}
+    for each in distributions():
+        known = each.metadata
+        if known and "Name" in known and "Version" in known:  # an interrupted installation leaves some without
+            found.setdefault(re.sub(r"[-_.]+", "-", known["Name"]).lower(), known["Version"])
+    return dict(sorted(found.items()))
 
 
 def cpu_name() -> str:
     """The processor's name, as its maker has it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return _cpuinfo(CPUINFO).get("model name") or platform.processor() or platform.machine()
+
+
+def instructions(cpuinfo: Path = CPUINFO) -> dict[str, Any]:
+    """What torch's own kernels are chosen for, and which of `INSTRUCTIONS` the processor has, where Linux tells it."""
+    facts = _cpuinfo(cpuinfo)
+    has = {*(facts.get("flags") or facts.get("Features") or "").split()}
+    return {
+        "torch": torch.backends.cpu.get_cpu_capability(),
+        "processor": [name for name in INSTRUCTIONS if name in has],
+    }
+
+
+@cache
+def _own_checkout() -> tuple[str, str]:
+    """As it was when first asked: what the process has loaded does not change."""
+    return state(ROOT)
+
+
+@cache
+def _cpuinfo(path: Path) -> Mapping[str, str]:
+    """What Linux tells of the first processor; nothing on other systems."""
+    first = path.read_text().split("\n\n", 1)[0] if path.exists() else ""
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}

@@ -19,6 +19,7 @@ import torch
 from aevb import shipped
 from aevb.errors import UserError
 from harness.figures.plan import choose_device
+from harness.store.environment import command_line
 from harness.store.files import check_writable, write_text
 from harness.store.tables import read_json, read_table, reading
 from harness.timing.plot import plot_benchmarks
@@ -123,7 +124,8 @@ def keep(report: dict[str, Any], folder: Path) -> list[Path]:
         by_device.setdefault(record["environment"]["device"], []).append(record)
     paths = []
     for device, records in by_device.items():
-        environment = records[0]["environment"] | {"pytest-benchmark": version("pytest-benchmark")}
+        asked = {"command": command_line()}  # of this process; pytest noted its own
+        environment = records[0]["environment"] | asked | {"pytest-benchmark": version("pytest-benchmark")}
         measured = [{name: value for name, value in record.items() if name != "environment"} for record in records]
         stem = re.sub(r"[^\w.-]+", "-", device).strip("-")
         content = json.dumps({"environment": environment, "measured": measured}, indent=1, sort_keys=True)

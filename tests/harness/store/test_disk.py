@@ -75,7 +75,7 @@ def tiny_disk(tmp_path):
     folder.mkdir()
     mounted = os.geteuid() == 0 and sys.platform == "linux"
     if mounted:
-        command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
+        command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
         mounted = subprocess.run(command, capture_output=True).returncode == 0
     if not mounted:
         pytest.skip("a small file system cannot be mounted here")

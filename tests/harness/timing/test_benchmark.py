@@ -148,6 +148,7 @@ def test_without_a_gpu_the_command_says_so_and_completes_the_cpu_part(tmp_path):
     (path,) = (tmp_path / "results" / "benchmarks").glob("*.json")
     stored = json.loads(path.read_text())
     assert {"commit", "packages", "threads", "pytest-benchmark"} <= set(stored["environment"])
+    assert stored["environment"]["command"] == "python reproduce.py --benchmark --device cpu cuda"
     (case,) = stored["measured"]
     assert case["samples_per_second"] == pytest.approx(case["samples"] / case["seconds"])
     assert case["peak_memory_bytes"] > 1e7
