@@ -1,7 +1,7 @@
 """Where the page's numbers come from: one record for each run, study, picture and figure of the paper."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from harness.experiments.config import Config
 from harness.figures.compare import label, scientific
 from harness.store.run_folder import RunFolder
 from harness.store.tables import Kind, read_json, reading
+
+COMPUTING = ("torch", "numpy", "scipy")  # the packages whose versions are told
 
 
 @dataclass(frozen=True)
@@ -95,22 +97,33 @@ def _run(config: Config, place: str, outcome: Mapping[str, str], environments: S
 
 
 def _environment(content: Any) -> dict[str, str]:
-    """Facts of the latest environment; a resumed run has several, and all their commits and dates are told."""
+    """Facts of the latest environment; a resumed run has several: all their commits, dates and commands are told."""
     environments = [e for e in (content if isinstance(content, list) else [content]) if e]
     if not environments:
         return {}
     last = environments[-1]
-    told = {
-        name: " · ".join(dict.fromkeys(str(e.get(name) or "–") for e in environments)) for name in ("commit", "started")
-    }
-    versions = {"Python": last.get("python", "–"), **last.get("packages", {})}
+    packages, able = last.get("packages", {}), last.get("instructions")
+    versions = {"Python": last.get("python", "–"), **{name: packages[name] for name in COMPUTING if name in packages}}
+    commands = [e["command"] for e in environments if e.get("command")]  # older records have none
     return {
-        **told,
+        "commit": _distinct(e.get("commit") or _installed(e) or "–" for e in environments),
+        "started": _distinct(e.get("started") or "–" for e in environments),
+        **({"command": _distinct(commands)} if commands else {}),
         "device": f"{last.get('device', '–')} ({last.get('device_type', '–')})",
+        **({"instructions": f"{able['torch']} ({', '.join(able['processor']) or '–'})"} if able else {}),
         "threads": f"{last.get('threads', '–')} / {last.get('cores', '–')}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "platform": str(last.get("platform", "–")),
     }
+
+
+def _installed(environment: Mapping[str, Any]) -> str:
+    """The project's version, for want of a commit."""
+    return f"aevb {environment['version']}" if environment.get("version") else ""
+
+
+def _distinct(values: Iterable[object]) -> str:
+    return " · ".join(dict.fromkeys(map(str, values)))
 
 
 def read(path: Path, kind: type[Kind]) -> Kind:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from harness.command import main as command_line
 from harness.report.page import MAX_CHARACTERS, render
+from harness.report.source import benchmark_source, folder_source
 from harness.report.text import CATALOGUE, LANGUAGES, PLACEHOLDER, catalogue
 from tests.report_store import SCALE, command
 from tests.support import ROOT, reproduce
@@ -102,6 +103,53 @@ def test_benchmarks_and_studies_are_shown_as_tables_with_their_origin(tmp_path):
     timed = json.loads(published.read_text())
     assert timed["environment"]["commit"] in text
     assert all(f"<td>{case['samples_per_second']:,.0f}</td>" in text for case in timed["measured"])
+
+
+OLD = {"commit": "c0ffee", "python": "3.11.7", "packages": {"torch": "2.6.0", "numpy": "2.0.1", "scipy": "1.13.0"}}
+NEW = OLD | {
+    "packages": {"aevb": "0.1.0", "jinja2": "3.1.6", **dict(sorted(OLD["packages"].items()))},
+    "command": "python reproduce.py --study <marginal>",
+    "instructions": {"torch": "AVX2", "processor": ["avx2", "fma"]},
+}
+
+
+@pytest.mark.parametrize("record", [OLD, NEW])
+def test_of_all_packages_those_that_compute_are_told(tmp_path, record):
+    (tmp_path / "environment.json").write_text(json.dumps(record))
+    facts = folder_source("study", "study", tmp_path).facts
+    assert facts["versions"] == "Python 3.11.7, torch 2.6.0, numpy 2.0.1, scipy 1.13.0"
+
+
+def test_command_and_instructions_are_told_where_a_record_has_them(tmp_path):
+    folder = tmp_path / "quick" / "reparameterization"
+    folder.mkdir(parents=True)
+    (folder / "variance.csv").write_text(
+        "stage,estimator,n_samples,batch_size,variance,standard_error\n0,a,1,100,1,1\n"
+    )
+    (folder / "environment.json").write_text(json.dumps(OLD))
+    labels = [f'<span lang="ko">{TEXTS[key]["ko"]}</span></dt>' for key in ("fact.command", "fact.instructions")]
+    assert not any(label in page(tmp_path) for label in labels)
+    (folder / "environment.json").write_text(json.dumps(NEW))
+    text = page(tmp_path)
+    assert all(label in text for label in labels)
+    assert "<dd>python reproduce.py --study &lt;marginal&gt;</dd>" in text
+    assert "<dd>AVX2 (avx2, fma)</dd>" in text
+
+
+def test_every_command_of_a_resumed_run_is_told_once(tmp_path):
+    record = [NEW, OLD, NEW, NEW | {"command": "aevb --figure 2"}]
+    facts = benchmark_facts(tmp_path, record)
+    assert facts["command"] == "python reproduce.py --study <marginal> · aevb --figure 2"
+
+
+def test_an_installed_project_is_told_by_its_version(tmp_path):
+    assert benchmark_facts(tmp_path, NEW | {"commit": "", "version": "0.1.0"})["commit"] == "aevb 0.1.0"
+    assert benchmark_facts(tmp_path, OLD | {"commit": ""})["commit"] == "–"
+
+
+def benchmark_facts(folder, environment):
+    (folder / "device.json").write_text(json.dumps({"environment": environment}))
+    return benchmark_source("benchmark", folder / "device.json").facts
 
 
 def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_path, monkeypatch):
