@@ -31,12 +31,12 @@ def write_array(folder: Path, rows: int = 300, pixels: int = 16) -> Path:
 
 
 def small_config(array: Path, protocol: str = SMALL, **changes) -> Config:
-    config = protocol_config(protocol, array.name, method="aevb", n_latent=2, seed=0, samples=40_000)
+    config = protocol_config(protocol, array.name, method="aevb", n_latent=2, seed=0)
     return replace(config, data_sha256=load_dataset(str(array)).sha256, **{"evaluation_points": 100, **changes})
 
 
-def small_job(folder: Path, array: Path, protocol: str = SMALL, **changes) -> Job:
-    return Job(small_config(array, protocol, **changes), folder / "runs", array, "cpu")
+def small_job(folder: Path, array: Path, protocol: str = SMALL, *, samples: int = 40_000, **changes) -> Job:
+    return Job(small_config(array, protocol, **changes), samples, folder / "runs", array, "cpu")
 
 
 def curve(job: Job) -> pd.DataFrame:

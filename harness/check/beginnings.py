@@ -36,7 +36,7 @@ class Beginnings:
 
     def measure(self, seed: int, place: Place) -> dict[str, float]:
         """The number of parameters, their standard deviations, and a bound in nats."""
-        config = protocol_config(self.protocol, self.dataset, method="aevb", n_latent=N_LATENT, seed=seed, samples=1)
+        config = protocol_config(self.protocol, self.dataset, method="aevb", n_latent=N_LATENT, seed=seed)
         x = load_dataset(str(place.waves)).test[:POINTS].to(place.torch_device)
         learner = build_learner(config, RunData(x, dynamic=False, train_points=x, test_points=x), 1.0, place.engine)
         assert learner.encoder is not None

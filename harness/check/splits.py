@@ -33,7 +33,7 @@ class Splits:
     def measure(self, seed: int, place: Place) -> dict[str, float]:
         """Of each part the number of points, and the mean of a point's pixels, weighted by their place, summed."""
         config = place.config(
-            self.dataset, self.protocol, method="aevb", n_latent=2, seed=seed + 1, samples=1,
+            self.dataset, self.protocol, method="aevb", n_latent=2, seed=seed + 1,
             evaluation_points=10_000,
             **self.fields,
         )  # fmt: skip

@@ -20,7 +20,7 @@ class Training:
         dataset: "mnist" or the waves.
         method: the algorithm.
         protocol: named, with changes.
-        fields: further fields of the config.
+        fields: `samples`, how far the run goes, and further fields of the config.
     """
 
     name: str
@@ -32,11 +32,17 @@ class Training:
     random: ClassVar[bool] = True
     exact: ClassVar[frozenset[str]] = frozenset()
 
+    @property
+    def samples(self) -> int:
+        """How far the run goes."""
+        return int(str(self.fields["samples"]))
+
     def measure(self, seed: int, place: Place) -> dict[str, float]:
         """Nats; where the run diverged, at the points before."""
-        config = place.config(self.dataset, self.protocol, method=self.method, seed=seed, **self.fields)
+        fields = {name: value for name, value in self.fields.items() if name != "samples"}
+        config = place.config(self.dataset, self.protocol, method=self.method, seed=seed, **fields)
         with tempfile.TemporaryDirectory() as folder:
-            job = Job(config, Path(folder), place.data(self.dataset), place.device, place.engine)
+            job = Job(config, self.samples, Path(folder), place.data(self.dataset), place.device, place.engine)
             run(job)
             curve = job.folder.read_curve()
         if curve.empty:

@@ -1,91 +1,174 @@
-"""What can be reproduced, what is done, and what the rest would cost."""
+"""What can be reproduced, how far each run is, and what the rest would cost."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 import pandas as pd
 
-from aevb import shipped
 from harness.experiments.config import Config
-from harness.experiments.paper import EXPERIMENTS, FIGURE2, PICTURES
+from harness.experiments.paper import EXPERIMENTS, PICTURES
+from harness.figures.compare import label, scientific
 from harness.figures.plan import Request
-from harness.runs.curve import grid
-from harness.store.find import find_run
+from harness.runs.curve import points
 from harness.store.run_folder import RunFolder
+from harness.store.shelves import state_of
+from harness.store.status import Status
 from harness.store.tables import read_table
 from harness.studies.marginal import study as study_marginal
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.reparameterization.table import CURVE
-from harness.workers.parts import Part, is_done
+from harness.workers.parts import Part, is_done, study_folder
+
+MORE = 1_000_000  # training samples, unless the user says
 
 
 def show_catalogue(request: Request) -> None:
-    """Print the catalogue."""
-    table = catalogue(request)
+    """Print the catalogue, and how far each run is."""
+    speeds = Speeds(request)
+    print(_in_print(catalogue(request, speeds)).to_string(index=False))
+    more = request.samples or MORE
+    runs = runs_table(request, speeds, more)
+    if len(runs):
+        print(f"\nruns, and the core-hours of {more:,} samples more\n{_in_print(runs).to_string(index=False)}")
+
+
+def _in_print(table: pd.DataFrame) -> pd.DataFrame:
     hours = table["core_hours"].map(lambda value: "not measured" if pd.isna(value) else f"{value:.2g}")
-    print(table.assign(core_hours=hours).to_string(index=False))
+    return table.assign(core_hours=hours)
 
 
-def catalogue(request: Request) -> pd.DataFrame:
+class Speeds:
+    """How long runs take, from the reader's runs and the published ones."""
+
+    def __init__(self, request: Request) -> None:
+        self.own, self.published = request.shelves.own_runs(), request.shelves.published_runs()
+        self._known: dict[tuple[object, ...], tuple[float, float]] = {}
+        for folder in [*self.own, *self.published]:
+            status = folder.status()
+            if status is not None and status.samples_per_second:
+                measured = len(_points(folder.config, 0, status.samples)) or 1
+                speed = 1 / status.samples_per_second, status.evaluation_seconds / measured
+                self._known.setdefault(_kind(folder.config), speed)
+
+    def core_hours(self, config: Config, begin: int, end: int) -> float:
+        """From so many samples to so many, training and evaluation; NaN where no like run was measured."""
+        if begin >= end:
+            return 0.0
+        sample, point = self._known.get(_kind(config), (float("nan"),) * 2)
+        return ((end - begin) * sample + len(_points(config, begin, end)) * point) / 3600
+
+
+def _kind(config: Config) -> tuple[object, ...]:
+    """What a run's speed depends on most."""
+    return config.dataset, config.n_latent, config.n_train, config.method, config.measure, config.hidden
+
+
+def _points(config: Config, begin: int, end: int) -> list[int]:
+    return [point for point in takewhile(lambda point: point <= end, points(config)) if point > begin]
+
+
+def catalogue(request: Request, speeds: Speeds) -> pd.DataFrame:
     """What can be reproduced at each scale, what of it is done, and what the rest would cost.
 
-    Columns: what (a figure or study), scale, samples (for each curve), dataset, runs, done, and core_hours for what is
-    not done, from the speed of like runs in the store or in the project's published results; NaN where none was
-    measured.
+    Columns: what (a figure or study), scale, samples (for each curve), dataset, runs, done (the reader's own),
+    published (runs that come with the project and reach as far), and core_hours for what is not done, from the speed
+    of like runs; NaN where none was measured.
     """
     rows: list[dict[str, object]] = []
-    figures = (*EXPERIMENTS.values(), *PICTURES.values())
-    scales = [(experiment, scale) for experiment in figures for scale in experiment.scales.values()]
-    for experiment, scale in scales:
-        at_scale = replace(request, experiment=experiment, scale=scale)
+    reached = {folder.config: _completed(folder.status()) for folder in speeds.published}
+    for experiment in (*EXPERIMENTS.values(), *PICTURES.values()):
         methods = [method for method in request.methods or experiment.methods if method in experiment.methods]
-        for dataset in experiment.panels if methods else ():
-            configs = experiment.configs(scale, request.protocol, [dataset], request.seeds, methods=methods)
-            left = [config for config in configs if not _is_done(config, at_scale)]
-            rows.append(
-                {
-                    "what": f"figure {experiment.figure}",
-                    "scale": scale.name,
-                    "samples": f"{scale.samples:,}",
-                    "dataset": dataset,
-                    "runs": len(configs),
-                    "done": len(configs) - len(left),
-                    "core_hours": _core_hours(left, at_scale),
-                }
-            )
+        for scale, samples in experiment.scales.items() if methods else ():
+            for dataset in experiment.panels:
+                configs = experiment.configs(request.protocol, [dataset], request.seeds, methods=methods)
+                folders = [request.shelves.own_run(config) for config in configs]
+                left = [folder for folder in folders if not folder.is_done(samples)]
+                hours = [speeds.core_hours(f.config, _there(f), samples) for f in left]
+                rows.append(
+                    {
+                        "what": f"figure {experiment.figure}",
+                        "scale": scale,
+                        "samples": f"{samples:,}",
+                        "dataset": dataset,
+                        "runs": len(configs),
+                        "done": len(configs) - len(left),
+                        "published": sum(reached.get(config, 0) >= samples for config in configs),
+                        "core_hours": sum(hours),
+                    }
+                )
+    return pd.DataFrame([*rows, *_studies(request)])
+
+
+def runs_table(request: Request, speeds: Speeds, more: int) -> pd.DataFrame:
+    """A row for each run of the reader's or of the project's, of any protocol.
+
+    Columns: run, protocol, state and samples (the reader's own), published (samples of the published run), core_hours
+    of so many samples more.
+    """
+    own = {folder.config: folder for folder in speeds.own}
+    published = {folder.config: folder for folder in speeds.published}
+    rows = []
+    for config in sorted({**published, **own}, key=_order):
+        folder = own.get(config)
+        there = _there(folder) if folder else 0
+        rows.append(
+            {
+                "run": config.name,
+                "protocol": label(config.protocol, 40),
+                "state": state_of(folder) if folder else "–",
+                "samples": f"{there:,}" if there else "–",
+                "published": scientific(_completed(published[config].status())) if config in published else "–",
+                "core_hours": speeds.core_hours(config, there, there + more),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _order(config: Config) -> tuple[object, ...]:
+    return config.measure, config.dataset, config.n_train, config.n_latent, config.method, config.protocol, config.seed
+
+
+def _there(folder: RunFolder) -> int:
+    """How far a run is, finished or not."""
+    status = folder.status()
+    return 0 if status is None or folder.is_stale() else status.samples
+
+
+def _completed(status: Status | None) -> int:
+    return 0 if status is None else status.completed
+
+
+def _studies(request: Request) -> Iterable[dict[str, object]]:
+    """Rows of the studies, which have sizes of their own and are the same for all protocols."""
+    folder = study_folder(request.results, "marginal")
+    measured = _seconds(request, "marginal", "marginal.csv", [])
     for name, marginal in study_marginal.STUDIES.items():
-        folder = request.results / name / "marginal"
         parts: list[Part] = [
             study_marginal.Part(marginal, data, size, folder)
             for data in study_marginal.DATA
             for size in marginal.n_latent
         ]
-        measured = _read(request, f"{name}/marginal/marginal.csv", "seconds")
-        seconds = measured[0]["seconds"].sum() if measured else float("nan")
-        rows.append(_study_row("marginal", name, "mnist, simulated", parts, seconds))
+        yield _study_row("marginal", name, "mnist, simulated", parts, measured)
+    folder = study_folder(request.results, "reparameterization")
+    # Rows tell when their part was done with them, counted from its start.
+    spent = _seconds(request, "reparameterization", "variance.csv", ["stage"])
+    spent += _seconds(request, "reparameterization", "curves.csv", [*CURVE])
     for name, study in study_reparameterization.STUDIES.items():
-        folder = request.results / name / "reparameterization"
         parts = [*study_reparameterization.parts_of(study, folder)]
-        # Rows tell when their part was done with them, counted from its start.
-        keys = [["stage"], [*CURVE]]
-        tables = [
-            _read(request, f"{name}/reparameterization/{table}.csv", "seconds", *key)
-            for table, key in zip(("variance", "curves"), keys, strict=True)
-        ]
-        spent = [table[0].groupby(key)["seconds"].max().sum() for table, key in zip(tables, keys, strict=True) if table]
-        rows.append(_study_row("reparameterization", name, "mnist", parts, sum(spent) if all(tables) else float("nan")))
-    return pd.DataFrame(rows)
+        yield _study_row("reparameterization", name, "mnist", parts, spent)
 
 
-def _is_done(config: Config, request: Request) -> bool:
-    """The run is in the store; figures 4 and 5 take figure 2's too."""
-    if request.experiment in PICTURES.values():
-        return find_run(request.results, request.scale.name, config) is not None
-    return RunFolder(request.runs, config).is_done()
+def _seconds(request: Request, study: str, table: str, part: Sequence[str]) -> float:
+    """What the study took, the reader's or the published one; NaN where there is none."""
+    path = request.shelves.place("studies", study, table)
+    if path is None:
+        return float("nan")
+    rows = read_table(path, "seconds", *part)
+    return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
 
 
 def _study_row(study: str, scale: str, dataset: str, parts: Sequence[Part], seconds: float) -> dict[str, object]:
-    """A study's parts, and the share of its time that is left for those that are not done."""
+    """A study's parts, and the share of its time that is left for those that are not done; known at one size only."""
     done = sum(is_done(part) for part in parts)
     return {
         "what": f"study {study}",
@@ -94,36 +177,6 @@ def _study_row(study: str, scale: str, dataset: str, parts: Sequence[Part], seco
         "dataset": dataset,
         "runs": len(parts),
         "done": done,
-        "core_hours": seconds / 3600 * (1 - done / len(parts)),
+        "published": "–",
+        "core_hours": seconds / 3600 * (1 - done / len(parts)) if scale == "quick" else float("nan"),
     }
-
-
-def _core_hours(configs: Sequence[Config], request: Request) -> float:
-    """Training and evaluation of these runs, from the speed of finished ones; NaN where one has no like."""
-    # Figures 4 and 5 have runs like figure 2's.
-    figure = f"figure{FIGURE2.figure if request.experiment in PICTURES.values() else request.experiment.figure}"
-    needed = ("status", "samples", "samples_per_second", "evaluation_seconds", *request.experiment.key)
-    tables = [table for scale in ("paper", "quick") for table in _read(request, f"{scale}/{figure}/runs.csv", *needed)]
-    seconds = 0.0
-    for config in configs:
-        like = [run for run in (_like(table, config, request.experiment.key) for table in tables) if run is not None]
-        if not like:
-            return float("nan")
-        run = like[0]
-        points = len(grid(config.samples, config.points_per_decade, config.first_point))
-        measured = len(grid(int(run["samples"]), config.points_per_decade, config.first_point))
-        seconds += config.samples / run["samples_per_second"] + run["evaluation_seconds"] * points / measured
-    return seconds / 3600
-
-
-def _like(runs: pd.DataFrame, config: Config, key: Sequence[str]) -> pd.Series | None:
-    """A finished run of the same dataset, size and method."""
-    runs = runs[runs["status"] == "finished"]
-    for column in key:
-        runs = runs[runs[column] == getattr(config, column)]
-    return runs.iloc[0] if len(runs) else None
-
-
-def _read(request: Request, file: str, *columns: str) -> list[pd.DataFrame]:
-    """That table of the user's store, then that of the project's published results, where there are any."""
-    return [read_table(root / file, *columns) for root in (request.results, shipped.RESULTS) if (root / file).exists()]

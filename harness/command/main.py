@@ -3,22 +3,30 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from harness.check.command import run_check, update_reference
 from harness.command.catalogue import show_catalogue
 from harness.command.options import check, parser, read_request
+from harness.experiments.config import Config
 from harness.experiments.paper import PICTURES
 from harness.figures.compute import compute
-from harness.figures.plan import Request, make_plan
+from harness.figures.plan import Plan, Request, choose_device, make_plan, stored_configs_of
 from harness.figures.reestimate import reestimate_all
 from harness.figures.show import publish, show_missing, show_plan
 from harness.pictures.demos import show_demo
 from harness.pictures.latent_space import publish_pictures
-from harness.pictures.models import reuse
+from harness.pictures.models import to_compute
 from harness.pictures.scene import chosen_points
 from harness.report.make import make_report
+from harness.runs.migrate import migrate
+from harness.runs.publish import publish_runs
+from harness.runs.run import Job
+from harness.runs.verify import RULE, anew, find_runs, verify
 from harness.store.environment import program
+from harness.store.run_folder import RunFolder
 from harness.studies.marginal import study as study_marginal
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.timing.run import show_benchmarks
@@ -45,6 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0 if make_report(request, train=not options.plot_only) else 1
         elif options.benchmark:
             return 0 if show_benchmarks(options.device, options.results) else 1
+        elif options.verify:
+            return 0 if verify_runs(request, options.verify) else 1
+        elif options.publish:
+            for line in publish_runs(request.shelves, request.data):
+                print(line, flush=True)
+        elif options.migrate:
+            print(*migrate(request.results) or ["there is nothing of an older version"], sep="\n")
         elif options.check:
             return 0 if check_results(options) else 1
         else:
@@ -68,23 +83,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def reproduce(request: Request, options: argparse.Namespace) -> int:
     """The figure, as far as the options say."""
+    pictures = options.figure in PICTURES
+    if options.plot_only:
+        show(request, stored_configs_of(request), Plan([]))
+        return 0
     plan = make_plan(request)
-    if options.figure in PICTURES:
-        plan = reuse(plan, request)
+    if pictures:
+        plan = to_compute(plan, request, from_published=False)
     if options.dry_run:
         show_plan(plan, request)
         return 0
-    failures = [] if options.plot_only else compute(plan, request, Display())
+    failures = compute(plan, request, Display())
     if options.re_estimate:
         failures += reestimate_all(plan.jobs, request.place)
     for failure in failures:
         print(failure, file=sys.stderr)
-    if options.figure in PICTURES:
-        publish_pictures(plan, request)
-    else:
-        publish(plan, request)
-    show_missing(plan)
+    show(request, [job.config for job in plan.jobs], plan)
+    show_missing(plan, request)
     return 1 if failures else 0
+
+
+def show(request: Request, configs: Sequence[Config], plan: Plan) -> None:
+    """Draw what the store holds."""
+    if request.experiment.figure in PICTURES:
+        publish_pictures(request, configs, plan.missing)
+    else:
+        arrays = {job.config.dataset: job.config.data_sha256 for job in plan.jobs}
+        publish(request, plan.missing, {name: sha256 for name, sha256 in arrays.items() if sha256})
+
+
+def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
+    """Compute stored runs anew; whether all agree with what is stored."""
+    arrays = {Path(dataset).name: Path(dataset).expanduser().absolute() for dataset in request.datasets}
+    device = choose_device(request.device)
+
+    def job(folder: RunFolder, root: Path, samples: int) -> Job:
+        config = folder.config
+        if config.data_sha256 and config.dataset not in arrays:
+            raise UserError(f"{config.name} is on an array of yours: name it with --dataset {config.dataset}")
+        return anew(folder, root, samples, arrays.get(config.dataset, request.data), device, request.command)
+
+    print(RULE, flush=True)
+    folders = find_runs(request.shelves, wanted)
+    return verify(folders, job, request.samples, request.place, lambda verdict: print(verdict, flush=True))
 
 
 def check_results(options: argparse.Namespace) -> bool:
@@ -95,14 +136,21 @@ def check_results(options: argparse.Namespace) -> bool:
 
 
 def demonstrate(request: Request, options: argparse.Namespace) -> int:
-    """The demo, as far as the options say."""
-    plan = reuse(make_plan(request), request)
-    (job,) = plan.jobs
+    """The demo, as far as the options say; where the data are not to be had, as far as a model goes without them."""
+    try:
+        plan = make_plan(request)
+        (job,) = plan.jobs
+    except DatasetUnavailable:
+        (config,) = stored_configs_of(request)
+        if request.model_of(config) is None:
+            raise
+        plan, job = Plan([]), Job(config, request.length, request.shelves.runs, request.data, "cpu")
     points = chosen_points(job, options.points)
+    plan = to_compute(plan, request, from_published=True)
     if options.dry_run:
         show_plan(plan, request)
         return 0
-    for failure in compute(plan, request, Display()):
+    for failure in compute(plan, request, Display()) if plan.jobs else ():
         print(failure, file=sys.stderr)
         return 1
     show_demo(job, request, options.demo, points)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from aevb.data.frey_face import VARIABLE
 from aevb.errors import UserError, one_line
 from harness.experiments.config import METHODS
-from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES, Scale
+from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES
 from harness.figures.plan import Request
 from harness.pictures.demos import DEMOS
-from harness.store.environment import invocation
+from harness.store.environment import command_line, invocation
 
 EXAMPLES = """examples:
   python reproduce.py --figure 2                                   lower bounds, six to ten minutes on two cores
@@ -42,6 +42,11 @@ UNUSED = {
     "plot_only force re_estimate dry_run",
     "--list": "dataset latent train scale samples device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
+    "--verify": "latent train method scale protocol seed engine points plot_only force re_estimate dry_run",
+    "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "
+    "plot_only force re_estimate dry_run",
+    "--migrate": "dataset latent train method scale samples protocol seed device engine workers cluster data points "
+    "plot_only force re_estimate dry_run",
     "--check": "dataset latent train method scale samples protocol seed cluster results data points plot_only force "
     "re_estimate dry_run",
     "--update-reference": "junit engine device",
@@ -120,6 +125,13 @@ def parser(description: str = "", program: str = "reproduce.py") -> argparse.Arg
     )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     task.add_argument("--benchmark", action="store_true", help="time the methods and the estimators, two minutes")
+    task.add_argument(
+        "--verify", nargs="+", metavar="RUN", help="compute stored runs anew, and compare: folder, its name, or id"
+    )
+    task.add_argument("--migrate", action="store_true", help="bring results of older versions over to this one")
+    task.add_argument(
+        "--publish", action="store_true", help="maintainers: copy this store's runs into the project's own results"
+    )
     task.add_argument("--check", action="store_true", help="short runs against committed values; status 1 on a drift")
     what = p.add_argument_group("what to run")
     what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
@@ -170,6 +182,9 @@ def check(options: argparse.Namespace) -> None:
         "--list": options.list,
         "--benchmark": options.benchmark,
         "--check": options.check,
+        "--migrate": options.migrate,
+        "--publish": options.publish,
+        "--verify": options.verify,
         "--update-reference": options.update_reference,
         "--study": options.study,
         "--report": options.report,
@@ -210,16 +225,14 @@ def _check_results(folder: Path) -> None:
 def read_request(options: argparse.Namespace) -> Request:
     """What the options ask for."""
     experiment = DEMO if options.demo else {**EXPERIMENTS, **PICTURES}[options.figure or 2]
-    scale = experiment.scales[options.scale]
-    if options.samples:
-        scale = Scale(f"{scale.name}-{options.samples}", options.samples, scale.evaluation_points)
     results, data = options.results, options.data
     if options.cluster:  # workers have other working folders and environments
         named = data or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
         results, data = results.absolute(), named and named.absolute()
     return Request(
         experiment=experiment,
-        scale=scale,
+        scale=options.scale,
+        samples=options.samples,
         datasets=tuple(dict.fromkeys(options.dataset or (["mnist"] if options.demo else []))),
         sizes=tuple(dict.fromkeys(options.latent or options.train)),
         methods=tuple(dict.fromkeys(options.method)),
@@ -232,4 +245,5 @@ def read_request(options: argparse.Namespace) -> Request:
         results=results,
         data=data,
         force=options.force,
+        command=command_line(),
     )

@@ -27,7 +27,6 @@ AT_LEAST: Mapping[str, float] = {
     "n_latent": 1,
     "n_train": 0,
     "seed": 0,
-    "samples": 1,
     "batch_size": 0,
     "n_samples": 1,
     "auto_steps": 1,
@@ -52,7 +51,7 @@ AT_LEAST: Mapping[str, float] = {
 # Of all numbers but the following: room for any sensible one, and no product of two overflows float32.
 MOST = 10**6
 AT_MOST: Mapping[str, int] = {
-    **dict.fromkeys(("seed", "samples", "n_train", "evaluation_points", "first_point"), 10**18),
+    **dict.fromkeys(("seed", "n_train", "evaluation_points", "first_point"), 10**18),
     "points_per_decade": 1_000,
 }
 LONGEST_NAME = 150  # bytes; names become parts of file names, which have 255
@@ -60,7 +59,9 @@ LONGEST_NAME = 150  # bytes; names become parts of file names, which have 255
 
 @dataclass(frozen=True)
 class Config:
-    """One run: data, model, algorithm, length and evaluation. Equal configs give equal curves on one machine.
+    """One run: data, model, algorithm and evaluation. Equal configs give equal curves on one machine.
+
+    A run is a trajectory: how far it goes is not part of it.
 
     The defaults are what fits the paper's MNIST curves. A field that joins later has as its default what was done
     before, so that the runs of an older version keep their ids.
@@ -70,7 +71,6 @@ class Config:
         method: "aevb", "wake_sleep" or "mcem".
         n_latent: N_z, size of z.
         seed: of the initial weights, the minibatches and the noise.
-        samples: training samples to evaluate, as the paper's x axes count them.
         protocol: name of the protocol that set the choices below.
         measure: what is logged: the lower bound, or log p(x) by appendix D.
         n_train: the first this many training points are used; 0 for all.
@@ -97,6 +97,7 @@ class Config:
         evaluation_points: how many test and how many training points are evaluated (the first ones).
         first_point: training samples before the first logged point.
         points_per_decade: density of the log-spaced grid of logged points.
+        paper_points: the sample counts of the paper's own curve are logged too, where it has one.
         chain_leapfrog: leapfrog steps of an HMC move in Monte Carlo EM.
         chain_step_size: HMC's there, before any tuning.
         weight_steps: Adagrad steps of an iteration of Monte Carlo EM.
@@ -113,7 +114,6 @@ class Config:
     method: str
     n_latent: int
     seed: int
-    samples: int
     protocol: str
     measure: str = "lower_bound"
     n_train: int = 0
@@ -140,6 +140,7 @@ class Config:
     evaluation_points: int = 10_000
     first_point: int = 10_000
     points_per_decade: int = 10
+    paper_points: bool = False
     chain_leapfrog: int = 10
     chain_step_size: float = 0.01
     weight_steps: int = 5

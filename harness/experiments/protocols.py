@@ -42,7 +42,7 @@ _DATASET_METHODS: Mapping[tuple[str, Any], Mapping[str, Any]] = {("frey_face", "
 _OWN_ARRAY: Mapping[str, Any] = {"pixel_scale": 0.0}
 
 _WHAT_IS_RUN = (
-    *("dataset", "method", "n_latent", "seed", "samples", "protocol", "measure", "n_train"),
+    *("dataset", "method", "n_latent", "seed", "protocol", "measure", "n_train"),
     *("data_sha256", "evaluation_points"),
 )
 CHANGEABLE = tuple(field.name for field in fields(Config) if field.name not in _WHAT_IS_RUN)

@@ -6,47 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from aevb import shipped
-from aevb.errors import UserError
-
-COLUMNS = {
-    2: ("dataset", "n_latent", "method", "split", "samples", "lower_bound"),
-    3: ("dataset", "n_train", "method", "split", "samples", "marginal_log_likelihood"),
-}
 KEY = ("dataset", "n_latent", "method", "split")
 # The paper's order of datasets, methods and splits; a name that is not here comes after them.
 LABELS = {"mnist": "MNIST", "frey_face": "Frey Face", "aevb": "AEVB", "wake_sleep": "wake-sleep", "mcem": "MCEM"}
 SPLITS = ("train", "test")
 HEADINGS = {"n_latent": "N_z", "n_train": "N"}
-
-
-def read_published(figure: int) -> pd.DataFrame:
-    """The paper's own curves of figure 2 or 3.
-
-    Columns: dataset, n_latent or n_train, method, split, samples (training samples evaluated), and lower_bound or
-    marginal_log_likelihood (nats per datapoint). Raises `UserError` when the file is missing or malformed.
-    """
-    if figure not in COLUMNS:
-        raise UserError(f"The paper's curves exist for figures {sorted(COLUMNS)}, got figure {figure!r}.")
-    path = shipped.PAPER / f"figure{figure}.csv"
-    remedy = "restore it from the project's repository (`git checkout -- results/published`)."
-    try:
-        table = pd.read_csv(path)
-    except FileNotFoundError as error:
-        raise UserError(f"The paper's curves must be in {path}, but there is no such file: {remedy}") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"The paper's curves in {path} must be a readable CSV table, got {error}: {remedy}") from error
-    if tuple(table.columns) != COLUMNS[figure]:
-        expected, got = ", ".join(COLUMNS[figure]), ", ".join(map(str, table.columns))
-        raise UserError(f"The paper's curves in {path} must have the columns {expected}, got {got}: {remedy}")
-    numbers = table[[COLUMNS[figure][1], *COLUMNS[figure][-2:]]].apply(pd.to_numeric, errors="coerce").astype(float)
-    bad = table.isna().any(axis=1) | ~np.isfinite(numbers).all(axis=1) | ~(numbers["samples"] > 0)
-    if table.empty or bad.any():
-        what = "no rows" if table.empty else f"{bad.sum()} incomplete, first on line {int(np.argmax(bad)) + 2}"
-        raise UserError(
-            f"The paper's curves in {path} must have complete rows with positive samples, got {what}: {remedy}"
-        )
-    return table
 
 
 def value_at(samples: ArrayLike, values: ArrayLike, at: ArrayLike) -> NDArray[np.float64]:
@@ -79,7 +43,8 @@ def compare(
     """Ours, the paper's and the difference (ours − paper, nats), for each protocol, curve and sample count reached.
 
     Columns: protocol, the `key`, samples, ours (mean over the seeds that reach the count), standard_error (spread of
-    the seeds / √seeds; the run's own where there is one seed), seeds, paper and difference (NaN without the paper's).
+    the seeds / √seeds; the run's own where there is one seed), seeds, paper, difference (NaN without the paper's) and
+    published (it comes with the project, and is not the reader's own).
     """
     paper = {name: curve for name, curve in drawable(published, value).groupby(list(key))}
     at = sorted(at)
@@ -89,6 +54,7 @@ def compare(
         reached = np.stack([value_at(run["samples"], run[value], at) for run in runs])
         own_error = np.stack([value_at(run["samples"], run["standard_error"], at) for run in runs])
         theirs = paper.get(tuple(name), published.head(0))
+        not_own = bool(group["published"].any()) if "published" in group else False
         for count, ours, errors, theirs_at in zip(
             at, reached.T, own_error.T, value_at(theirs["samples"], theirs[value], at), strict=True
         ):
@@ -98,8 +64,8 @@ def compare(
                 continue
             mean = float(ours[there].mean())
             error = float(ours[there].std(ddof=1) / np.sqrt(seeds) if seeds > 1 else errors[there][0])
-            rows.append((protocol, *name, count, mean, error, seeds, theirs_at, mean - theirs_at))
-    numbers = ["samples", "ours", "standard_error", "seeds", "paper", "difference"]
+            rows.append((protocol, *name, count, mean, error, seeds, theirs_at, mean - theirs_at, not_own))
+    numbers = ["samples", "ours", "standard_error", "seeds", "paper", "difference", "published"]
     table = pd.DataFrame(rows, columns=["protocol", *key, *numbers])
     return table.sort_values(["protocol", *key, "samples"], key=_rank, ignore_index=True)
 
@@ -126,7 +92,10 @@ def scientific(samples: float) -> str:
 
 
 def format_comparison(comparison: pd.DataFrame, key: Sequence[str] = KEY) -> str:
-    """A plain text table of `compare`'s answer, in nats: a section per protocol, a row per curve, "–" where none."""
+    """A plain text table of `compare`'s answer, in nats: a section per protocol, a row per curve, "–" where none.
+
+    Published curves, where not all are, have a star.
+    """
     if comparison.empty:
         return "No run has reached a sample count at which it could be compared."
     return "\n\n".join(_section(str(name), rows, key) for name, rows in comparison.groupby("protocol", sort=False))
@@ -135,9 +104,12 @@ def format_comparison(comparison: pd.DataFrame, key: Sequence[str] = KEY) -> str
 def _section(protocol: str, comparison: pd.DataFrame, key: Sequence[str]) -> str:
     counts = sorted(comparison["samples"].unique())
     names = [[HEADINGS.get(column, column) for column in key]]
-    numbers = [f" {'ours':>7}{'paper':>7}{'diff.':>7}" * len(counts)]
+    numbers, stars = [f" {'ours':>7}{'paper':>7}{'diff.':>7}" * len(counts)], [""]
+    published = comparison["published"].astype(bool)
+    starred = bool(published.any() and not published.all())
     for name, curve in comparison.groupby(list(key), sort=False):
         names.append([label(str(part)) for part in name])
+        stars.append(" *" if starred and curve["published"].any() else "")
         cells = curve.set_index("samples").reindex(counts)
         numbers.append("".join(map(_cells, cells["ours"], cells["paper"], cells["difference"])))
     widths = [max(map(len, column)) for column in zip(*names, strict=True)]
@@ -147,8 +119,10 @@ def _section(protocol: str, comparison: pd.DataFrame, key: Sequence[str]) -> str
     above = " " * len(labels[0]) + "".join(f"{scientific(count) + ' samples':>22}" for count in counts)
     few, many = comparison["seeds"].min(), comparison["seeds"].max()
     seeds = f"mean of {few} to {many} seeds" if few < many else f"mean of {many} seeds" if many > 1 else "one seed"
-    lines = [f"protocol {protocol}, nats, {seeds}", above, *(a + b for a, b in zip(labels, numbers, strict=True))]
-    return "\n".join(lines)
+    whose = "; published with the project, not computed here" if published.all() else ""
+    rows = (a + b + c for a, b, c in zip(labels, numbers, stars, strict=True))
+    note = ["* published with the project, not computed here"] if starred else []
+    return "\n".join([f"protocol {protocol}, nats, {seeds}{whose}", above, *rows, *note])
 
 
 def _cells(ours: float, paper: float, difference: float) -> str:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from aevb.errors import UserError
+from harness.experiments.config import Config
 from harness.figures.plan import Plan, Request
 from harness.runs.run import Job
 from harness.runs.train import stacks, work
 from harness.store.files import check_writable
 from harness.store.run_folder import Status
-from harness.workers.progress import Display
+from harness.workers.progress import Display, Way
 from harness.workers.schedule import Failure, failure, in_parallel
 
 
@@ -22,9 +24,10 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
         for root in {job.root for job in plan.jobs}:
             check_writable(root)
     if request.force:
+        _refuse_to_shorten(plan.jobs)
         for job in plan.jobs:
             job.folder.mark_stale()
-    jobs = sorted(plan.unfinished(), key=cost, reverse=True)
+    jobs = sorted(plan.unfinished(), key=left, reverse=True)
     failures: list[Failure] = []
 
     def done(group: Sequence[Job], future: Future[list[Status]]) -> None:
@@ -35,7 +38,7 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
         for job, status in zip(group, future.result(), strict=True):
             display.finished(job.config, status)
 
-    display.start({job.folder: cost(job) for job in jobs})
+    display.start({job.folder: Way(job.samples, cost(job.config)) for job in jobs}, len(plan.jobs) - len(jobs))
     try:
         in_parallel(work, stacks(jobs), request.place, done, look=display.look, saves=True)
     finally:
@@ -43,8 +46,25 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
     return failures
 
 
-def cost(job: Job) -> float:
-    """Rough work of a run: large products, 7 a sample for wake-sleep where AEVB has 5."""
-    config = job.config
+def _refuse_to_shorten(jobs: Sequence[Job]) -> None:
+    """Days of training are not thrown away for a shorter run."""
+    for job in jobs:
+        status = job.folder.status()
+        if status is not None and status.completed > job.samples and not job.folder.is_stale():
+            raise UserError(
+                f"--force computes a run anew up to --samples, and must not shorten it; {job.config.name} has "
+                f"{status.completed:,} samples, got {job.samples:,}: give as many, or choose another --results DIR"
+            )
+
+
+def cost(config: Config) -> float:
+    """Rough work of a training sample: large products, 7 of them for wake-sleep where AEVB has 5."""
     products = 7 if config.method == "wake_sleep" else 5
-    return products * sum(config.hidden) * (1 + config.n_latent / 500) * config.samples
+    return products * sum(config.hidden) * (1 + config.n_latent / 500)
+
+
+def left(job: Job) -> float:
+    """Rough work that a run still is."""
+    status = job.folder.status()
+    there = 0 if status is None or job.folder.is_stale() else status.samples
+    return cost(job.config) * max(job.samples - there, 0)

@@ -13,9 +13,10 @@ from aevb.data.array import MEMORY
 from aevb.errors import UserError
 from aevb.fast.products import choose_library
 from harness.experiments.config import Config
-from harness.experiments.paper import FIGURE2, Experiment, Scale
+from harness.experiments.paper import FIGURE2, Experiment
 from harness.runs.build import load
 from harness.runs.run import Job
+from harness.store.shelves import KeptModel, Shelves, newest_array
 from harness.workers.cluster import Cluster
 from harness.workers.local import Local
 from harness.workers.schedule import Place
@@ -27,7 +28,8 @@ class Request:
 
     Attributes:
         experiment: the figure.
-        scale: how far to go.
+        scale: a name for how far to go, and for the size of a study.
+        samples: training samples for each curve, instead of the scale's.
         datasets: names, or paths of arrays.
         sizes: of the panels, N_z in figure 2.
         methods: algorithms.
@@ -41,10 +43,12 @@ class Request:
         results: root of the store.
         data: folder to look for datasets in.
         force: compute finished runs again.
+        command: as the user gave it.
     """
 
     experiment: Experiment = FIGURE2
-    scale: Scale = FIGURE2.scales["quick"]
+    scale: str = "quick"
+    samples: int | None = None
     datasets: Sequence[str] = ()
     sizes: Sequence[int] = ()
     methods: Sequence[str] = ()
@@ -57,16 +61,26 @@ class Request:
     results: Path = Path("results")
     data: Path | None = None
     force: bool = False
+    command: str = ""
+
+    @property
+    def length(self) -> int:
+        """Training samples for each curve at least."""
+        return self.samples or self.experiment.scales[self.scale]
 
     @property
     def folder(self) -> Path:
-        """Where this scale's figure is kept."""
-        return self.results / self.scale.name / f"figure{self.experiment.figure}"
+        """Where the figure is kept."""
+        return self.results / f"figure{self.experiment.figure}"
 
     @property
-    def runs(self) -> Path:
-        """Where its runs are kept."""
-        return self.folder / "runs"
+    def shelves(self) -> Shelves:
+        """Where the results are: the reader's, and behind them those that come with the project."""
+        return Shelves(self.results)
+
+    def model_of(self, config: Config) -> KeptModel | None:
+        """The model to show: the first one after as many samples as the user said; else the last that there is."""
+        return self.shelves.model(config, self.length, latest=self.samples is None)
 
     @property
     def place(self) -> Place:
@@ -99,9 +113,7 @@ def make_plan(request: Request) -> Plan:
     # A cluster's own devices are its own affair.
     elsewhere = request.cluster and request.device == "cuda"
     device, experiment = "cuda" if elsewhere else choose_device(request.device), request.experiment
-    if others := set(request.methods) - set(experiment.methods):
-        known, got = ", ".join(experiment.methods), ", ".join(sorted(others))
-        raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}: choose among them")
+    _check_methods(request)
     jobs: list[Job] = []
     missing: dict[str, DatasetUnavailable] = {}
     for wanted in request.datasets or experiment.panels:
@@ -118,26 +130,57 @@ def make_plan(request: Request) -> Plan:
             continue
         if own and dataset.name in NAMES:
             raise UserError(f"an array must have a name of its own, got {wanted}: rename the file")
-        configs = experiment.configs(
-            request.scale,
-            request.protocol,
-            [dataset.name],
-            request.seeds,
-            methods=request.methods,
-            sizes=sizes,
-            data_sha256=dataset.sha256 if own else "",
-        )
         where = Path(wanted).expanduser().absolute() if own else request.data
-        jobs += [Job(config, request.runs, where, device, request.engine) for config in configs]
+        jobs += [
+            Job(config, request.length, request.shelves.runs, where, device, request.engine, request.command)
+            for config in _configs(request, dataset.name, sizes, dataset.sha256 if own else "")
+        ]
     if not jobs and missing:
         raise next(iter(missing.values()))
     if not jobs:
-        got = ", ".join(map(str, request.sizes))
-        raise UserError(
-            f"figure {experiment.figure} has no panel with {experiment.size} {got}; name a --dataset for other sizes"
-        )
+        raise _no_panel(request)
     _check(jobs)
     return Plan(jobs, missing)
+
+
+def stored_configs_of(request: Request) -> list[Config]:
+    """Configs of what a request would show, for what reads the store alone: no data are looked for.
+
+    A user's array is known by its name; of several with that name the one that was worked on last.
+
+    Raises:
+        UserError: an option is wrong.
+    """
+    _check_methods(request)
+    arrays = newest_array(request.shelves.own_runs())
+    configs: list[Config] = []
+    for wanted in request.datasets or request.experiment.panels:
+        name = wanted if wanted in NAMES else Path(wanted).name
+        if sizes := _sizes(wanted, request):
+            configs += _configs(request, name, sizes, arrays.get(name, ""))
+    if not configs:
+        raise _no_panel(request)
+    return configs
+
+
+def _configs(request: Request, dataset: str, sizes: Sequence[int], data_sha256: str) -> list[Config]:
+    return request.experiment.configs(
+        request.protocol, [dataset], request.seeds, methods=request.methods, sizes=sizes, data_sha256=data_sha256
+    )
+
+
+def _check_methods(request: Request) -> None:
+    experiment = request.experiment
+    if others := set(request.methods) - set(experiment.methods):
+        known, got = ", ".join(experiment.methods), ", ".join(sorted(others))
+        raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}: choose among them")
+
+
+def _no_panel(request: Request) -> UserError:
+    got, experiment = ", ".join(map(str, request.sizes)), request.experiment
+    return UserError(
+        f"figure {experiment.figure} has no panel with {experiment.size} {got}; name a --dataset for other sizes"
+    )
 
 
 def _sizes(dataset: str, request: Request) -> list[int]:
@@ -187,9 +230,3 @@ def choose_device(name: str) -> str:
     if name == "cuda" and not available:
         raise UserError("--device cuda needs a CUDA device, and torch finds none; use --device cpu")
     return "cuda" if name != "cpu" and available else "cpu"
-
-
-def current(config: Config, request: Request, plan: Plan) -> bool:
-    """A stored run is the figure's as this version defines it, and not on an array that this plan is not about."""
-    arrays = {"", *(job.config.data_sha256 for job in plan.jobs)}
-    return request.experiment.defines(config, request.scale) and config.data_sha256 in arrays

@@ -1,4 +1,4 @@
-"""Better estimates of log p(x) at every logged point of figure 3, and how biased appendix D's were beside them."""
+"""Better estimates of log p(x) of figure 3's models, and how biased appendix D's were beside them."""
 
 import math
 import warnings
@@ -17,7 +17,6 @@ from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
-from harness.experiments.config import Config
 from harness.figures.compare import label
 from harness.runs.build import build_model, load, prepare
 from harness.runs.run import Job
@@ -35,7 +34,7 @@ AIS_POINTS = 20
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one of its logged points, as the run left it."""
+    """A model that a run has kept."""
 
     job: Job
     samples: int
@@ -56,8 +55,8 @@ class Snapshot:
 
 
 def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
-    """All snapshots that these runs have left."""
-    return [Snapshot(job, samples) for job in jobs for samples in job.folder.snapshot_samples()]
+    """All models that these runs have kept."""
+    return [Snapshot(job, samples) for job in jobs for samples in job.folder.model_samples()]
 
 
 def reestimate_all(jobs: Sequence[Job], place: Place) -> list[Failure]:
@@ -81,9 +80,9 @@ def reestimate(snapshot: Snapshot) -> None:
     """
     config = snapshot.job.config
     try:
-        saved = load_saved(snapshot.job.folder.snapshot(snapshot.samples), snapshot.job.device)
+        saved = load_saved(snapshot.job.folder.model(snapshot.samples), snapshot.job.device)
     except Damaged as error:
-        raise UserError(f"a snapshot must be whole; {error}; compute the run anew with --force") from error
+        raise UserError(f"a kept model must be whole; {error}; compute the run anew with --force") from error
     data = prepare(config, load(config, snapshot.job.data), torch.device(snapshot.job.device))
     model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
     model.load_state_dict(saved["model"])
@@ -130,13 +129,13 @@ def _compare(better: MarginalEstimate, appendix_d: Tensor) -> dict[str, Any]:
     }
 
 
-def collect_estimates(root: Path, configs: Iterable[Config], key: Sequence[str]) -> pd.DataFrame:
+def collect_estimates(folders: Iterable[RunFolder], key: Sequence[str]) -> pd.DataFrame:
     """All better estimates of these runs as one tidy table; empty where nobody asked for any."""
     tables = []
-    for config in configs:
-        folder = RunFolder(root, config)
+    for folder in folders:
+        config = folder.config
         names = {column: getattr(config, column) for column in ("protocol", *key)} | {"seed": config.seed}
-        for samples in folder.snapshot_samples():
+        for samples in folder.estimated_samples():
             try:
                 table = read_part(folder.estimates(samples))
             except FileNotFoundError:

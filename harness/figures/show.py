@@ -1,45 +1,58 @@
 """From the store to a figure: tabulate, compare with the paper, draw."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
-from harness.figures.compare import compare, format_comparison, read_published
-from harness.figures.plan import Plan, Request, current
+from harness.experiments.paper_curves import read_published
+from harness.figures.compare import compare, format_comparison
+from harness.figures.plan import Plan, Request, stored_configs_of
 from harness.figures.plot2 import plot_figure2
 from harness.figures.plot3 import plot_figure3
 from harness.figures.reestimate import collect_estimates, format_bias
 from harness.figures.trust import format_trust
-from harness.store.collect import collect, stored_configs
+from harness.store.collect import collect
 from harness.store.files import write_text
 
 Plot = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, Mapping[str, str], Path], list[Path]]
 PLOTS: Mapping[int, Plot] = {2: plot_figure2, 3: plot_figure3}
 
 
-def publish(plan: Plan, request: Request) -> None:
+def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays: Mapping[str, str]) -> None:
     """Write the tables and the figure from what the store holds, and print the comparison.
 
     figureN.csv has every logged point, runs.csv how each run ended and comparison.csv the differences: of all runs of
-    this scale, whoever asked for them. What is printed and drawn is the request's protocol.
+    the reader's, whoever asked for them, and of published ones for curves of this protocol that the reader has not.
+    What is printed and drawn is the request's protocol.
+
+    Args:
+        request: what to show.
+        missing: datasets that are not to be had, and why.
+        arrays: SHA-256 of users' arrays by name; of those that are not here, the last one that was worked on counts.
 
     Raises:
         UserError: the store has nothing to draw.
     """
     experiment, name = request.experiment, f"figure{request.experiment.figure}"
-    configs = [config for config in stored_configs(request.runs) if current(config, request, plan)]
-    curves, runs = collect(request.runs, configs, experiment.key, experiment.measure)
-    if not (runs["protocol"] == request.protocol).any():
+    folders = request.shelves.curves(experiment, request.protocol, arrays)
+    curves, runs = collect(folders, experiment.key, experiment.measure)
+    drawn = runs[runs["protocol"] == request.protocol]
+    if request.datasets:
+        drawn = drawn[drawn["dataset"].isin([Path(dataset).name for dataset in request.datasets])]
+    if drawn.empty:
+        of = f" on {', '.join(request.datasets)}" if request.datasets else ""
         raise UserError(
-            f"there must be runs to draw; {request.runs} has none of protocol {request.protocol}: "
+            f"there must be runs to draw; {request.shelves.runs} has none of protocol {request.protocol}{of}: "
             "compute some, without --plot-only"
         )
     order, key = ["protocol", *experiment.key, "seed"], (*experiment.key, "split")
     published = read_published(experiment.figure)
     comparison = compare(curves, published, experiment.compared_at, key, experiment.measure)
-    estimates = collect_estimates(request.runs, configs, experiment.key)
+    estimates = collect_estimates(folders, experiment.key)
     write_text(request.folder / "runs.csv", runs.sort_values(order).to_csv(index=False))
     write_text(request.folder / f"{name}.csv", curves.sort_values([*order, "samples", "split"]).to_csv(index=False))
     write_text(request.folder / "comparison.csv", comparison.to_csv(index=False))
@@ -50,7 +63,7 @@ def publish(plan: Plan, request: Request) -> None:
     curves, runs, comparison, estimates = (
         table[table["protocol"] == request.protocol] for table in (curves, runs, comparison, estimates)
     )
-    remedies = {dataset: error.remedy for dataset, error in plan.missing.items()}
+    remedies = {dataset: error.remedy for dataset, error in missing.items()}
     # The protocol that fits the paper's curves is the figure; another's has its name.
     stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
@@ -66,12 +79,21 @@ def publish(plan: Plan, request: Request) -> None:
 def show_plan(plan: Plan, request: Request) -> None:
     """Print what would be computed."""
     for job in plan.jobs:
+        status = None if request.force or job.folder.is_stale() else job.folder.status()
+        there = f", from {status.samples:,} on" if status is not None and status.samples else ""
         state = "to compute" if request.force or not job.is_done() else "in the store"
-        print(f"{state}: {job.config.name}, {job.config.samples:,} samples, protocol {job.config.protocol}")
-    show_missing(plan)
+        far = f"{job.samples:,} samples{there if state == 'to compute' else ''}"
+        print(f"{state}: {job.config.name}, {far}, protocol {job.config.protocol}")
+    show_missing(plan, request)
 
 
-def show_missing(plan: Plan) -> None:
-    """Print which panels are missing, and how to get them."""
+def show_missing(plan: Plan, request: Request) -> None:
+    """Print which panels are missing, or are published ones or shorter than asked for; and how to get them."""
     for dataset, error in plan.missing.items():
-        print(f"missing: the {dataset} panels. {error}")
+        configs = stored_configs_of(replace(request, datasets=(dataset,)))
+        found = [request.shelves.find(config) for config in configs]
+        if all(folder is not None and not folder.published for folder in found):
+            continue  # the reader's own, computed where the data were
+        published = sum(folder is not None for folder in found) == len(found)
+        what = "not computed here, but published with the project" if published else "missing"
+        print(f"{what}: the {dataset} panels. {error}")

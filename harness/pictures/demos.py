@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 import torch
 
+from aevb.errors import UserError
 from harness.figures.plan import Request
 from harness.pictures.image_errors import image_error
 from harness.pictures.latent_space import SAMPLES_SIDE, as_images, prior_samples
+from harness.pictures.models import load_trained
 from harness.pictures.plot import Panel, plot_panels, plot_strips, write_animation
 from harness.pictures.restoration import denoise, inpaint
 from harness.pictures.scene import SHOWN, Outcome, Scene, open_scene
 from harness.runs.run import Job
 from harness.store.files import write_text
 from harness.store.provenance import write_provenance
+from harness.store.shelves import state_of
 
 RECONSTRUCTED = 1000  # test images
 STEPS = 11  # images on a path
@@ -77,17 +80,27 @@ DEMOS: Mapping[str, Callable[[Scene], Outcome]] = {
 
 
 def show_demo(job: Job, request: Request, demo: str, points: tuple[int, int]) -> None:
-    """Run a demo with the model of a finished run; print its errors and what it wrote."""
+    """Run a demo with the model of a run, the reader's or a published one; print its errors and what it wrote.
+
+    Raises:
+        UserError: there is no such model.
+    """
     # As the workers do: threads that wait for each other are far slower than one where the machine is busy.
     torch.set_num_threads(1)
-    scene = open_scene(job, request, demo, points)
+    kept = request.model_of(job.config)
+    if kept is None:
+        state = state_of(request.shelves.own_run(job.config))
+        raise UserError(
+            f"a demo must have a trained model; {job.config.name}: {state}; choose another --seed or --protocol"
+        )
+    scene = open_scene(load_trained(kept), job, request, demo, points)
     outcome = DEMOS[demo](scene)
+    print(scene.caption)
     if outcome.errors is not None:
         write_text(scene.stem.with_name("errors.csv"), outcome.errors.to_csv(index=False))
-        print(scene.caption)
         print(outcome.errors.to_string(index=False, float_format="{:.2f}".format))
     provenance = scene.stem.with_name("provenance.json")
-    write_provenance(provenance, [job.folder], demo=demo, **outcome.settings)
+    write_provenance(provenance, [kept], demo=demo, **outcome.settings)
     tables = [scene.stem.with_name("errors.csv")] if outcome.errors is not None else []
     for path in (*outcome.pictures, *tables, provenance):
         print(f"wrote {path}")

@@ -1,30 +1,26 @@
 """Figures 4 and 5: what trained models have learned, as grids of images."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb.data import frey_face, mnist
+from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from aevb.model import GenerativeModel
 from harness.experiments.config import Config
-from harness.figures.compare import label, scientific
-from harness.figures.plan import Plan, Request
-from harness.pictures.models import load_trained
+from harness.figures.compare import label
+from harness.figures.plan import Request
+from harness.pictures.models import Trained, load_trained
 from harness.pictures.plot import Panel, plot_panels
-from harness.runs.build import load
 from harness.runs.streams import stream
-from harness.store.find import find_run, model_runs, state_of
 from harness.store.provenance import write_provenance
-from harness.store.run_folder import RunFolder
+from harness.store.shelves import state_of
 
 SIDES: Mapping[str, int] = {"frey_face": 10, "mnist": 20}  # images along a side of figure 4, as in the paper
 SAMPLES_SIDE = 10
-SHAPES: Mapping[str, tuple[int, int]] = {"frey_face": frey_face.IMAGE_SHAPE, "mnist": mnist.IMAGE_SHAPE}
 
 
 def manifold(model: GenerativeModel, side: int) -> Float[Tensor, "side side pixel"]:
@@ -47,50 +43,60 @@ def as_images(pixels: Float[Tensor, "*n pixel"], shape: tuple[int, int]) -> Floa
     return pixels.reshape(*pixels.shape[:-1], *shape).numpy()
 
 
-def image_shape(config: Config, n_pixels: int, data: Path | None) -> tuple[int, int]:
-    """Height and width of a dataset's images; rows of an array that holds none are one pixel high."""
-    return SHAPES.get(config.dataset) or load(config, data).image_shape or (1, n_pixels)
-
-
-def publish_pictures(plan: Plan, request: Request) -> None:
+def publish_pictures(request: Request, configs: Sequence[Config], missing: Mapping[str, DatasetUnavailable]) -> None:
     """Draw the figure for each seed, from the models that the store has, with its provenance beside it.
 
     The paper's panels are always there; one whose model is missing says why.
+
+    Args:
+        request: what to show.
+        configs: of the runs that were asked for.
+        missing: datasets that are not to be had, and why.
 
     Raises:
         UserError: the store has no model to draw.
     """
     for seed in request.seeds:
-        _publish(plan, request, seed)
+        _publish(request, [config for config in configs if config.seed == seed], missing, seed)
 
 
-def _publish(plan: Plan, request: Request, seed: int) -> None:
-    figure, arrays = request.experiment.figure, {job.config.dataset: job.data for job in plan.jobs}
-    wanted = [job.config for job in plan.jobs if job.config.seed == seed]
-    paper = request.experiment.configs(request.scale, request.protocol, request.experiment.panels, [seed])
+def _publish(request: Request, configs: Sequence[Config], missing: Mapping[str, DatasetUnavailable], seed: int) -> None:
+    figure, experiment = request.experiment.figure, request.experiment
+    paper = experiment.configs(request.protocol, experiment.panels, [seed])
     # Figure 4 is one row of panels, figure 5 has a row for each dataset.
-    rows: dict[str, list[Panel]] = {}
-    runs: list[RunFolder] = []
-    for config in sorted(dict.fromkeys([*paper, *wanted]), key=lambda config: config.n_latent):
-        folder = find_run(request.results, request.scale.name, config)
+    rows: dict[str, list[tuple[Config, Trained | None]]] = {}
+    for config in sorted(dict.fromkeys([*paper, *configs]), key=lambda config: config.n_latent):
+        kept = request.model_of(config)
         row = rows.setdefault("" if figure == 4 else config.dataset, [])
-        if folder is None:
-            row.append(Panel(_title(figure, config), None, _why(config, plan, request)))
-        else:
-            runs.append(folder)
-            row.append(Panel(_title(figure, config), _images(figure, folder, arrays.get(config.dataset))))
-    if not runs:
-        states = "; ".join(f"{panel.title}: {panel.note}" for row in rows.values() for panel in row)
+        row.append((config, None if kept is None else load_trained(kept)))
+    shown = [trained for row in rows.values() for _, trained in row if trained]
+    if not shown:
+        states = "; ".join(
+            f"{_title(figure, config)}: {_why(config, missing, request)}" for row in rows.values() for config, _ in row
+        )
         raise UserError(f"there must be trained models to draw, got {states}; train some, without --plot-only")
+    ages = list(dict.fromkeys(trained.age for trained in shown))
+    panels = [
+        [
+            Panel(_title(figure, config), None, _why(config, missing, request))
+            if trained is None
+            else Panel(_title(figure, config) + (f"\n{trained.age}" if len(ages) > 1 else ""), _images(figure, trained))
+            for config, trained in row
+        ]
+        for row in rows.values()
+    ]
     name = f"figure{figure}"
     # As for the other figures, what is not the author's protocol has its name; and seed 0 is the figure.
     name += "" if request.protocol == "author" else f"-{request.protocol}"
     name += f"-seed{seed}" if seed else ""
-    caption = f"protocol {request.protocol}; seed {seed}; {scientific(request.scale.samples)} training samples"
-    for path in plot_panels(list(rows.values()), caption, request.folder / name):
+    caption = f"protocol {request.protocol}; seed {seed}" + (f"; {ages[0]}" if len(ages) == 1 else "")
+    for path in plot_panels(panels, caption, request.folder / name):
         print(f"wrote {path}")
-    write_provenance(request.folder / f"{name}.json", runs, figure=figure)
+    write_provenance(request.folder / f"{name}.json", [trained.kept for trained in shown], figure=figure)
     print(f"wrote {request.folder / name}.json")
+    for trained in shown:
+        if trained.folder.published:
+            print(f"published with the project, not computed here: {trained.config.name}")
 
 
 def _title(figure: int, config: Config) -> str:
@@ -98,17 +104,18 @@ def _title(figure: int, config: Config) -> str:
     return f"Learned {name} manifold" if figure == 4 else f"{name}, {config.n_latent}-D latent space"
 
 
-def _why(config: Config, plan: Plan, request: Request) -> str:
+def _why(config: Config, missing: Mapping[str, DatasetUnavailable], request: Request) -> str:
     """Why there is no model."""
-    if config.dataset in plan.missing:
-        return f"{label(config.dataset, 24)} data missing: {plan.missing[config.dataset].remedy}"
-    return state_of(RunFolder(model_runs(request.results, request.scale.name), config))
+    if config.dataset in missing:
+        return f"{label(config.dataset, 24)} data missing: {missing[config.dataset].remedy}"
+    state = state_of(request.shelves.own_run(config))
+    return "no model is kept" if state == "finished" else state
 
 
-def _images(figure: int, folder: RunFolder, data: Path | None) -> Float[np.ndarray, "row column height width"]:
-    config, model = folder.config, load_trained(folder).model
+def _images(figure: int, trained: Trained) -> Float[np.ndarray, "row column height width"]:
+    config, model = trained.config, trained.model
     if figure == 4:
         pixels = manifold(model, SIDES.get(config.dataset, 20))
     else:
         pixels = prior_samples(model, SAMPLES_SIDE, stream("figure 5", config.seed))
-    return as_images(pixels, image_shape(config, model.n_pixels, data))
+    return as_images(pixels, trained.shape)

@@ -1,69 +1,94 @@
 """Trained models from the store, for figures 4 and 5, the demos and the report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
+from aevb import trained
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
 from aevb.model import GenerativeModel
 from harness.experiments.config import Config
+from harness.figures.compare import scientific
 from harness.figures.plan import Plan, Request
-from harness.runs.build import build_model
-from harness.runs.streams import stream
 from harness.store.checksums import Damaged
-from harness.store.find import find_run, model_runs, state_of
 from harness.store.run_folder import RunFolder
-from harness.store.tensors import load_saved
+from harness.store.shelves import KeptModel
+from harness.store.tensors import is_whole, load_saved
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a finished run: p(z) p(x|z) and q(z|x), on the CPU and without gradients of their parameters."""
+    """A model that a run has kept: p(z) p(x|z) and q(z|x), on the CPU and without gradients of their parameters.
 
-    config: Config
-    folder: RunFolder
+    Attributes:
+        kept: of which run, and after how many training samples.
+        model: the decoder.
+        encoder: the encoder.
+        shape: height and width of the images; rows that are none are one pixel high.
+        encoded: where q(z|x) puts test points, and the bound of each: see `harness.runs.evaluate.encode`.
+    """
+
+    kept: KeptModel
     model: GenerativeModel
     encoder: GaussianEncoder
+    shape: tuple[int, int]
+    encoded: Mapping[str, Tensor] | None = None
+
+    @property
+    def config(self) -> Config:
+        """Of its run."""
+        return self.kept.folder.config
+
+    @property
+    def folder(self) -> RunFolder:
+        """The files of its run."""
+        return self.kept.folder
+
+    @property
+    def age(self) -> str:
+        """How long it was trained, and whose it is, in print."""
+        whose = ", published with the project" if self.folder.published else ""
+        return f"{scientific(self.kept.samples)} training samples{whose}"
 
 
-def reuse(plan: Plan, request: Request) -> Plan:
-    """The plan with its runs where they are done already, figure 2's among them; what is left has a place of its own.
+def to_compute(plan: Plan, request: Request, *, from_published: bool) -> Plan:
+    """The plan for models, not curves alone: without the runs whose models are to be had already.
 
-    With force, all are to be computed in that place, and figure 2 keeps its runs.
+    Args:
+        plan: of all runs.
+        request: what is to be shown.
+        from_published: a model that comes with the project, and is far enough, will do. With force it will not.
     """
-    jobs = []
-    for job in plan.jobs:
-        found = None if request.force else find_run(request.results, request.scale.name, job.config)
-        root = found.path.parent if found else model_runs(request.results, request.scale.name)
-        jobs.append(replace(job, root=root, for_model=True))
+    jobs = [replace(job, for_model=True) for job in plan.jobs]
+    if from_published and not request.force:
+        jobs = [job for job in jobs if not _is_published(job.config, request)]
     return replace(plan, jobs=jobs)
 
 
-def load_trained(folder: RunFolder) -> Trained:
-    """The model and the encoder of a finished run.
+def _is_published(config: Config, request: Request) -> bool:
+    kept = request.model_of(config)
+    return kept is not None and kept.folder.published and kept.samples >= request.length and is_whole(kept.path)
+
+
+def load_trained(kept: KeptModel) -> Trained:
+    """What the run has kept.
 
     Raises:
-        UserError: the run has no such end, or its checkpoint is damaged.
+        UserError: the file is damaged, or holds something else.
     """
-    config = folder.config
-    if (end := state_of(folder)) != "finished":
-        raise UserError(
-            f"a model must be trained to the end; {config.name}: {end}; choose another --seed or --protocol"
-        )
     try:
-        state = load_saved(folder.checkpoint)["learner"]
-        n_pixels = len(state["model"]["output.bias"])
-        initial = stream("weights", config.seed)  # all of which the checkpoint replaces
-        model = build_model(config, n_pixels, initial)
-        encoder = GaussianEncoder(
-            n_pixels, config.n_latent, config.hidden, log_var_factor=config.encoder_log_var_factor, generator=initial
-        )
-        model.load_state_dict(state["model"])
-        encoder.load_state_dict(state["encoder"])
+        content = load_saved(kept.path)
+        model, encoder = trained.build(content)
+        if encoder is None:
+            raise KeyError("no encoder")
+        height, width = content["image_shape"] or (1, model.n_pixels)
     except Damaged as error:
-        raise UserError(f"a checkpoint must be whole; {error}; what trains models mends it") from error
-    except (FileNotFoundError, KeyError, RuntimeError) as error:
+        raise UserError(f"a kept model must be whole; {error}; what trains models mends it") from error
+    except (FileNotFoundError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"a checkpoint must be of this version; {folder.checkpoint}: {reason}; compute the run anew with --force"
+            f"a kept model must be of this version; {kept.path}: {reason}; compute the run anew with --force"
         ) from error
-    return Trained(config, folder, model.requires_grad_(False), encoder.requires_grad_(False))
+    return Trained(kept, model, encoder, (height, width), content.get("encoded"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from aevb.errors import UserError
-from harness.figures.compare import label, scientific
+from harness.figures.compare import label
 from harness.figures.plan import Request
-from harness.pictures.latent_space import as_images, image_shape
-from harness.pictures.models import Trained, load_trained
+from harness.pictures.latent_space import as_images
+from harness.pictures.models import Trained
 from harness.pictures.plot import Strip
 from harness.runs.build import RunData, load, prepare
 from harness.runs.run import Job
@@ -31,7 +32,7 @@ class Scene:
 
     Attributes:
         trained: the model.
-        data: its training and test points.
+        job: its run.
         shape: height and width of an image.
         points: the two test images to interpolate between.
         stem: path of what the demo writes, without the ending.
@@ -40,12 +41,17 @@ class Scene:
     """
 
     trained: Trained
-    data: RunData
+    job: Job
     shape: tuple[int, int]
     points: tuple[int, int]
     stem: Path
     generator: torch.Generator
     caption: str
+
+    @cached_property
+    def data(self) -> RunData:
+        """Its training and test points; raises DatasetUnavailable where they are not to be had."""
+        return load_points(self.job)
 
     def strip(self, name: str, pixels: Float[Tensor, "image pixel"], shown: int = SHOWN) -> Strip:
         """The first of these images, as a row of a picture."""
@@ -85,16 +91,16 @@ def chosen_points(job: Job, points: Sequence[int] | None) -> tuple[int, int]:
     return first, last
 
 
-def open_scene(job: Job, request: Request, demo: str, points: tuple[int, int]) -> Scene:
-    """The scene of a finished run."""
-    config, trained = job.config, load_trained(job.folder)
-    name = f"{label(config.dataset, 24)}, N_z = {config.n_latent}, AEVB, {scientific(config.samples)} training samples"
+def open_scene(trained: Trained, job: Job, request: Request, demo: str, points: tuple[int, int]) -> Scene:
+    """The scene of a trained model."""
+    config = trained.config
+    name = f"{label(config.dataset, 24)}, N_z = {config.n_latent}, AEVB, {trained.age}"
     return Scene(
         trained=trained,
-        data=load_points(job),
-        shape=image_shape(config, trained.model.n_pixels, job.data),
+        job=job,
+        shape=trained.shape,
         points=points,
-        stem=request.results / request.scale.name / "demos" / f"{config.dataset}-{demo}" / demo,
+        stem=request.results / "demos" / f"{config.dataset}-{demo}" / demo,
         generator=stream(f"demo {demo}", config.seed),
         caption=f"{name}, protocol {config.protocol}, seed {config.seed}",
     )

@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from harness.experiments.config import Config
-from harness.experiments.paper import EXPERIMENTS, Experiment, Scale
-from harness.figures.compare import compare, drawable, label, read_published, scientific
+from harness.experiments.paper import EXPERIMENTS, Experiment
+from harness.experiments.paper_curves import read_published
+from harness.figures.compare import compare, drawable, label, scientific
 from harness.figures.plot2 import PAPER_ROWS
 from harness.figures.plot3 import PAPER_SAMPLES
 from harness.report.chart import LEFT, RIGHT, Axis, Chart, draw, nats
 from harness.report.source import Source, paper_source, run_id, run_source
-from harness.store.collect import collect, stored_configs
-from harness.store.run_folder import RunFolder
+from harness.store.collect import collect
+from harness.store.shelves import Shelves
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class FigureSection:
         sources: its runs and the paper.
         absent: curves of the paper's that have no run.
         wanted: curves of the paper's.
+        published: runs that come with the project, and are not the reader's.
+        runs: all of them.
     """
 
     figure: int
@@ -50,6 +52,8 @@ class FigureSection:
     sources: list[Source]
     absent: int
     wanted: int
+    published: int
+    runs: int
 
     @property
     def rows_of_charts(self) -> list[list[Chart]]:
@@ -57,13 +61,12 @@ class FigureSection:
         return [list(group) for _, group in groupby(self.charts, key=lambda chart: (chart.enlarged, chart.dataset))]
 
 
-def figure_section(figure: int, results: Path, scale: Scale, protocol: str) -> FigureSection:
-    """Read a figure's runs at this scale and protocol."""
+def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSection:
+    """Read a figure's runs of this protocol: the reader's, and published ones for curves that the reader has not."""
     experiment = EXPERIMENTS[figure]
-    scale = _own_scale(experiment, scale)
-    root = results / scale.name / f"figure{figure}" / "runs"
-    configs = [c for c in stored_configs(root) if c.protocol == protocol and experiment.defines(c, scale)]
-    curves, runs = collect(root, configs, experiment.key, experiment.measure)
+    folders = [f for f in shelves.curves(experiment, protocol, {}) if f.config.protocol == protocol]
+    configs = [folder.config for folder in folders]
+    curves, runs = collect(folders, experiment.key, experiment.measure)
     published = read_published(figure)
     wanted = {(d, s, m) for d, sizes in experiment.panels.items() for s in sizes for m in experiment.methods}
     done = {(c.dataset, getattr(c, experiment.size), c.method) for c in configs}
@@ -74,15 +77,12 @@ def figure_section(figure: int, results: Path, scale: Scale, protocol: str) -> F
         charts=_charts(experiment, curves, published, runs, configs) if configs else [],
         counts=rows[0],
         rows=rows[1],
-        sources=[*(run_source(RunFolder(root, config)) for config in configs), paper_source(figure)],
+        sources=[*map(run_source, folders), paper_source(figure)],
         absent=len(wanted - done),
         wanted=len(wanted),
+        published=sum(folder.published for folder in folders),
+        runs=len(folders),
     )
-
-
-def _own_scale(experiment: Experiment, scale: Scale) -> Scale:
-    """A scale's name stands for other sample counts in another figure; a number of samples of the user's does not."""
-    return experiment.scales.get(scale.name, scale)
 
 
 def _charts(

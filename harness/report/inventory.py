@@ -1,9 +1,8 @@
 """What the page can show, what of it the store has, and the command that makes the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 from harness.figures.compare import label
 from harness.report.figures import FigureSection
@@ -29,29 +28,25 @@ class Item:
 
 
 def inventory(
-    store: Path, figures: list[FigureSection], models: list[str], command: Callable[[str], str]
+    figures: Sequence[FigureSection], models: Collection[str], has: Mapping[str, bool], command: Callable[[str], str]
 ) -> list[Item]:
-    """Everything, in the order of the page; `command` completes a task's options to a command line."""
+    """Everything, in the order of the page.
+
+    Args:
+        figures: 2 and 3.
+        models: datasets whose model the explorer has.
+        has: the page's other parts by name, and whether there is anything to show.
+        command: completes a task's options to a command line.
+    """
     items = [Item(("item.models", ""), command("--report"), len(models), len(DATASETS))]
     items += [
         Item(("item.figure", str(f.figure)), command(f"--figure {f.figure}"), f.wanted - f.absent, f.wanted)
         for f in figures
     ]
-    items += [
-        Item(
-            ("item.figure", str(n)),
-            command(f"--figure {n}"),
-            int((store / f"figure{n}" / f"figure{n}.png").exists()),
-            1,
-        )
-        for n in (4, 5)
-    ]
+    items += [Item(("item.figure", str(n)), command(f"--figure {n}"), int(has[f"figure{n}"]), 1) for n in (4, 5)]
     for demo, dataset in product(DEMOS, DATASETS):
-        drawn = any((store / "demos" / f"{dataset}-{demo}").glob("*.png"))
         line = command(f"--demo {demo} --dataset {dataset}")
-        items.append(Item(("item.demo", f"{demo}, {label(dataset)}"), line, int(drawn), 1))
+        items.append(Item(("item.demo", f"{demo}, {label(dataset)}"), line, int(has[f"demo.{demo}.{dataset}"]), 1))
     for study in ("marginal", "reparameterization"):
-        done = int(any((store / study).glob("*.csv")))
-        items.append(Item((f"item.{study}", ""), command(f"--study {study}"), done, 1))
-    done = int(any((store.parent / "benchmarks").glob("*.[cj]s*")))
-    return [*items, Item(("item.benchmarks", ""), command("--benchmark"), done, 1)]
+        items.append(Item((f"item.{study}", ""), command(f"--study {study}"), int(has[f"study.{study}"]), 1))
+    return [*items, Item(("item.benchmarks", ""), command("--benchmark"), int(has["benchmarks"]), 1)]

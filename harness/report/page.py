@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.experiments.paper import EXPERIMENTS, Scale
+from aevb import shipped
+from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import LABELS
 from harness.figures.panel import OURS, PAPER
 from harness.report.figures import figure_section
@@ -20,8 +22,7 @@ from harness.report.picture import Embedded, Picture, embed, pictures
 from harness.report.source import Source, benchmark_source, folder_source, picture_sources, run_source
 from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, variance_table
 from harness.report.text import page_strings, translator
-from harness.store.collect import stored_configs
-from harness.store.run_folder import RunFolder
+from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table
 from harness.studies.marginal.table import claim_holds, worst_errors
 
@@ -33,6 +34,7 @@ SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "plane.js", "explore
 class Part:
     """A study, a demo or a figure of pictures: what the store has of it."""
 
+    folder: Path
     pictures: list[Picture]
     tables: list[Table]
     sources: list[Source]
@@ -43,32 +45,38 @@ class Part:
         return not (self.pictures or self.tables)
 
 
-def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], str]) -> str:
-    """The page as HTML; `command` completes a task's options to the command line that makes what is missing."""
-    store = results / scale.name
-    figures = [figure_section(number, results, scale, protocol) for number in EXPERIMENTS]
-    models = {name: path for name in DATASETS if (path := store / "models" / f"{name}.json").exists()}
-    runs = [
-        RunFolder(root, c) for root in (store / "models/runs", store / "figure2/runs") for c in stored_configs(root)
-    ]
+def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> str:
+    """The page as HTML, of the reader's results and, for what they lack, of those that come with the project.
+
+    Args:
+        shelves: where the results are.
+        protocol: of figures 2 and 3.
+        command: completes a task's options to the command line that makes what is missing.
+    """
+    figures = [figure_section(number, shelves, protocol) for number in EXPERIMENTS]
+    models = {name: path for name in DATASETS if (path := shelves.own / "models" / f"{name}.json").exists()}
     shown = {name: read_json(path, dict) for name, path in models.items()}
-    named = {content.get("run") for content in shown.values()}
-    model_runs = {run.path.name: run for run in runs if run.path.name in named}
+    runs = {folder.path.name: folder for folder in [*shelves.published_runs(), *shelves.own_runs()]}
+    model_runs = {name: runs[name] for content in shown.values() if (name := content.get("run")) in runs}
+    shown = {name: content for name, content in shown.items() if content.get("run") in model_runs}
+    folder = partial(_folder_of, shelves)
     parts = {
-        "figure4": _pictures(store / "figure4"),
-        "figure5": _pictures(store / "figure5"),
+        "figure4": _pictures(folder("figure4")),
+        "figure5": _pictures(folder("figure5")),
         **{
-            f"demo.{demo}.{dataset}": _demo(store / "demos" / f"{dataset}-{demo}", LABELS[dataset])
+            f"demo.{demo}.{dataset}": _demo(folder("demos", f"{dataset}-{demo}"), LABELS[dataset])
             for demo, dataset in product(DEMOS, DATASETS)
         },
-        "study.marginal": _marginal(store / "marginal"),
-        "study.reparameterization": _reparameterization(store / "reparameterization"),
-        "benchmarks": _benchmarks(results / "benchmarks"),
+        "study.marginal": _marginal(folder("studies", "marginal")),
+        "study.reparameterization": _reparameterization(folder("studies", "reparameterization")),
+        "benchmarks": _benchmarks(folder("benchmarks")),
     }
+    has = {name: not part.empty for name, part in parts.items()}
+    published = {name for name, part in parts.items() if not part.empty and shelves.is_published(part.folder)}
     sources = [source for figure in figures for source in figure.sources]
     sources += [source for part in parts.values() if not part.empty for source in part.sources]
     sources += [run_source(run) for run in model_runs.values()]
-    worst = _worst(store / "marginal" / "marginal.csv")
+    worst = _worst(folder("studies", "marginal") / "marginal.csv")
     environment = Environment(
         loader=PackageLoader("harness.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
@@ -79,8 +87,8 @@ def render(results: Path, scale: Scale, protocol: str, command: Callable[[str], 
         return template.render(
             t=translator(environment), figures=figures, parts=parts, images=images, labels=LABELS,
             inks={"ours": OURS.colours, "paper": PAPER.colours}, demos=DEMOS, datasets=DATASETS,
-            protocol=protocol, scale=scale.name,
-            inventory=inventory(store, figures, list(shown), command), command=command,
+            protocol=protocol, published=published,
+            inventory=inventory(figures, shown, has, command), command=command,
             sources=list({source.id: source for source in sources}.values()), worst=worst,
             claim_holds=claim_holds(worst) if len(worst) else None, models=list(shown), strings=data(page_strings()),
             model_data=data({name: content | {"source": f"run-{model_runs[content['run']].config.id}"}
@@ -105,7 +113,7 @@ def _asset(name: str) -> Markup:
 
 def _pictures(folder: Path, title: str = "") -> Part:
     found = pictures(folder, title)
-    return Part(found, [], [source for picture in found for source in picture.sources])
+    return Part(folder, found, [], [source for picture in found for source in picture.sources])
 
 
 def _demo(folder: Path, title: str) -> Part:
@@ -113,7 +121,7 @@ def _demo(folder: Path, title: str) -> Part:
     found = _pictures(folder, title)
     origins = picture_sources(f"picture-{folder.name}-provenance", title, folder / "provenance.json")
     tables = [csv_table(path, origins[0].id, title) for path in sorted(folder.glob("*.csv"))]
-    return Part(found.pictures, tables, [*found.sources, *origins])
+    return Part(folder, found.pictures, tables, [*found.sources, *origins])
 
 
 def _folder(folder: Path, name: str) -> Part:
@@ -121,7 +129,7 @@ def _folder(folder: Path, name: str) -> Part:
     origin = folder_source(name, name.removeprefix("study-"), folder)
     tables = [csv_table(path, name) for path in sorted(folder.glob("*.csv"))]
     shown = [Picture(path.stem, path, [origin]) for path in sorted(folder.glob("*.png"))]
-    return Part(shown, tables, [origin])
+    return Part(folder, shown, tables, [origin])
 
 
 def _benchmarks(folder: Path) -> Part:
@@ -130,21 +138,26 @@ def _benchmarks(folder: Path) -> Part:
     origins = [benchmark_source(f"benchmarks-{path.stem}", path) for path in devices]
     tables = [benchmark_table(path, origin.id) for path, origin in zip(devices, origins, strict=True)]
     shown = [Picture(path.stem, path, origins) for path in sorted(folder.glob("*.png"))]
-    return Part(shown, tables, origins)
+    return Part(folder, shown, tables, origins)
 
 
 def _marginal(folder: Path) -> Part:
-    path = folder / "marginal.csv"
-    part = _folder(folder, "study-marginal")
-    return Part(
-        part.pictures, marginal_tables(read_table(path), "study-marginal") if path.exists() else [], part.sources
-    )
+    path, part = folder / "marginal.csv", _folder(folder, "study-marginal")
+    return replace(part, tables=marginal_tables(read_table(path), "study-marginal") if path.exists() else [])
 
 
 def _reparameterization(folder: Path) -> Part:
     path, name = folder / "variance.csv", "study-reparameterization"
-    part = _folder(folder, name)
-    return Part(part.pictures, [variance_table(read_table(path), name)] if path.exists() else [], part.sources)
+    return replace(_folder(folder, name), tables=[variance_table(read_table(path), name)] if path.exists() else [])
+
+
+def _folder_of(shelves: Shelves, *parts: str) -> Path:
+    """The reader's, if it holds anything to show, else the published one."""
+    own = shelves.own.joinpath(*parts)
+    if any(path.suffix in (".png", ".gif", ".csv") for path in own.glob("*")):
+        return own
+    published = shipped.RESULTS.joinpath(*parts)
+    return published if published.exists() else own
 
 
 def _worst(path: Path) -> pd.Series:

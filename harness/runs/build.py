@@ -32,12 +32,14 @@ class RunData:
         dynamic: minibatches are to be binarized as they are drawn.
         train_points: the training points that are evaluated.
         test_points: the test points that are evaluated.
+        image_shape: height and width of an image; None where rows are none.
     """
 
     train: Float[Tensor, "n pixel"]
     dynamic: bool
     train_points: Float[Tensor, "n pixel"]
     test_points: Float[Tensor, "n pixel"]
+    image_shape: tuple[int, int] | None = None
 
 
 def load(config: Config, data: Path | None) -> Dataset:
@@ -84,6 +86,7 @@ def prepare(config: Config, dataset: Dataset, device: torch.device) -> RunData:
         dynamic=dynamic,
         train_points=train[: config.evaluation_points].to(device),
         test_points=test[: config.evaluation_points].to(device),
+        image_shape=dataset.image_shape,
     )
 
 
@@ -145,6 +148,6 @@ def build_learner(config: Config, data: RunData, step_size: float, engine: str =
     return AEVB(model, encoder, n_datapoints, options, estimator=estimator, n_samples=config.n_samples)
 
 
-def evaluation_generator(device: torch.device) -> torch.Generator:
+def evaluation_generator(device: torch.device | str) -> torch.Generator:
     """Source of the noise in what is measured: the same for all runs."""
     return stream("evaluation", device=device)

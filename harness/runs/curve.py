@@ -1,20 +1,48 @@
 """Where a curve has points, and what is known of it so far."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import count, takewhile
 from typing import Any
 
+from harness.experiments.config import Config
+from harness.experiments.paper_curves import paper_counts
 from harness.store.status import State, Status
 
 
-def grid(samples: int, points_per_decade: int, first: int) -> list[int]:
-    """Sample counts to log at: from `first` on, evenly spaced in log(samples), and the last one.
+def grid(points_per_decade: int, first: int) -> Iterator[int]:
+    """Sample counts to log at, without end: from `first` on, evenly spaced in log(samples).
 
     Powers of ten are on the grid, so that curves are compared with the paper's without interpolating ours.
     """
-    last = math.floor(points_per_decade * math.log10(samples) + 1e-9)
-    inner = [round(10 ** (k / points_per_decade)) for k in range(last + 1)]
-    return sorted({*(point for point in inner if point >= first), samples})
+    last = 0
+    for k in count(max(math.floor(points_per_decade * math.log10(max(first, 1))) - 1, 0)):
+        point = round(10 ** (k / points_per_decade))
+        if point >= first and point > last:
+            yield point
+            last = point
+
+
+def points(config: Config) -> Iterator[int]:
+    """The sample counts at which this run is logged, however far it goes: its grid, and the paper's where asked for."""
+    more = paper_counts(config) if config.paper_points else []
+    last = 0
+    for point in merge(grid(config.points_per_decade, config.first_point), more):
+        if point > last:
+            yield point
+            last = point
+
+
+def is_power_of_ten(samples: int) -> bool:
+    """1, 10, 100 and so on: where a run keeps its model."""
+    return str(samples).strip("0") == "1"
+
+
+def points_up_to(samples: int, points_per_decade: int, first: int) -> list[int]:
+    """The grid up to this count, and the count itself."""
+    return [*takewhile(lambda point: point < samples, grid(points_per_decade, first)), samples]
 
 
 @dataclass
@@ -30,6 +58,7 @@ class Progress:
     total: float = 0.0
     squares: float = 0.0
     evaluation_seconds: float = 0.0
+    kept: list[int] = field(default_factory=list)  # sample counts at which the model was kept for good
     notes: list[str] = field(default_factory=list)  # on what was found damaged
 
     def add(self, samples: int, seconds: float, bounds: list[float]) -> None:
@@ -46,14 +75,26 @@ class Progress:
         self.rows += rows
         self.batches, self.total, self.squares = 0, 0.0, 0.0
 
-    def status(self, state: State, message: str = "") -> Status:
-        """The run's status as of now."""
+    @property
+    def last_point(self) -> int:
+        """Samples at the last logged point; 0 where there is none."""
+        return self.rows[-1]["samples"] if self.rows else 0
+
+    def status(self, state: State, completed: int, message: str = "") -> Status:
+        """The run's status as of now; all that there is up to `completed` samples is in the store."""
         bound = self.total / self.batches if self.batches else self._last_bound()
         finite = bound is not None and math.isfinite(bound)
         rate = self.samples / self.seconds if self.seconds else None
         text = "; ".join([*self.notes, message] if message else self.notes)
         return Status(
-            state, self.samples, bound if finite else None, rate, self.evaluation_seconds, self.step_size, text
+            state=state,
+            samples=self.samples,
+            completed=completed,
+            bound=bound if finite else None,
+            samples_per_second=rate,
+            evaluation_seconds=self.evaluation_seconds,
+            step_size=self.step_size,
+            message=text,
         )
 
     def running_mean(self) -> tuple[float, float]:

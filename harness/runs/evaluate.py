@@ -4,13 +4,17 @@ import math
 import warnings
 from typing import Any, Protocol
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from aevb.encoder import GaussianEncoder
 from aevb.estimators import evaluate_lower_bound
 from aevb.learner import Learner
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning
+from aevb.model import GenerativeModel
 from aevb.tuning import Chains
 from harness.experiments.config import Config
 from harness.runs.build import RunData, evaluation_generator
@@ -117,17 +121,25 @@ class MarginalEvaluator:
     def state_dict(self) -> dict[str, Any]:
         """Chains and generator."""
         chains = {split: dict(chains._asdict()) for split, chains in self._chains.items()}
-        return {"chains": chains, "generator": self._generator.get_state()}
+        return {"chains": chains, "generator": self._generator.get_state(), "pointwise": self.pointwise}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over chains and generator."""
         self._chains = {split: Chains(**chains) for split, chains in state["chains"].items()}
         self._generator.set_state(state["generator"].cpu())
+        self.pointwise = state["pointwise"]
 
 
 def make_evaluator(config: Config, data: RunData) -> Evaluator:
     """What the config measures."""
     return LowerBoundEvaluator(data) if config.measure == "lower_bound" else MarginalEvaluator(config, data)
+
+
+@torch.no_grad()
+def encode(model: GenerativeModel, encoder: GaussianEncoder, x: Float[Tensor, "n pixel"]) -> dict[str, Tensor]:
+    """Where q(z|x) puts these points, and the bound of each, nats: `mean`, shape (n, latent), and `bound`; float16."""
+    bound = evaluate_lower_bound(model, encoder, x, evaluation_generator(x.device), n_samples=10)
+    return {"mean": encoder(x).mean.cpu().half(), "bound": bound.cpu().half()}
 
 
 def _standard_error(values: Tensor) -> float:

@@ -3,15 +3,17 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
+from aevb.trained import describe
 from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
-from harness.runs.curve import Progress
-from harness.runs.evaluate import make_evaluator
+from harness.runs.curve import Progress, is_power_of_ten
+from harness.runs.evaluate import encode, make_evaluator
 from harness.runs.steps import choose_step_size
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
@@ -21,26 +23,41 @@ from harness.store.run_folder import RunFolder
 from harness.store.status import State, Status
 from harness.store.tensors import is_whole, load_saved, save
 
+MOST_SAMPLES = 10**18
+ENCODED = 3_000  # test points on the map of a model with two latent variables
+
 
 @dataclass(frozen=True)
 class Job:
-    """A run and where it finds and leaves things; can be sent to another process.
+    """A run, how far it is to go, and where it finds and leaves things; can be sent to another process.
 
     Attributes:
         config: of the run.
+        samples: training samples to evaluate at least, as the paper's x axes count them.
         root: folder of runs.
         data: folder to look for datasets in, or the user's array.
         device: "cpu" or "cuda".
         engine: "fast" or "reference".
+        command: that asked for it.
         for_model: the model is wanted, not the curve alone.
+
+    Raises:
+        UserError: the number of samples is not one.
     """
 
     config: Config
+    samples: int
     root: Path
     data: Path | None
     device: str
     engine: str = "fast"
+    command: str = ""
     for_model: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the length."""
+        if not 1 <= self.samples <= MOST_SAMPLES:
+            raise UserError(f"samples must be from 1 to {MOST_SAMPLES:g}, got {self.samples}: choose another")
 
     @property
     def folder(self) -> RunFolder:
@@ -49,7 +66,13 @@ class Job:
 
     def is_done(self) -> bool:
         """Nothing is left to compute or to mend."""
-        return self.folder.is_done() and not (self.for_model and not is_whole(self.folder.checkpoint))
+        folder = self.folder
+        if not folder.is_done(self.samples):
+            return False
+        status = folder.status()
+        if not self.for_model or status is None or status.state == "diverged":
+            return True
+        return any(is_whole(folder.model(n)) for n in folder.model_samples() if n >= self.samples)
 
 
 class Run:
@@ -69,6 +92,7 @@ class Run:
         self.status: Status | None = None
         self._device = data.train.device
         damaged = self.folder.damaged()
+        before = self.folder.status() or Status("running")
         self.folder.reopen()
         notes = [f"{name} was damaged and is mended" for name in damaged]
         saved = self._read_checkpoint(notes)
@@ -81,13 +105,54 @@ class Run:
         self._evaluator = make_evaluator(config, data)
         if saved:
             self._restore(saved)
+        # What an earlier end had beyond the checkpoint is computed again.
+        self._completed = min(before.completed, self.progress.samples)
         self._saved = self.progress.samples, len(self.progress.rows)
+        self.steps = 0  # that this process takes
         self.progress.notes += notes
         if "curve.csv" in damaged or (self.progress.rows and not self.folder.curve.exists()):
             self.folder.write_curve(self.progress.rows, durable=True)
 
-    def record(self) -> None:
-        """Log a point; where it is not finite the run has diverged and is over."""
+    def record(self, point: int) -> None:
+        """Log a point of the grid, and keep the model at a power of ten; where it is not finite the run is over."""
+        rows = self._measure()
+        if rows is None:
+            return
+        self.progress.log(rows)
+        if is_power_of_ten(point):
+            self._keep()
+            self.progress.kept.append(self.progress.samples)
+        self.folder.write_curve(self.progress.rows)
+
+    def finish(self) -> None:
+        """It is as far as it was to go.
+
+        An end off the grid is logged too, and leaves no trace in what goes on from here: the checkpoint is written
+        before that point is measured, which moves chains and counters.
+        """
+        progress = self.progress
+        rows: list[dict[str, Any]] = []
+        on_grid = progress.last_point == progress.samples
+        if on_grid:
+            self._keep()
+        if self._saved != (progress.samples, len(progress.rows)):
+            self.save()
+        if not on_grid:
+            measured = self._measure()
+            if measured is None:
+                return
+            rows = measured
+            self._keep()
+        self.folder.write_curve([*progress.rows, *rows], durable=True)
+        for samples in {*self.folder.model_samples(), *self.folder.estimated_samples()}:
+            if samples not in (*progress.kept, progress.samples):  # the end of a shorter run
+                self.folder.model(samples).unlink(missing_ok=True)
+                self.folder.estimates(samples).unlink(missing_ok=True)
+        self._completed = progress.samples
+        self._end("finished")
+
+    def _measure(self) -> list[dict[str, Any]] | None:
+        """Rows of the curve as of now; None where they are not finite, and the run has diverged and is over."""
         progress, config = self.progress, self.config
         self._hold.check()
         begin = time.perf_counter()
@@ -98,34 +163,43 @@ class Run:
             measured = {"train": {"lower_bound": mean, "standard_error": error}, **measured}
         if not all(math.isfinite(values[config.measure]) for values in measured.values()):
             measure = config.measure.replace("_", " ")
-            self.end("diverged", f"the {measure} was no longer finite at {progress.samples:,} samples")
-            return
+            if progress.rows:
+                self.folder.write_curve(progress.rows, durable=True)
+            self._end("diverged", f"the {measure} was no longer finite at {progress.samples:,} samples")
+            return None
         chains = self.learner.diagnostics()
-        progress.log(
-            [
-                {"split": split, "samples": progress.samples, **values, **chains, "seconds": progress.seconds}
-                for split, values in measured.items()
-            ]
-        )
-        if self._evaluator.pointwise:
-            state = {"model": self.learner.model.state_dict(), "log_likelihood": self._evaluator.pointwise}
-            save(state, self.folder.snapshot(progress.samples))
-        self.folder.write_curve(progress.rows)
+        return [
+            {"split": split, "samples": progress.samples, **values, **chains, "seconds": progress.seconds}
+            for split, values in measured.items()
+        ]
 
-    def end(self, state: State, message: str = "") -> None:
-        """Nothing more will be computed."""
+    def _keep(self) -> None:
+        """Leave the model as it is now."""
+        model, encoder = self.learner.model, self.learner.encoder
+        content = describe(model, encoder)
+        for name in ("model", "encoder"):
+            if content[name] is not None:  # of a stack, parameters are parts of larger tensors
+                content[name] = {key: tensor.cpu().clone() for key, tensor in content[name].items()}
+        content |= {"samples": self.progress.samples, "image_shape": self.data.image_shape}
+        content |= {"log_likelihood": {split: nats.cpu() for split, nats in self._evaluator.pointwise.items()}}
+        if isinstance(encoder, GaussianEncoder) and model.n_latent == 2:
+            points = self.data.test_points[:ENCODED]
+            content["encoded"] = encode(model, encoder, points)
+        save(content, self.folder.model(self.progress.samples))
+
+    def _end(self, state: State, message: str = "") -> None:
+        """Nothing more is computed now."""
         self._hold.check()
-        if state == "finished" and self._saved != (self.progress.samples, len(self.progress.rows)):
-            self.save()
-        if self.progress.rows:
-            self.folder.write_curve(self.progress.rows, durable=True)
-        self.status = self.progress.status(state, message)
+        self.status = self._status(state, message)
         self.folder.write_status(self.status)
+
+    def _status(self, state: State, message: str = "") -> Status:
+        return replace(self.progress.status(state, self._completed, message), steps=self.steps)
 
     def report(self, state: State) -> None:
         """Say how far it is."""
         self._hold.check()
-        self.folder.write_status(self.progress.status(state))
+        self.folder.write_status(self._status(state))
 
     def save(self) -> None:
         """Write a checkpoint."""

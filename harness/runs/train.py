@@ -12,7 +12,7 @@ import torch
 
 from aevb.errors import UserError
 from harness.runs.build import load, prepare
-from harness.runs.curve import grid
+from harness.runs.curve import points
 from harness.runs.run import Job, Run
 from harness.runs.steps import Trainer, library, samples_per_step
 from harness.store.environment import describe
@@ -27,8 +27,8 @@ SECONDS_BETWEEN_CHECKPOINTS = 15.0
 SECONDS_OF_A_BURST = 0.2
 
 
-def train(runs: Sequence[Run], should_stop: Callable[[], bool]) -> None:
-    """Take runs that differ in their seeds alone, and are equally far, to the end of the grid.
+def train(runs: Sequence[Run], samples: int, should_stop: Callable[[], bool]) -> None:
+    """Take runs that differ in their seeds alone, and are equally far, up to so many samples at least.
 
     Raises:
         Interrupted: it was told to stop; checkpoints and statuses are written.
@@ -39,9 +39,10 @@ def train(runs: Sequence[Run], should_stop: Callable[[], bool]) -> None:
     per_step = samples_per_step(config, first.data)
     next_report = next_save = 0.0
     burst = 1
-    for target in grid(config.samples, config.points_per_decade, config.first_point):
-        if progress.rows and target <= progress.rows[-1]["samples"]:
+    for point in points(config):
+        if point <= progress.last_point:
             continue
+        target = min(point, samples)
         while progress.samples < target:
             steps = min(-(-(target - progress.samples) // per_step), burst)
             begin = time.perf_counter()
@@ -49,6 +50,7 @@ def train(runs: Sequence[Run], should_stop: Callable[[], bool]) -> None:
             seconds = time.perf_counter() - begin
             for run, own in zip(runs, bounds, strict=True):
                 run.progress.add(steps * per_step, seconds / len(runs), own)
+                run.steps += steps
             burst = max(1, round(burst * min(2.0, SECONDS_OF_A_BURST / seconds)))
             now, live = time.monotonic(), [run for run in runs if run.status is None]
             if should_stop():
@@ -64,18 +66,20 @@ def train(runs: Sequence[Run], should_stop: Callable[[], bool]) -> None:
                 for run in live:
                     run.report("running")
                 next_report = now + SECONDS_BETWEEN_REPORTS
+        if progress.samples < point:
+            break
         for run in runs:
             if run.status is None:
-                run.record()
+                run.record(point)
         if all(run.status for run in runs):
             return
     for run in runs:
         if run.status is None:
-            run.end("finished")
+            run.finish()
 
 
 def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
-    """Compute a run, or what is missing of it; what is final is left as it is.
+    """Compute a run, or what is missing of it up to the job's length; what is done is left as it is.
 
     Raises:
         UserError: data, checkpoint or folder are not fit for it.
@@ -110,10 +114,12 @@ def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: 
                     if status is not None and status.final:
                         continue
                     write_text(job.folder.path / "error.txt", traceback.format_exc())
-                    job.folder.write_status(Status("failed", message=f"{type(error).__name__}: {reason}"))
+                    message = f"{type(error).__name__}: {reason}"
+                    job.folder.write_status(replace(status or Status("failed"), state="failed", message=message))
             raise
-        statuses = [job.folder.status() for job in jobs]
-        return [status for status in statuses if status is not None]
+        statuses = [(job, job.folder.status()) for job in jobs]
+        # What another process has computed meanwhile is not this one's work.
+        return [status if job in open_jobs else replace(status, steps=0) for job, status in statuses if status]
 
 
 def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> None:
@@ -122,13 +128,15 @@ def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> 
     first = next(iter(jobs))
     config, device = first.config, torch.device(first.device)
     data = prepare(config, load(config, first.data), device)
-    environment = describe(device) | {"engine": first.engine, "products": library(config, data)}
-    alike: dict[tuple[int, float], list[Run]] = {}
+    environment = describe(device, first.command) | {"engine": first.engine, "products": library(config, data)}
+    alike: dict[tuple[float, ...], list[Run]] = {}
     for job, hold in jobs.items():
         one = Run(job, data, environment, should_stop, hold)
-        alike.setdefault((one.progress.samples, one.progress.step_size), []).append(one)
-    for runs in alike.values():
-        train(runs, should_stop)
+        progress = one.progress
+        key = (job.samples, progress.samples, progress.last_point, progress.step_size)
+        alike.setdefault(key, []).append(one)
+    for (samples, *_), runs in alike.items():
+        train(runs, int(samples), should_stop)
 
 
 def stacks(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:

@@ -10,22 +10,26 @@ import torch
 
 from harness.store.environment import describe
 from harness.store.files import write_text
-from harness.store.run_folder import RunFolder
+from harness.store.shelves import KeptModel
 
 
-def write_provenance(path: Path, runs: Sequence[RunFolder], **settings: Any) -> None:
+def write_provenance(path: Path, models: Sequence[KeptModel], **settings: Any) -> None:
     """Write JSON with the picture's own settings, the commit and environment that drew it, and its runs.
 
-    Each run has its folder, id, whole config (seed and samples among it) and the environments that computed it.
+    Each run has its folder, id, whole config, the training samples after which its model was kept, and the
+    environments that computed it.
     """
-    content = {**settings, "drawn_with": describe(torch.device("cpu")), "runs": [_run(folder) for folder in runs]}
+    content = {**settings, "drawn_with": describe(torch.device("cpu")), "runs": [_run(kept) for kept in models]}
     write_text(path, json.dumps(content, indent=1))
 
 
-def _run(folder: RunFolder) -> Mapping[str, Any]:
+def _run(kept: KeptModel) -> Mapping[str, Any]:
+    folder = kept.folder
     return {
         "id": folder.config.id,
         "folder": str(folder.path),
         "config": asdict(folder.config),
+        "samples": kept.samples,
+        "published": folder.published,
         "environments": folder.environments(),
     }

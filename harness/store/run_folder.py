@@ -21,28 +21,50 @@ from harness.store.status import Status, parse_status
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one run.
 
-    def __init__(self, root: Path, config: Config) -> None:
+    Args:
+        root: folder of runs.
+        config: of the run.
+        published: it comes with the project, and is only read.
+    """
+
+    def __init__(self, root: Path, config: Config, *, published: bool = False) -> None:
         points = f"-n{config.n_train}" if config.n_train else ""
         name = f"{config.dataset}{points}-nz{config.n_latent}-{config.method}-seed{config.seed}-{config.id}"
         self.path = root / name
         self.config = config
+        self.published = published
         self.checkpoint = self.path / "checkpoint.pt"
         self.previous_checkpoint = self.path / "checkpoint.previous.pt"
         self.curve = self.path / "curve.csv"
 
-    def snapshot(self, samples: int) -> Path:
-        """The model at a logged point, where log p(x) is measured."""
-        return self.path / "snapshots" / f"{samples}.pt"
+    def __eq__(self, other: object) -> bool:
+        """The same files."""
+        return isinstance(other, RunFolder) and self.path == other.path
+
+    def __hash__(self) -> int:
+        """That of the path."""
+        return hash(self.path)
+
+    def model(self, samples: int) -> Path:
+        """The model as it was after so many samples: see `aevb.trained.describe`."""
+        return self.path / "models" / f"{samples}.pt"
 
     def estimates(self, samples: int) -> Path:
-        """Better estimates of log p(x) at that point."""
-        return self.path / "snapshots" / f"{samples}.csv"
+        """Better estimates of that model's log p(x)."""
+        return self.path / "models" / f"{samples}.csv"
 
-    def snapshot_samples(self) -> list[int]:
-        """The logged points that have a snapshot."""
-        names = (path.stem for path in (self.path / "snapshots").glob("*.pt"))
+    def model_samples(self) -> list[int]:
+        """When the models that are kept were kept: at powers of ten and at the end."""
+        return self._numbered("pt")
+
+    def estimated_samples(self) -> list[int]:
+        """Which of them have better estimates."""
+        return self._numbered("csv")
+
+    def _numbered(self, kind: str) -> list[int]:
+        names = (path.stem for path in (self.path / "models").glob(f"*.{kind}"))
         return sorted(int(name) for name in names if name.isdecimal())
 
     def lock(self, should_stop: Callable[[], bool] = lambda: False) -> AbstractContextManager[Hold | None]:
@@ -65,11 +87,12 @@ class RunFolder:
         write_checked(self.path / "status.json", text, durable=durable or status.final)
 
     def reopen(self) -> None:
-        """Say that the run is not done, before anything else is changed; called by the holder of the lock.
+        """Say that nothing is done, before anything else is changed; called by the holder of the lock.
 
-        A run whose status is final is then as it was when it ended.
+        What a status calls completed is then as it was when that was written.
         """
-        self.write_status(replace(self.status() or Status("running"), state="running", message=""), durable=True)
+        now = self.status() or Status("running")
+        self.write_status(replace(now, state="running", completed=0, message=""), durable=True)
 
     def begin(self, environment: dict[str, Any], saved: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
         """Write the config, and add to the environments that compute it; called by the holder of the lock.
@@ -79,9 +102,9 @@ class RunFolder:
             saved: the environments so far, for where their file is damaged or lost.
 
         Returns:
-            All environments.
+            All environments; one that goes on with what it began with has the dates in `resumed`.
         """
-        for pattern in (".*.[0-9]*", "snapshots/.*.pt.[0-9]*"):
+        for pattern in (".*.[0-9]*", "models/.*.pt.[0-9]*"):
             for left_by_the_killed in self.path.glob(pattern):
                 left_by_the_killed.unlink(missing_ok=True)
         try:
@@ -89,8 +112,9 @@ class RunFolder:
         except UserError:
             earlier = [*saved]
         write_checked(self.path / "config.json", self.config.to_json())
-        write_checked(self.path / "environment.json", json.dumps([*earlier, environment], indent=1))
-        return [*earlier, environment]
+        all_of_them = _with(earlier, environment)
+        write_checked(self.path / "environment.json", json.dumps(all_of_them, indent=1))
+        return all_of_them
 
     def environments(self) -> list[dict[str, Any]]:
         """What has computed the run, first to last.
@@ -170,14 +194,14 @@ class RunFolder:
         """The run is to begin anew."""
         return (self.path / "stale").exists()
 
-    def is_done(self) -> bool:
-        """Nothing is left to compute, and nothing to mend but perhaps a checkpoint."""
+    def is_done(self, samples: int) -> bool:
+        """Up to so many samples nothing is left to compute, and nothing to mend but perhaps a checkpoint or a model."""
         if self.is_stale():
             return False
         status = self.status()
-        if status is None or not status.final or self.damaged():
+        if status is None or not status.reaches(samples) or self.damaged():
             return False
-        needed = ["config.json", "environment.json", *(["curve.csv"] if status.state == "finished" else [])]
+        needed = ["config.json", "environment.json", *(["curve.csv"] if status.state != "diverged" else [])]
         return all((self.path / name).exists() for name in needed)
 
     def clear(self) -> None:
@@ -188,6 +212,14 @@ class RunFolder:
             elif path.name not in (".lock", "stale"):
                 path.unlink()
         (self.path / "stale").unlink(missing_ok=True)  # last: a process that dies before this leaves it to the next
+
+
+def _with(earlier: Sequence[dict[str, Any]], environment: dict[str, Any]) -> list[dict[str, Any]]:
+    """All environments, where the last one and the new one may differ in their dates alone."""
+    if earlier and {**earlier[-1], "started": "", "resumed": ""} == {**environment, "started": "", "resumed": ""}:
+        dates = [*earlier[-1].get("resumed", []), environment["started"]]
+        return [*earlier[:-1], {**earlier[-1], "resumed": dates}]
+    return [*earlier, environment]
 
 
 def _not_whole(what: str, path: Path, error: Exception) -> UserError:

@@ -1,7 +1,7 @@
 """Where a run stands."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 State = Literal["running", "interrupted", "finished", "diverged", "failed"]
@@ -12,27 +12,35 @@ class Status:
     """Where a run stands.
 
     Attributes:
-        state: "finished" and "diverged" are final; "failed" and "interrupted" runs go on when asked for again.
+        state: "finished" as far as it was last asked for, or "diverged" for good; others go on when asked for again.
         samples: training samples evaluated.
+        completed: so far nothing is left to compute; a run that is to go farther keeps what it has.
         bound: latest running training bound, or log p(x) where that is measured, nats.
         samples_per_second: training alone, evaluation excluded.
         evaluation_seconds: what the logged points took.
         step_size: η, once it is chosen.
+        steps: of training that the last process to compute it took.
         message: why it failed or diverged, and what was found damaged on the way.
     """
 
     state: State
     samples: int = 0
+    completed: int = 0
     bound: float | None = None
     samples_per_second: float | None = None
     evaluation_seconds: float = 0.0
     step_size: float | None = None
+    steps: int = 0
     message: str = ""
 
     @property
     def final(self) -> bool:
-        """Nothing more will be computed."""
+        """It rests: nothing more is computed unless somebody asks for more."""
         return self.state in ("finished", "diverged")
+
+    def reaches(self, samples: int) -> bool:
+        """Up to so many samples nothing is left to compute; of a run that diverged, nothing ever."""
+        return self.state == "diverged" or self.completed >= samples
 
 
 def parse_status(text: str) -> Status:
@@ -45,6 +53,8 @@ def parse_status(text: str) -> Status:
     if not isinstance(values, dict) or values.get("state") not in get_args(State):
         raise ValueError("no state")
     status = Status(**{f.name: values[f.name] for f in fields(Status) if f.name in values})
-    if not (isinstance(status.samples, int) and isinstance(status.message, str)):
+    if status.state == "finished" and "completed" not in values:  # of a version in which a run had one length
+        status = replace(status, completed=status.samples)
+    if not (all(isinstance(n, int) for n in (status.samples, status.completed)) and isinstance(status.message, str)):
         raise ValueError("samples or message of another kind")
     return status

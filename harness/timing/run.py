@@ -16,11 +16,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from aevb import shipped
 from aevb.errors import UserError
 from harness.figures.plan import choose_device
 from harness.store.environment import command_line
 from harness.store.files import check_writable, write_text
+from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
 from harness.timing.plot import plot_benchmarks
 from harness.timing.tables import compact, format_benchmarks, format_times, tabulate, time_to_bound
@@ -148,9 +148,10 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def _figure2(results: Path) -> tuple[pd.DataFrame, str]:
-    """The longest figure 2 in the store, or the project's own, and where that is; protocol "author"."""
-    places = [results / scale / "figure2" for scale in ("paper", "quick")] + [shipped.RESULTS / "quick" / "figure2"]
-    place = next(place for place in places if (place / "figure2.csv").exists())
-    curves = read_table(place / "figure2.csv", "protocol")
-    name = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
+    """Figure 2 of the store, or the project's own, and where that is; protocol "author"."""
+    place = Shelves(results).place("figure2", "figure2.csv")
+    if place is None:
+        raise UserError(f"there must be a figure 2; {results} has none, nor has the project: compute one")
+    curves = read_table(place, "protocol")
+    name = place.parent.relative_to(ROOT) if place.is_relative_to(ROOT) else place.parent
     return curves[curves["protocol"] == "author"], str(name)

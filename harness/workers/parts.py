@@ -48,6 +48,11 @@ class PartsFailed(Exception):
         self.failures = failures
 
 
+def study_folder(results: Path, name: str) -> Path:
+    """Where a study's tables and pictures are kept; those of the size that was asked for last."""
+    return results / "studies" / name
+
+
 def folder_of_parts(folder: Path, study: Any) -> Path:
     """Where the parts of a study are kept: by a hash of its settings, so that another's are never taken for them."""
     return folder / "parts" / hashlib.sha256(json.dumps(asdict(study)).encode()).hexdigest()[:12]

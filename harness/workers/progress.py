@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rich.console import Console, Group
@@ -45,41 +46,52 @@ def countdown(total: int, name: Callable[[Task], str]) -> Callable[[Task, Future
     return line
 
 
+@dataclass(frozen=True)
+class Way:
+    """What a run has before it: up to so many samples, and how much work one sample is."""
+
+    samples: int
+    cost: float
+
+
 class Display:
     """Progress of a set of runs; `start`, then `look` often, then `stop`."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._live: Live | None = None
-        self._cost: dict[RunFolder, float] = {}
+        self._ways: dict[RunFolder, Way] = {}
+        self._steps = 0
+        self._there = 0
         self._first: dict[str, int] = {}
         self._status: dict[str, Status] = {}
         self._finished = 0
         self._began = self._last_line = time.monotonic()
 
-    def start(self, cost: Mapping[RunFolder, float]) -> None:
-        """Begin with these runs and how much work each is."""
-        self._cost = dict(cost)
+    def start(self, ways: Mapping[RunFolder, Way], there: int = 0) -> None:
+        """Begin with these runs; so many others are there already."""
+        self._ways, self._there = dict(ways), there
         # A run whose samples have not moved since now is waiting, whatever an earlier process wrote.
-        self._first = {folder.config.id: 0 if folder.is_stale() else _samples(folder.status()) for folder in cost}
+        self._first = {folder.config.id: 0 if folder.is_stale() else _samples(folder.status()) for folder in ways}
         self._began = self._last_line = time.monotonic()
-        if self._console.is_terminal and cost:
+        if self._console.is_terminal and ways:
             self._live = Live(console=self._console, transient=True, refresh_per_second=4)
             self._live.start()
 
     def finished(self, config: Config, status: Status) -> None:
         """Say that a run came to its end."""
         self._finished += 1
+        self._steps += status.steps
         bound = "–" if status.bound is None else f"{status.bound:.1f} nats"
         rate = f"{status.samples_per_second:,.0f} samples/s" if status.samples_per_second else "–"
         note = f" – {status.message}" if status.message else ""
-        counted = f"[{self._finished}/{len(self._cost)}]"
+        counted = f"[{self._finished}/{len(self._ways)}]"
         line = f"{counted} {config.name}: {status.state}, training {bound}, {rate}{note}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def look(self) -> None:
         """Read the store and show what has changed."""
-        for folder in self._cost:
+        for folder in self._ways:
             if not folder.is_stale() and (status := folder.status()) is not None:
                 if status.message and status.state == "running":
                     tell_once(f"{folder.config.name}: {status.message}")
@@ -89,20 +101,23 @@ class Display:
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             running = "; ".join(
-                f"{folder.config.name} {min(status.samples / folder.config.samples, 1):.0%}"
+                f"{folder.config.name} {min(status.samples / self._ways[folder].samples, 1):.0%}"
                 for folder, status in self._running()
             )
             line = f"{running or 'starting'}; all done in about {duration(self._seconds_left())}"
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
-        """Leave the screen clean."""
+        """Leave the screen clean, and say how much there was to do."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+        done = f"{self._steps:,} training steps computed, in {self._finished} of {len(self._ways)} runs"
+        line = f"{done}; {self._there} were there already"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _running(self) -> list[tuple[RunFolder, Status]]:
-        pairs = [(folder, self._status.get(folder.config.id)) for folder in self._cost]
+        pairs = [(folder, self._status.get(folder.config.id)) for folder in self._ways]
         return [
             (folder, status)
             for folder, status in pairs
@@ -112,13 +127,13 @@ class Display:
     def _seconds_left(self) -> float | None:
         """Work that is left over the speed since the start."""
         done = left = 0.0
-        for folder, cost in self._cost.items():
+        for folder, way in self._ways.items():
             status = self._status.get(folder.config.id)
-            samples = min(_samples(status), folder.config.samples)  # a last big step may go beyond
-            end = samples if status is not None and status.final else folder.config.samples
+            samples = min(_samples(status), way.samples)  # a last big step may go beyond
+            end = samples if status is not None and status.reaches(way.samples) else way.samples
             # A run that was killed goes on from its last checkpoint, behind the last status.
-            done += cost * max(samples - self._first[folder.config.id], 0) / folder.config.samples
-            left += cost * (end - samples) / folder.config.samples
+            done += way.cost * max(samples - self._first[folder.config.id], 0)
+            left += way.cost * (end - samples)
         elapsed = time.monotonic() - self._began
         return left * elapsed / done if done else None
 
@@ -127,16 +142,16 @@ class Display:
         for heading in ("run", "", "samples", "samples/s", "train, nats", "time left"):
             table.add_column(heading, justify="left" if heading in ("run", "") else "right")
         for folder, status in self._running():
-            config, rate = folder.config, status.samples_per_second
+            end, rate = self._ways[folder].samples, status.samples_per_second
             table.add_row(
-                config.name,
-                ProgressBar(total=config.samples, completed=status.samples, width=24),
+                folder.config.name,
+                ProgressBar(total=end, completed=status.samples, width=24),
                 f"{status.samples:,}",
                 f"{rate:,.0f}" if rate else "–",
                 "–" if status.bound is None else f"{status.bound:.1f}",
-                duration(max(config.samples - status.samples, 0) / rate if rate else None),
+                duration(max(end - status.samples, 0) / rate if rate else None),
             )
-        total = f"{self._finished} of {len(self._cost)} runs done, about {duration(self._seconds_left())} left"
+        total = f"{self._finished} of {len(self._ways)} runs done, about {duration(self._seconds_left())} left"
         return Group(table, Text(total))
 
 

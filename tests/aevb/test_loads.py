@@ -20,8 +20,8 @@ FORBIDDEN = {
 # The restricted reader itself, and tests that read back what they have just written.
 EXCEPTIONS = {
     ("aevb/data/pickled_array.py", "pickle.Unpickler"),
-    ("tests/data/test_data_pickled_array.py", "pickle.loads"),
-    ("tests/test_errors.py", "pickle.loads"),
+    ("tests/aevb/data/test_data_pickled_array.py", "pickle.loads"),
+    ("tests/aevb/test_errors.py", "pickle.loads"),
 }
 
 

@@ -32,7 +32,7 @@ from harness.runs.streams import stream
 from harness.store.files import write_text
 from harness.studies.marginal.plot import plot_marginal
 from harness.studies.marginal.table import PAPER_SAMPLES, PAPERS_OWN, format_study
-from harness.workers.parts import begin_study, compute_parts, folder_of_parts, gather, write_part
+from harness.workers.parts import begin_study, compute_parts, folder_of_parts, gather, study_folder, write_part
 from harness.workers.schedule import Place
 
 DATA = ("mnist", "simulated")
@@ -106,7 +106,7 @@ class Part:
 
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its table and draw its figure."""
-    study, folder = STUDIES[request.scale.name], request.results / request.scale.name / "marginal"
+    study, folder = STUDIES[request.scale], study_folder(request.results, "marginal")
     table = run_study(study, folder, request.place, force=request.force)
     print(format_study(table))
     for path in plot_marginal(table, folder / "marginal"):

@@ -9,7 +9,7 @@ import torch
 
 from aevb.data import load_dataset
 from aevb.estimators import evaluate_lower_bound
-from harness.runs.curve import grid
+from harness.runs.curve import points_up_to
 from harness.runs.streams import stream
 from harness.studies.reparameterization.training import Study, draw_batch, fresh_learner
 from harness.workers.parts import folder_of_parts, write_part
@@ -53,7 +53,7 @@ class Curve:
         test = data.test[: self.study.test_points]
         learner = fresh_learner(self.study, self.estimator, self.n_samples, self.step_size, self.seed, len(data.train))
         began, samples, rows = time.perf_counter(), 0, []
-        for point in grid(self.study.curve_samples, POINTS_PER_DECADE, self.study.curve_samples // 20):
+        for point in points_up_to(self.study.curve_samples, POINTS_PER_DECADE, self.study.curve_samples // 20):
             bounds = []
             while samples < point:
                 step = learner.step(draw_batch(data.train, self.batch_size, generator), generator)

@@ -6,8 +6,9 @@ import pytest
 
 from aevb import shipped
 from aevb.errors import UserError
+from harness.experiments.paper_curves import read_published
 from harness.figures import compare as module
-from harness.figures.compare import compare, format_comparison, read_published, scientific, value_at
+from harness.figures.compare import compare, format_comparison, scientific, value_at
 
 FIGURE3 = ("dataset", "n_train", "method", "split")
 

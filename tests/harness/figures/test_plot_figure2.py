@@ -12,9 +12,9 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from aevb.errors import UserError
+from harness.experiments.paper_curves import read_published
 from harness.figures import panel
 from harness.figures import plot2 as plots
-from harness.figures.compare import read_published
 from harness.figures.plot2 import PAPER_ROWS, plot_figure2
 
 # Every tenth vertex: quick to draw.

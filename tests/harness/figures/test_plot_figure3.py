@@ -3,7 +3,8 @@
 import pandas as pd
 
 from harness.experiments.paper import FIGURE3
-from harness.figures.compare import compare, read_published
+from harness.experiments.paper_curves import read_published
+from harness.figures.compare import compare
 from harness.figures.plot3 import plot_figure3
 from harness.figures.trust import format_trust
 from harness.store.collect import collect

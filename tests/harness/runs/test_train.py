@@ -15,7 +15,7 @@ from aevb.estimators import evaluate_lower_bound
 from harness.runs import steps as trainer
 from harness.runs import tape, train
 from harness.runs.build import build_learner, evaluation_generator, load, prepare
-from harness.runs.curve import Progress, grid
+from harness.runs.curve import Progress, points_up_to
 from harness.runs.steps import choose_step_size
 from harness.runs.tape import Tape
 from harness.runs.train import Interrupted, run, run_together, stacks
@@ -49,7 +49,7 @@ def test_training_climbs_and_logs_three_splits_on_the_grid(method, tmp_path, arr
         "split", "samples", "lower_bound", "standard_error", "seconds",
     ]  # fmt: skip
     for _, part in table.groupby("split"):
-        assert [*part["samples"]] == [math.ceil(point / 20) * 20 for point in grid(40_000, 5, 100)]
+        assert [*part["samples"]] == [math.ceil(point / 20) * 20 for point in points_up_to(40_000, 5, 100)]
         # On stripes as simple as these wake-sleep learns p and q at the expense of the bound.
         assert method == "wake_sleep" or part["lower_bound"].iloc[-1] > part["lower_bound"].iloc[0] + 0.1
         assert (part["standard_error"] > 0).all()
@@ -102,7 +102,7 @@ def test_an_interrupted_run_resumes_to_the_identical_curve(setting, tmp_path, ar
 
 KILLED = """
 import json, sys; from pathlib import Path
-from tests.support import small_job; from harness import train; import torch
+from tests.support import small_job; from harness.runs import train; import torch
 torch.set_num_threads(1)
 train.SECONDS_BETWEEN_CHECKPOINTS = 0.05
 Path(sys.argv[1]).mkdir(exist_ok=True); (Path(sys.argv[1]) / "tries").touch()

@@ -1,0 +1,135 @@
+"""Trained models in files: a decoder and its encoder with all that is needed to build them again, and nothing else."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aevb import shipped
+from aevb.encoder import GaussianEncoder
+from aevb.errors import DataError, UserError
+from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+
+INDEX = "models.json"
+
+
+class Trained(NamedTuple):
+    """A trained model, on the CPU, float32 and without gradients of its parameters.
+
+    Attributes:
+        model: p(z) p(x|z).
+        encoder: q(z|x); None for an algorithm without one.
+        origin: of what run it is, after how many training samples, and what has computed it.
+    """
+
+    model: GenerativeModel
+    encoder: GaussianEncoder | None
+    origin: Mapping[str, Any]
+
+
+def load_published(
+    dataset: str, n_latent: int, *, method: str = "aevb", seed: int = 0, samples: int | None = None
+) -> Trained:
+    """A model that comes with the project; see `aevb.load`.
+
+    Raises:
+        UserError: there is none like this.
+        DataError: its file is not what was published.
+    """
+    wanted = {"dataset": dataset, "n_latent": n_latent, "method": method, "seed": seed}
+    wanted |= {} if samples is None else {"samples": samples}
+    models = published_models()
+    found = [entry for entry in models if wanted.items() <= entry.items()]
+    if not found:
+        known = "; ".join(", ".join(f"{name} {entry[name]}" for name in wanted) for entry in models)
+        got = ", ".join(f"{name} {value}" for name, value in wanted.items())
+        raise UserError(f"a model must be one of those that come with the project ({known or 'none'}), got {got}")
+    entry = max(found, key=lambda entry: entry["samples"])
+    path = shipped.RESULTS / entry["file"]
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} must be readable, got {error.strerror}: install the project again") from error
+    if (got := hashlib.sha256(content).hexdigest()) != entry["sha256"]:
+        raise DataError(f"{path} must have SHA-256 {entry['sha256'][:12]}…, got {got[:12]}…: install the project again")
+    model, encoder = build(torch.load(path, map_location="cpu", weights_only=True))
+    return Trained(model, encoder, entry)
+
+
+def published_models() -> list[dict[str, Any]]:
+    """An entry for each model that comes with the project: dataset, n_latent, method, seed, samples, file and more."""
+    path = shipped.RESULTS / INDEX
+    entries: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return entries
+
+
+def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any]:
+    """What `build` needs, as plain values and tensors; the tensors are the networks' own."""
+    hidden = [layer.out_features for layer in model.hidden if isinstance(layer, nn.Linear)]
+    content: dict[str, Any] = {
+        "n_latent": model.n_latent,
+        "n_pixels": model.n_pixels,
+        "hidden": hidden,
+        "decoder": "bernoulli",
+        "model": model.state_dict(),
+        "encoder": None,
+    }
+    if isinstance(model, GaussianModel):
+        content |= {
+            "decoder": "gaussian",
+            "decoder_log_var": model.log_var_input,
+            "decoder_log_var_factor": model.log_var_factor,
+            "squash_mean": model.squash_mean,
+        }
+    if isinstance(encoder, GaussianEncoder):
+        content |= {"encoder": encoder.state_dict(), "encoder_log_var_factor": encoder.log_var_factor}
+    return content
+
+
+def build(content: Mapping[str, Any]) -> tuple[GenerativeModel, GaussianEncoder | None]:
+    """The networks that `describe` told of, in float32.
+
+    Raises:
+        KeyError, RuntimeError: it is no such description.
+    """
+    sizes = content["n_latent"], content["n_pixels"], content["hidden"]
+    initial = torch.Generator()  # of weights that are replaced; everybody's own generator stays as it is
+    model: GenerativeModel
+    if content["decoder"] == "bernoulli":
+        model = BernoulliModel(*sizes, generator=initial)
+    else:
+        model = GaussianModel(
+            *sizes,
+            log_var=content["decoder_log_var"],
+            log_var_factor=content["decoder_log_var_factor"],
+            squash_mean=content["squash_mean"],
+            generator=initial,
+        )
+    model.load_state_dict(content["model"])
+    encoder = None
+    if content["encoder"] is not None:
+        n_latent, n_pixels, hidden = sizes
+        factor = content["encoder_log_var_factor"]
+        encoder = GaussianEncoder(n_pixels, n_latent, hidden, log_var_factor=factor, generator=initial)
+        encoder.load_state_dict(content["encoder"])
+        encoder.requires_grad_(False)
+    return model.requires_grad_(False), encoder
+
+
+def halved(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in float16, where every weight has a place there; else as it is.
+
+    Note:
+        float16 has 11 bits: a weight moves by at most 2⁻¹¹ of itself, or by 2⁻²⁵ where it is below 6e-5.
+    """
+    networks = {name: content[name] for name in ("model", "encoder") if content[name] is not None}
+    if any(not tensor.half().isfinite().all() for state in networks.values() for tensor in state.values()):
+        return dict(content)
+    return {**content, **{name: _half(state) for name, state in networks.items()}}
+
+
+def _half(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.half() for name, tensor in state.items()}

@@ -1,0 +1,114 @@
+"""From a store to the results that come with the project: runs without their checkpoints, and models in float16."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aevb import shipped
+from aevb.errors import UserError
+from aevb.estimators import evaluate_lower_bound
+from aevb.trained import INDEX, build, halved
+from harness.experiments.config import Config
+from harness.experiments.paper import DEMO, EXPERIMENTS, PICTURES, Experiment
+from harness.runs.build import evaluation_generator, load, prepare
+from harness.store.checksums import read_checked, write_checked
+from harness.store.files import write_text
+from harness.store.run_folder import RunFolder
+from harness.store.shelves import Shelves, stored_configs
+from harness.store.tensors import load_saved, save
+
+PROTOCOL = "author"
+MOST_NATS = 0.05  # that float16 may move the mean test bound
+FILES = ("config.json", "environment.json", "curve.csv", "status.json")
+
+
+def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
+    """Copy the finished runs that are a figure's and reach farther than what is published; a line for each.
+
+    Models come along for the runs that figures 4 and 5 and the demos show: the last one that is kept. Their weights are
+    halved, and the bound that is left is held to what it was.
+
+    Raises:
+        UserError: this is no checkout, the store is the published one, or a model is not what it was in float16.
+    """
+    root = shipped.RESULTS / "runs"
+    if shipped.RESULTS.is_relative_to(Path(shipped.__file__).parent):
+        raise UserError("results are published from a checkout of the project, and this is an installed copy: clone it")
+    if shelves.own.resolve() == shipped.RESULTS:
+        raise UserError(f"what is published must come from another store, got {shelves.own}: choose another --results")
+    shown = {config for experiment in (*PICTURES.values(), DEMO) for config in _configs(experiment)}
+    for folder in shelves.own_runs():
+        config, status = folder.config, folder.status()
+        figures = (*EXPERIMENTS.values(), *PICTURES.values())
+        if status is None or not status.final or not any(figure.defines(config) for figure in figures):
+            continue
+        target = RunFolder(root, config, published=True)
+        there = target.status()
+        if config.protocol != PROTOCOL or (there is not None and there.samples > status.samples):
+            continue
+        for name in FILES:
+            write_checked(target.path / name, read_checked(folder.path / name))
+        for samples in folder.estimated_samples():
+            write_checked(target.estimates(samples), read_checked(folder.estimates(samples)))
+        note = ""
+        if config in shown and folder.model_samples():
+            note = _publish_model(folder, target, data)
+        yield f"published: {config.name}, {status.samples:,} samples{note}"
+    index = [_entry(folder) for folder in _with_models(root)]
+    write_text(shipped.RESULTS / INDEX, json.dumps(index, indent=1, sort_keys=True) + "\n")
+    yield f"published: {len(index)} models, {sum(entry['bytes'] for entry in index) / 1e6:.1f} MB"
+
+
+def _configs(experiment: Experiment) -> Iterable[Config]:
+    return experiment.configs(PROTOCOL, experiment.panels, [0], methods=["aevb"])
+
+
+def _publish_model(folder: RunFolder, target: RunFolder, data: Path | None) -> str:
+    samples = folder.model_samples()[-1]
+    content = load_saved(folder.model(samples))
+    content["log_likelihood"] = {}
+    half = halved(content)
+    points = prepare(folder.config, load(folder.config, data), torch.device("cpu")).test_points
+    bounds = []
+    for state in (content, half):
+        model, encoder = build(state)
+        if encoder is None:
+            raise UserError(f"a published model must have an encoder, {folder.config.name} has none: leave it out")
+        bounds.append(float(evaluate_lower_bound(model, encoder, points, evaluation_generator("cpu")).mean()))
+    if abs(bounds[1] - bounds[0]) > MOST_NATS:
+        raise UserError(
+            f"a model in float16 must have its bound within {MOST_NATS:g} nats; {folder.config.name}: {bounds[0]:.3f} "
+            f"became {bounds[1]:.3f}: publish it in float32"
+        )
+    for older in target.model_samples():
+        target.model(older).unlink()
+    save(half, target.model(samples))
+    return f", and its model: test bound {bounds[0]:.3f}, in float16 {bounds[1]:.3f} nats"
+
+
+def _with_models(root: Path) -> list[RunFolder]:
+    folders = [RunFolder(root, config, published=True) for config in stored_configs(root)]
+    return [folder for folder in folders if folder.model_samples()]
+
+
+def _entry(folder: RunFolder) -> dict[str, Any]:
+    """What `aevb.load` looks for."""
+    config, samples = folder.config, folder.model_samples()[-1]
+    content = folder.model(samples).read_bytes()
+    return {
+        "dataset": config.dataset,
+        "n_latent": config.n_latent,
+        "method": config.method,
+        "seed": config.seed,
+        "protocol": config.protocol,
+        "samples": samples,
+        "run": folder.path.name,
+        "file": folder.model(samples).relative_to(shipped.RESULTS).as_posix(),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "commit": folder.environments()[-1].get("commit", ""),
+    }

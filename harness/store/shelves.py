@@ -1,0 +1,166 @@
+"""The reader's results, and those that come with the project: what the former lack is taken from the latter."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aevb import shipped
+from aevb.errors import UserError
+from harness.experiments.config import Config
+from harness.experiments.paper import Experiment
+from harness.store.checksums import read_checked
+from harness.store.notices import tell_once
+from harness.store.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """The model of a run, as it was after so many training samples."""
+
+    folder: RunFolder
+    samples: int
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.folder.model(self.samples)
+
+
+@dataclass(frozen=True)
+class Shelves:
+    """The reader's own store, and the published one behind it, which is only read.
+
+    All runs lie in one pool: figures, demos, studies and the report take from it what they need.
+
+    Attributes:
+        own: root of the reader's store.
+    """
+
+    own: Path
+
+    @property
+    def runs(self) -> Path:
+        """Where the reader's runs are kept."""
+        return self.own / "runs"
+
+    def own_run(self, config: Config) -> RunFolder:
+        """The reader's run, whether it is there or not."""
+        return RunFolder(self.runs, config)
+
+    def find(self, config: Config) -> RunFolder | None:
+        """The reader's run, else the published one; None where there is neither."""
+        own = self.own_run(config)
+        if state_of(own) not in ("not run", "running", "interrupted") or own.curve.exists():
+            return own
+        published = _published(config)
+        return published if state_of(published) != "not run" else own if state_of(own) != "not run" else None
+
+    def own_runs(self) -> list[RunFolder]:
+        """All runs of the reader's; it is told where there are runs of an older version."""
+        if older := older_runs(self.own):
+            tell_once(f"left out: {len(older)} run(s) of an older version in {self.own}; --migrate brings them over")
+        return [RunFolder(self.runs, config) for config in stored_configs(self.runs)]
+
+    def published_runs(self) -> list[RunFolder]:
+        """All runs that come with the project; none of them where the reader's store is that of the project."""
+        root = shipped.RESULTS / "runs"
+        same = root.exists() and self.runs.exists() and root.samefile(self.runs)
+        return [] if same else [_published(config) for config in stored_configs(root)]
+
+    def curves(self, experiment: Experiment, protocol: str, arrays: Mapping[str, str]) -> list[RunFolder]:
+        """The reader's runs that are a figure's, and for curves of a protocol that the reader has not, published ones.
+
+        Args:
+            experiment: the figure, as this version defines it.
+            protocol: of the published runs; the reader's are of any.
+            arrays: SHA-256 of users' arrays by name; for others the last one that was worked on counts.
+        """
+        own = self.own_runs()
+        content = {**newest_array(own), **arrays}
+        own = [f for f in own if f.config.data_sha256 == content.get(f.config.dataset, "")]
+        own = [folder for folder in own if experiment.defines(folder.config)]
+
+        def curve(folder: RunFolder) -> tuple[object, ...]:
+            return folder.config.protocol, *(getattr(folder.config, column) for column in experiment.key)
+
+        there = {curve(folder) for folder in own if self.find(folder.config) == folder}
+        published = [
+            folder
+            for folder in self.published_runs()
+            if folder.config.protocol == protocol and curve(folder) not in there and experiment.defines(folder.config)
+        ]
+        return [*own, *published]
+
+    def model(self, config: Config, samples: int, *, latest: bool = True) -> KeptModel | None:
+        """A model after at least so many samples: the reader's, else the published one; else the latest of either.
+
+        Args:
+            config: of the run.
+            samples: at least.
+            latest: the last one that there is, not the first that is far enough.
+        """
+        own, published = self.own_run(config), _published(config)
+        shelves = [] if own.is_stale() else [own]
+        shelves += [published] if state_of(own) != "diverged" else []
+        for least in (samples, 0):
+            for folder in shelves:
+                if kept := [n for n in folder.model_samples() if n >= least]:
+                    return KeptModel(folder, kept[-1 if latest or not least else 0])
+        return None
+
+    def place(self, *parts: str) -> Path | None:
+        """A file or folder of the reader's store, else that of the published one; None where there is neither."""
+        for root in (self.own, shipped.RESULTS):
+            if (found := root.joinpath(*parts)).exists():
+                return found
+        return None
+
+    def is_published(self, path: Path) -> bool:
+        """It comes with the project, and is not of the reader's store."""
+        return path.is_relative_to(shipped.RESULTS) and not path.is_relative_to(self.own)
+
+
+def _published(config: Config) -> RunFolder:
+    return RunFolder(shipped.RESULTS / "runs", config, published=True)
+
+
+def state_of(folder: RunFolder) -> str:
+    """The state that a run's status names; "not run" where there is none."""
+    status = folder.status()
+    if status is None or folder.is_stale():
+        return "not run"
+    return status.state
+
+
+def stored_configs(root: Path) -> list[Config]:
+    """Configs of all runs in a folder of runs; it is told which are left out, damaged or of another version."""
+    configs, left_out = [], []
+    for path in sorted(root.glob("*/config.json")):
+        try:
+            config = Config.from_json(read_checked(path))
+            if RunFolder(root, config).path != path.parent:
+                raise ValueError("not the config that the folder is named for")
+            configs.append(config)
+        except FileNotFoundError:  # it is being computed anew
+            continue
+        except (UserError, ValueError, TypeError) as error:
+            left_out.append(f"{path.parent.name}: {str(error).splitlines()[0].removeprefix(f'{path}: ')}")
+    if left_out:
+        tell_once(
+            f"left out: {len(left_out)} run(s) in {root} whose config.json is damaged or of another version "
+            f"({left_out[0]}); the command that computed them mends or renews them"
+        )
+    return configs
+
+
+def older_runs(results: Path) -> list[Path]:
+    """Folders of runs of a version in which each scale had a folder."""
+    patterns = ("*/figure[23]/runs/*/config.json", "*/models/runs/*/config.json")
+    return sorted(path.parent for pattern in patterns for path in results.glob(pattern))
+
+
+def newest_array(folders: Iterable[RunFolder]) -> dict[str, str]:
+    """SHA-256 of each user's array by its name; of several with one name the one that was worked on last."""
+    arrays = [folder for folder in folders if folder.config.data_sha256]
+    arrays.sort(key=lambda folder: folder.path.stat().st_mtime)
+    return {folder.config.dataset: folder.config.data_sha256 for folder in arrays}
