@@ -1,0 +1,159 @@
+"""Stored runs computed anew: identical where all is the same, different where somebody changed a number."""
+
+import json
+import re
+import shutil
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aevb.errors import UserError
+from harness.command.main import main
+from harness.runs.train import run
+from harness.runs.verify import find_runs, tolerances
+from harness.store.checksums import write_checked
+from harness.store.shelves import Shelves
+from tests.support import small_job
+
+SAMPLES = 8_000
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(request, monkeypatch):
+    """No process for each run, which takes seconds to start; but where a test asks for them."""
+
+    def one_by_one(function, tasks, place, done, **_):
+        for task in tasks:
+            future = Future()
+            future.set_result(function(task))
+            done(task, future)
+
+    if "processes" not in request.keywords:
+        monkeypatch.setattr("harness.runs.verify.in_parallel", one_by_one)
+
+
+@pytest.fixture
+def stored(array, tmp_path, monkeypatch):
+    """A run in the reader's store; the working folder has the array too."""
+    monkeypatch.chdir(tmp_path)
+    job = replace(small_job(tmp_path, array, samples=SAMPLES, first_point=500), root=Path("results/runs"))
+    run(job)
+    return job
+
+
+def verify(*runs, more=()):
+    return main(["--verify", *map(str, runs), "--dataset", "stripes.npy", "--workers", "1", *more])
+
+
+def change(job, row, column, by, *, checksum=False):
+    table = pd.read_csv(job.folder.curve)
+    table.loc[row, column] += by
+    if checksum:
+        write_checked(job.folder.curve, table.to_csv(index=False))
+    else:
+        job.folder.curve.write_text(table.to_csv(index=False))
+    return table.loc[row]
+
+
+def of_another_processor(job):
+    path = job.folder.path / "environment.json"
+    content = json.loads(path.read_text())
+    write_checked(path, json.dumps([{**environment, "device": "another"} for environment in content]))
+
+
+@pytest.mark.parametrize("how", ["path", "name", "id", "short id"])
+def test_a_run_that_is_as_it_was_computed_is_identical(how, stored, capsys):
+    name = stored.folder.path.name
+    named = {"path": stored.folder.path, "name": name, "id": stored.config.id, "short id": stored.config.id[:5]}[how]
+    assert verify(named) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == f"identical: {stored.config.name}, 21 values up to 8,000 samples"
+
+
+def test_a_run_can_be_verified_as_far_as_one_likes(stored, capsys):
+    for samples, far in ((1_000, "1,000"), (1_500, "1,500"), (10**6, "8,000")):
+        assert verify(stored.config.id, more=["--samples", str(samples)]) == 0
+        assert f"up to {far} samples" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("row", [0, 7, 19])
+@pytest.mark.parametrize("by", [0.5, -0.5, 1e-12])
+@pytest.mark.parametrize("checksum", [True, False])
+def test_a_value_that_was_changed_is_found_and_named(row, by, checksum, stored, capsys):
+    changed = change(stored, row, "lower_bound", by, checksum=checksum)
+    if pd.read_csv(stored.folder.curve).loc[row, "lower_bound"] == changed["lower_bound"] - by:
+        pytest.skip("so little is nothing beside this value")
+    assert verify(stored.config.id) == 1
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith(f"different: {stored.config.name}")
+    assert f"first at {changed['samples']:,} samples, {changed['split']}: stored {changed['lower_bound']:.6g}" in said
+    assert ("changed after it was written" in said) == (not checksum)
+
+
+def test_on_another_processor_a_little_is_within_tolerance_and_a_whole_curve_that_is_off_is_not(stored, capsys):
+    of_another_processor(stored)
+    whole = stored.folder.curve.read_text()
+    assert verify(stored.config.id) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("identical")
+    change(stored, 10, "lower_bound", 0.04, checksum=True)
+    assert verify(stored.config.id) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert re.search(r"^within tolerance: .* off by at most 0\.04 nats", said)
+    write_checked(stored.folder.curve, whole)
+    change(stored, slice(None), "lower_bound", 0.5, checksum=True)
+    assert verify(stored.config.id) == 1
+    assert "on another processor or with other packages: first at" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_rows_that_are_lacking_or_too_many_are_named(stored, capsys):
+    table = pd.read_csv(stored.folder.curve)
+    write_checked(stored.folder.curve, table.drop(index=5).to_csv(index=False))
+    assert verify(stored.config.id) == 1
+    row = table.loc[5]
+    assert f"only the curve computed anew has {row['split']} at {row['samples']:,}" in capsys.readouterr().out
+    extra = pd.concat([table, table.tail(1).assign(samples=7_000)])
+    write_checked(stored.folder.curve, extra.to_csv(index=False))
+    assert verify(stored.config.id) == 1
+    assert "only the curve stored has" in capsys.readouterr().out
+
+
+@pytest.mark.processes
+def test_several_runs_are_verified_and_the_store_is_left_as_it_is(stored, array, capsys):
+    other = replace(stored, config=replace(stored.config, seed=1))
+    run(other)
+    change(other, 3, "lower_bound", 0.5)
+    before = {path: path.stat().st_mtime_ns for path in Path("results").rglob("*")}
+    assert verify(stored.config.id, other.config.id) == 1
+    said = capsys.readouterr().out
+    assert said.count("identical: ") == said.count("different: ") == 1
+    assert {path: path.stat().st_mtime_ns for path in Path("results").rglob("*")} == before
+
+
+def test_what_is_no_run_or_has_no_data_is_told_with_the_remedy(stored, capsys):
+    assert main(["--verify", "nothing"]) == 2
+    assert "which is none in results/runs" in capsys.readouterr().err
+    assert main(["--verify", stored.config.id]) == 2
+    assert "name it with --dataset stripes.npy" in capsys.readouterr().err
+    with pytest.raises(UserError, match="which is none"):
+        find_runs(Shelves(Path("results")), ["zzz"])
+    shutil.rmtree(stored.folder.path)
+    assert main(["--verify", stored.config.id]) == 2
+
+
+def test_the_tolerance_grows_with_the_change_to_the_points_beside():
+    index = pd.MultiIndex.from_product([[1, 2, 4], ["test", "train"]], names=["samples", "split"])
+    curve = pd.Series([-9.0, -8.0, -5.0, -7.5, -4.0, -7.4], index=index)
+    np.testing.assert_allclose(tolerances(curve, 0.1), 0.05 + 0.1 * np.array([4, 0.5, 4, 0.5, 1, 0.1]))
+
+
+def test_verifying_takes_the_engine_that_computed_the_run(array, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    job = small_job(tmp_path, array, samples=1_000, first_point=500)
+    job = replace(job, root=Path("results/runs"), engine="reference")
+    run(job)
+    assert verify(job.config.id) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("identical")
