@@ -40,7 +40,7 @@ STUDIES = {
 UNUSED = {
     "--benchmark": "dataset latent train method scale samples protocol seed engine workers cluster data points "
     "plot_only force re_estimate dry_run",
-    "--list": "dataset latent train scale samples device engine workers cluster data points plot_only force "
+    "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
     "--verify": "latent train method scale protocol seed engine points plot_only force re_estimate dry_run",
     "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "

@@ -49,7 +49,7 @@ class Verdict:
 
 
 def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
-    """The runs of these folders, names of folders or ids, the reader's or published ones; ids may be cut short.
+    """The runs of these folders, names of folders or ids, the reader's or published ones; both may be cut short.
 
     Raises:
         UserError: there is none, or more than one.
@@ -58,7 +58,9 @@ def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
     found = []
     for text in wanted:
         name = Path(text).name
-        same = [f for f in folders if f.path.name == name] or [f for f in folders if f.config.id.startswith(name)]
+        # "mnist-nz3-aevb-seed1" is not seed 10.
+        same = [f for f in folders if f"{f.path.name}-".startswith(f"{name}-")]
+        same = same or [f for f in folders if name and (f.config.id.startswith(name) or f.path.name.startswith(name))]
         if Path(text).is_dir():  # a path says which store
             same = [folder for folder in same if folder.path.resolve() == Path(text).resolve()]
         same = same[:1] if len({folder.config for folder in same}) == 1 else same
