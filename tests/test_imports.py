@@ -115,7 +115,7 @@ def test_no_module_has_a_near_synonym_beside_it(folder):
     [
         *("harness.figures.compare", "harness.figures.plot2", "harness.figures.plot3", "harness.pictures.plot"),
         *("harness.studies.marginal.plot", "harness.studies.reparameterization.plot"),
-        *("harness.store.run_folder", "harness.store.collect", "harness.store.find", "harness.experiments.config"),
+        *("harness.store.run_folder", "harness.store.collect", "harness.store.shelves", "harness.experiments.config"),
         *("harness.report.page", "harness.timing.tables", "harness.timing.plot"),
     ],
 )

@@ -16,7 +16,7 @@ from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()
 KOREAN = (ROOT / "README.ko.md").read_text()
-REFERENCE = ROOT / "results" / "reference" / "quick"
+REFERENCE = ROOT / "results" / "reference"
 _BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,7 +29,7 @@ def test_the_table_is_that_of_the_published_results(figure):
 def test_what_is_said_of_the_papers_estimator_is_what_was_measured():
     estimates = pd.read_csv(REFERENCE / "figure3" / "reestimates.csv")
     assert format_bias(estimates, EXPERIMENTS[3].key) in README
-    assert textwrap.fill(verdict(pd.read_csv(REFERENCE / "marginal" / "marginal.csv")), 120) in README
+    assert textwrap.fill(verdict(pd.read_csv(REFERENCE / "studies" / "marginal" / "marginal.csv")), 120) in README
 
 
 def test_the_table_of_errors_is_that_of_the_published_demo():
@@ -38,7 +38,7 @@ def test_the_table_of_errors_is_that_of_the_published_demo():
 
 
 def test_what_is_said_of_the_trick_is_what_was_measured():
-    folder = REFERENCE / "reparameterization"
+    folder = REFERENCE / "studies" / "reparameterization"
     for text in verdicts(pd.read_csv(folder / "variance.csv"), pd.read_csv(folder / "curves.csv")):
         assert textwrap.fill(text, 120) in README
 
@@ -51,7 +51,7 @@ def test_every_picture_and_link_into_the_project_exists():
 
 
 def test_every_published_run_has_its_config_environment_and_status():
-    runs = [path.parent for path in REFERENCE.glob("figure*/runs/*/curve.csv")]
+    runs = [path.parent for path in REFERENCE.glob("runs/*/curve.csv")]
     assert len(runs) >= 18
     for run in runs:
         for name in ("config.json", "environment.json", "status.json"):

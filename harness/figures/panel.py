@@ -101,6 +101,22 @@ def unfinished(runs: pd.DataFrame) -> list[str]:
     return notes
 
 
+def not_own(tried: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """A note on a panel's methods whose runs come with the project; none where the caption says it of all `runs`."""
+    published = tried[tried["published"].astype(bool)] if "published" in tried else tried.head(0)
+    if published.empty or all_published(runs):
+        return []
+    if len(published) == len(tried):
+        return ["published with the project"]
+    names = ", ".join(label(str(method)) for method in published["method"].unique())
+    return wrap(f"{names}: published with the project", 28)
+
+
+def all_published(runs: pd.DataFrame) -> bool:
+    """No run of a figure is the reader's own."""
+    return "published" in runs and len(runs) > 0 and bool(runs["published"].astype(bool).all())
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Lines that fit a panel; paths and addresses break after a slash."""
     lines = textwrap.wrap(text.replace("/", "/ "), width, max_lines=6, placeholder=" …")

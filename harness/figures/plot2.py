@@ -19,9 +19,11 @@ from harness.figures.panel import (
     OURS,
     PAPER,
     STYLE,
+    all_published,
     cross,
     draw,
     legends,
+    not_own,
     save,
     seeds_shown,
     unfinished,
@@ -88,11 +90,11 @@ def plot_figure2(
                 elif mine.empty and tried.empty:
                     write(axes, ["not run"], GREY)
                 else:
-                    write(axes, unfinished(tried), DARK)
+                    write(axes, [*unfinished(tried), *not_own(tried, runs)], DARK)
         for axes in lowest.values():
             axes.set_xlabel("# training samples evaluated")
         legends(figure.add_subplot(grid[1, COLUMNS - 1]), ("aevb", "wake_sleep"))
-        figure.supxlabel(_caption(protocols, ours), fontsize=9.5, color=DARK)
+        figure.supxlabel(_caption(protocols, ours, all_published(runs)), fontsize=9.5, color=DARK)
         return [save(figure, stem, kind) for kind in ("png", "svg")]
 
 
@@ -131,10 +133,11 @@ def _limits(row: Row, ours: pd.DataFrame) -> tuple[tuple[float, float], tuple[fl
     return (left, right), (min([bottom, *(hidden - 0.15 * (high - hidden))]), high)
 
 
-def _caption(protocols: Sequence[str], ours: pd.DataFrame) -> str:
+def _caption(protocols: Sequence[str], ours: pd.DataFrame, published: bool) -> str:
     parts = [f"protocol {name}" for name in protocols]
     if ours.empty:
         return "; ".join([*parts, "the paper's curves only"])
+    parts += ["published with the project, not computed here"] if published else []
     parts += [seeds_shown(ours["seed"]), f"up to {scientific(ours['samples'].max())} training samples"]
     return "; ".join([*parts, "train: running mean of the minibatch bounds"])
 

@@ -17,9 +17,11 @@ from harness.figures.panel import (
     OURS,
     PAPER,
     STYLE,
+    all_published,
     cross,
     draw,
     legends,
+    not_own,
     save,
     seeds_shown,
     unfinished,
@@ -66,13 +68,13 @@ def plot_figure3(
                 if tried.empty:
                     write(axes, wrap(missing.get(dataset, "not run"), 40), GREY)
                 else:
-                    write(axes, [*unfinished(tried), *_doubts(mine)], DARK)
+                    write(axes, [*unfinished(tried), *_doubts(mine), *not_own(tried, runs)], DARK)
                 if i == len(spans) - 1:
                     axes.set_xlabel("# training samples evaluated (millions)")
                 if j == 0:
                     axes.set_ylabel(r"log $p(\mathbf{x})$ (nats)" + (", enlarged" if i else ""))
         legends(figure.add_subplot(grid[0, -1]), METHODS)
-        figure.supxlabel(_caption(sorted({*runs["protocol"]}), ours), fontsize=9.5, color=DARK)
+        figure.supxlabel(_caption(sorted({*runs["protocol"]}), ours, all_published(runs)), fontsize=9.5, color=DARK)
         return [save(figure, stem, kind) for kind in ("png", "svg")]
 
 
@@ -109,9 +111,10 @@ def _frame(axes: Axes, dataset: str, size: int, samples: float, nats: tuple[floa
     axes.tick_params(length=0, pad=5)
 
 
-def _caption(protocols: Sequence[str], ours: pd.DataFrame) -> str:
+def _caption(protocols: Sequence[str], ours: pd.DataFrame, published: bool) -> str:
     parts = [f"protocol {name}" for name in protocols]
     if ours.empty:
         return "; ".join([*parts, "the paper's curves only"])
+    parts += ["published with the project, not computed here"] if published else []
     parts += [seeds_shown(ours["seed"]), f"up to {scientific(ours['samples'].max())} training samples"]
     return "; ".join([*parts, "estimated as in the paper's appendix D"])

@@ -36,7 +36,16 @@ VALID = {
 }
 FLAGS = ["--report", "--list", "--benchmark", "--plot-only", "--force", "--re-estimate", "--dry-run"]
 TASKS = ["--figure", "--demo", "--study", "--report", "--list", "--benchmark"]
-ELSEWHERE = {"--help", "--check", "--update-reference", "--junit", "--cluster"}  # have tests of their own
+ELSEWHERE = {
+    "--help",
+    "--check",
+    "--update-reference",
+    "--junit",
+    "--cluster",
+    "--verify",
+    "--migrate",
+    "--publish",
+}  # have tests of their own
 NASTY = [
     "", "-", "--", "-1", "0", "2.5", "1e400", "1e308", "9" * 400, "9" * 5000, "nan", "-inf", "0x10", "1_000", "１２",
     "\udcff", "\udce9.npy", "a\nb", "nul\0.npy", "\x1b[31m", "\u202e", "é", "x" * 300,

@@ -12,7 +12,7 @@ from harness.store.tensors import save
 from tests.support import ROOT, SMALL, environment, reproduce
 from tests.tally import tally
 
-FIGURE2_COLUMNS = "protocol,dataset,n_latent,method,split,seed,samples,lower_bound,standard_error,seconds"
+FIGURE2_COLUMNS = "protocol,dataset,n_latent,method,split,seed,samples,lower_bound,standard_error,seconds,published"
 
 
 def small(array, *more):
@@ -22,22 +22,22 @@ def small(array, *more):
 def test_figure_2_leaves_the_tables_and_pictures_it_promises(array, tmp_path):
     done = reproduce(*small(array, "--seed", 0, 1), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "results" / "quick-20000" / "figure2"
+    folder = tmp_path / "results" / "figure2"
     assert {path.name for path in folder.iterdir()} >= {
-        "figure2.csv", "runs.csv", "comparison.csv", f"figure2-{SMALL}.png", f"figure2-{SMALL}.svg", "runs",
+        "figure2.csv", "runs.csv", "comparison.csv", f"figure2-{SMALL}.png", f"figure2-{SMALL}.svg",
     }  # fmt: skip
     assert (folder / "figure2.csv").read_text().splitlines()[0] == FIGURE2_COLUMNS
     table = pd.read_csv(folder / "figure2.csv")
     assert {*table["split"]} == {"train", "train_eval", "test"}
     assert {*table["seed"]} == {0, 1}
     assert {*table["method"]} == {"aevb", "wake_sleep"}
-    for run in (folder / "runs").iterdir():
+    for run in (folder.parent / "runs").iterdir():
         assert {path.name for path in run.iterdir()} >= {"config.json", "environment.json", "status.json", "curve.csv"}
 
     before = (folder / "figure2.csv").read_bytes()
     again = reproduce(*small(array, "--seed", 0, 1), cwd=tmp_path)
     assert again.returncode == 0
-    assert "samples/s" not in again.stderr, "a finished run was computed again"
+    assert "0 training steps computed, in 0 of 0 runs; 4 were there already" in again.stderr
     assert (folder / "figure2.csv").read_bytes() == before
 
     picture = folder / f"figure2-{SMALL}.png"
@@ -56,7 +56,7 @@ def test_the_number_of_workers_changes_no_curve(array, tmp_path):
     for workers in (1, 3):
         done = reproduce(*small(array, "--workers", workers, "--results", f"r{workers}"), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        table = pd.read_csv(tmp_path / f"r{workers}" / "quick-20000" / "figure2" / "figure2.csv")
+        table = pd.read_csv(tmp_path / f"r{workers}" / "figure2" / "figure2.csv")
         tables.append(table.drop(columns="seconds"))
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 
@@ -92,19 +92,30 @@ def test_the_list_counts_what_is_done(tmp_path):
     assert all(0 < float(line.split()[-1]) < 1 for line in smoke[:3]), "the published runs tell the cost"
 
 
-def test_without_network_and_frey_face_mnist_completes_and_says_what_is_missing(tmp_path):
+def test_without_network_and_frey_face_mnist_completes_and_the_rest_is_the_published_one_and_says_so(tmp_path):
     began = time.monotonic()
     done = reproduce("--figure", 2, "--scale", "smoke", "--samples", 300, "--workers", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
-    assert "frey_face" in last
+    assert last.startswith("not computed here, but published with the project: the frey_face panels.")
     assert "AEVB_DATA_DIR" in last
-    table = pd.read_csv(tmp_path / "results" / "smoke-300" / "figure2" / "figure2.csv")
-    assert {*table["dataset"]} == {"mnist"}
-    assert {*table["n_latent"]} == {3, 5, 10, 20, 200}
-    svg = (tmp_path / "results" / "smoke-300" / "figure2" / "figure2.svg").read_text()
-    assert "data missing" in svg
+    table = pd.read_csv(tmp_path / "results" / "figure2" / "figure2.csv")
+    assert {*zip(table["dataset"], table["published"], strict=True)} == {("mnist", False), ("frey_face", True)}
+    assert {*table[table["dataset"] == "mnist"]["n_latent"]} == {3, 5, 10, 20, 200}
+    svg = (tmp_path / "results" / "figure2" / "figure2.svg").read_text()
+    assert svg.count("published") == 4, "in each panel of Frey Face"
     assert time.monotonic() - began < 120
+
+
+def test_without_frey_face_panels_that_nobody_has_are_missing(tmp_path):
+    protocol = "author+hidden=[8]"
+    request = ("--figure", 2, "--protocol", protocol, "--samples", 300, "--latent", 20, "--method", "aevb")
+    done = reproduce(*request, "--workers", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("missing: the frey_face panels.")
+    assert "AEVB_DATA_DIR" in last
+    assert "data missing" in (tmp_path / "results" / "figure2" / f"figure2-{protocol}.svg").read_text()
 
 
 def test_frey_face_by_name_without_it_is_an_error(tmp_path):
@@ -117,7 +128,7 @@ def test_frey_face_by_name_without_it_is_an_error(tmp_path):
 
 def test_a_run_that_fails_leaves_the_others_whole(array, tmp_path):
     assert reproduce(*small(array), cwd=tmp_path).returncode == 0
-    runs = tmp_path / "results" / "quick-20000" / "figure2" / "runs"
+    runs = tmp_path / "results" / "runs"
     shutil.rmtree(next(runs.glob("*wake_sleep*")))
     victim = next(runs.glob("*aevb*"))
     (victim / "status.json").unlink()
@@ -127,13 +138,13 @@ def test_a_run_that_fails_leaves_the_others_whole(array, tmp_path):
     assert "checkpoint must be of this version" in done.stderr
     assert "Traceback" not in done.stderr
     assert "wake_sleep seed 0: finished" in done.stderr
-    assert (runs.parent / f"figure2-{SMALL}.png").exists()
+    assert (runs.parent / "figure2" / f"figure2-{SMALL}.png").exists()
 
 
 def test_the_same_command_mends_damaged_files_and_says_so(array, tmp_path):
     assert reproduce(*small(array, "--method", "aevb"), cwd=tmp_path).returncode == 0
-    (run,) = (tmp_path / "results").glob("*/figure2/runs/*")
-    table = run.parent.parent / "figure2.csv"
+    (run,) = (tmp_path / "results" / "runs").iterdir()
+    table = tmp_path / "results" / "figure2" / "figure2.csv"
     before = table.read_bytes()
     (run / "status.json").write_text("{")
     (run / "curve.csv").write_bytes((run / "curve.csv").read_bytes()[:-20])

@@ -187,7 +187,7 @@ def test_the_figure_and_the_tables_are_written(tables, tmp_path):
 def test_the_command_leaves_what_it_promises(tmp_path):
     done = reproduce("--study", "reparameterization", "--scale", "smoke", "--workers", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "results" / "smoke" / "reparameterization"
+    folder = tmp_path / "results" / "studies" / "reparameterization"
     assert {path.name for path in folder.iterdir()} == {
         "config.json", "environment.json", "variance.csv", "curves.csv", "parts",
         "reparameterization.png", "reparameterization.svg",

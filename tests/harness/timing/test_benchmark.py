@@ -23,7 +23,7 @@ PIXELS = 30
 
 
 def config(**changes) -> Config:
-    values = {"dataset": "x.npy", "method": "aevb", "n_latent": 4, "seed": 0, "samples": 1, "protocol": "author"}
+    values = {"dataset": "x.npy", "method": "aevb", "n_latent": 4, "seed": 0, "protocol": "author"}
     return Config(**values | {"hidden": (11,), "batch_size": 7} | changes)
 
 
