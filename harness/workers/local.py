@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +12,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import torch
 
+from aevb.errors import UserError
 from harness.workers.schedule import Result, Task, stop_when
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -51,10 +55,16 @@ class Processes:
         self._executor = executor
 
     def submit(self, function: Callable[[Task], Result], task: Task, saves: bool) -> Future[Result]:
-        """Have a process call function(task)."""
+        """Have a process call function(task).
+
+        Raises:
+            UserError: they are the user's script's own; no process imports it.
+        """
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is the parent's, from the first
         try:
-            return self._executor.submit(_call, function, task, saves)
+            with _no_script():
+                _check_importable(function, task)
+                return self._executor.submit(_call, function, task, saves)
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -64,6 +74,26 @@ class Processes:
 
     def look(self) -> None:
         """Nothing can happen that the futures do not tell."""
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """Processes that start meanwhile do not import the user's script: it may lack a main guard, or even a file."""
+    script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+def _check_importable(*what: Any) -> None:
+    try:
+        pickle.dumps(what)
+    except (pickle.PicklingError, AttributeError) as error:
+        raise UserError(
+            f"what parallel processes compute must be importable from a module; {error}: "
+            "move it from the script to a module of its own"
+        ) from error
 
 
 def _call(function: Callable[[Task], Result], task: Task, saves: bool) -> Result:
