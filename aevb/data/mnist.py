@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from aevb import shipped
 from aevb.data.dataset import Dataset, data_error, describe, scaled
 from aevb.data.files import read_regular
 
@@ -35,7 +36,7 @@ FILES = {
 }
 N_TRAIN = 50_000
 IMAGE_SHAPE = (28, 28)
-REMEDY = "restore the file with `git checkout -- aevb/data/mnist`, or reinstall the package"
+REMEDY = shipped.restore("aevb/data/mnist")
 
 
 def load_mnist(pixel_scale: float = 255.0) -> Dataset:

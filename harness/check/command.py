@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+from aevb import shipped
 from aevb.errors import UserError
 from harness.check.measure import Measured, Task, measure_all
 from harness.check.reference import PATH, lines_of, read_reference, write_reference
@@ -50,7 +51,11 @@ def update_reference(workers: int | None) -> bool:
     """Measure all cases for the reference's seeds, write it anew and print what moved.
 
     Where a value misses a truth that is known, or is not finite, nothing is written: false, with the table.
+
+    Raises:
+        UserError: this is an installed copy.
     """
+    shipped.need_checkout("--check --update-reference")
     try:
         old = read_reference(PATH, CASES)
     except UserError as error:

@@ -26,7 +26,10 @@ RULE = (
     f"{FACTOR:g} of them, and at least {FLOOR:g} for rounding. Where the truth is known (exact), it is the reference, "
     f"and the tolerance {FACTOR:g}·s·√(1/n), and at least {FLOOR:g}."
 )
-REMEDY = "restore it with `git checkout -- results/reference/check`, or make it anew with --check --update-reference"
+REMEDY = ANEW = shipped.restore("results/reference/check")
+if shipped.CHECKOUT:
+    ANEW = "make it anew with --check --update-reference"
+    REMEDY += f", or {ANEW}"
 
 
 @dataclass(frozen=True)
@@ -97,25 +100,17 @@ def read_reference(path: Path, cases: Sequence[Case]) -> list[Line]:
         definition, stored = content["definition"], content["lines"]
         lines = [Line(s["case"], s["quantity"], s["exact"], tuple(s["values"])) for s in stored]
     except FileNotFoundError as error:
-        raise UserError(
-            f"--check needs its reference, and there is none at {path}: run it in the project's own checkout; {REMEDY}"
-        ) from error
+        raise UserError(f"--check needs its reference, and there is none at {path}: {REMEDY}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"the reference must be whole; {path}: {reason}; {REMEDY}") from error
     if definition != json.loads(json.dumps(_definition(cases))):
-        raise UserError(
-            f"the reference must be of the cases and seeds of this version; {path} is of others: "
-            "make it anew with --check --update-reference"
-        )
+        raise UserError(f"the reference must be of the cases and seeds of this version; {path} is of others: {ANEW}")
     kinds = {case.name: case.exact for case in cases}
     names = [(line.case, line.quantity) for line in lines]
     wrong = {line.case for line in lines if line.exact != (line.quantity in kinds.get(line.case, ()))}
     if wrong or {line.case for line in lines} != {*kinds} or len({*names}) < len(names):
-        raise UserError(
-            f"the reference must have every case, and every line once; {path} has others: "
-            "make it anew with --check --update-reference"
-        )
+        raise UserError(f"the reference must have every case, and every line once; {path} has others: {ANEW}")
     for line, as_stored in zip(lines, stored, strict=True):
         if not (_sound(line) and _follows(line, as_stored)):
             raise UserError(

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from aevb.errors import UserError
 from harness.check.measure import Measured
 from harness.check.reference import Line, mean
+from harness.store.environment import program
 
 SAME = 0.01  # tolerances: what rounding on another processor does
 
@@ -139,7 +140,7 @@ def write_junit(path: Path, verdicts: Sequence[Verdict], seconds: float) -> None
         "tests": str(len(verdicts)), "failures": str(drifts), "errors": str(faults), "time": f"{seconds:.1f}"
     }  # fmt: skip
     suites = ElementTree.Element("testsuites", counts)
-    suite = ElementTree.SubElement(suites, "testsuite", {"name": "reproduce.py --check", **counts})
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": f"{program()} --check", **counts})
     for v in verdicts:
         case = ElementTree.SubElement(suite, "testcase", {"classname": v.case, "name": v.quantity})
         if not v.passed:

@@ -124,7 +124,9 @@ def parser(description: str = "", program: str = "reproduce.py") -> argparse.Arg
         "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
     )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
-    task.add_argument("--benchmark", action="store_true", help="time the methods and the estimators, two minutes")
+    task.add_argument(
+        "--benchmark", action="store_true", help="time the methods and the estimators, two minutes; in a checkout"
+    )
     task.add_argument(
         "--verify", nargs="+", metavar="RUN", help="compute stored runs anew, and compare: folder, its name, or id"
     )

@@ -22,7 +22,7 @@ def read_published(figure: int) -> pd.DataFrame:
     if figure not in COLUMNS:
         raise UserError(f"The paper's curves exist for figures {sorted(COLUMNS)}, got figure {figure!r}.")
     path = shipped.PAPER / f"figure{figure}.csv"
-    remedy = "restore it from the project's repository (`git checkout -- results/published`)."
+    remedy = f"{shipped.restore('results/published')}."
     try:
         table = pd.read_csv(path)
     except FileNotFoundError as error:

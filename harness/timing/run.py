@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from aevb import shipped
 from aevb.errors import UserError
 from harness.figures.plan import choose_device
 from harness.store.environment import command_line
@@ -27,7 +28,6 @@ from harness.timing.tables import compact, format_benchmarks, format_times, tabu
 from harness.workers.progress import duration
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITE = ROOT / "benchmarks"
 TEST_LINE = re.compile(r"::(?P<name>.+?) (?P<outcome>[A-Z]+)(?P<why> \(.*\))? +\[ *(?P<percent>\d+)%\]")
 
 
@@ -40,6 +40,7 @@ def show_benchmarks(devices: Sequence[str], results: Path) -> bool:
     Raises:
         UserError: CUDA alone was asked for and is not there, or the suite cannot be run.
     """
+    shipped.need_checkout("--benchmark")
     kinds = _kinds(devices)
     folder = results / "benchmarks"
     check_writable(folder)
@@ -72,12 +73,10 @@ def run_suite(kinds: Sequence[str]) -> tuple[dict[str, Any], bool]:
     """pytest-benchmark's report, and whether all assertions held; a line for each case as it is done.
 
     Raises:
-        UserError: pytest or the suite is missing, or there was nothing to run.
+        UserError: pytest is missing, or there was nothing to run.
     """
     if missing := [name for name in ("pytest", "pytest_benchmark") if find_spec(name) is None]:
         raise UserError(f"--benchmark needs {' and '.join(missing)}: pip install -c constraints.txt -e '.[test]'")
-    if not SUITE.is_dir():
-        raise UserError(f"--benchmark needs the folder {SUITE}: run it in the project's own checkout")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pytest", "benchmarks", "-v", "-p", "no:cacheprovider", "--color=no"]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from aevb import shipped
 from aevb.errors import UserError, one_line
 from harness.store.environment import cpu_name
 from harness.store.files import check_writable
@@ -178,8 +179,8 @@ def _connect(address: str) -> Iterator["Client"]:
         from distributed import Client
     except ImportError:
         raise UserError(
-            "--cluster needs the package distributed, which is not installed: "
-            "pip install -c constraints.txt -e '.[cluster]'"
+            "--cluster needs the package distributed, which is not installed: pip install "
+            + ("-c constraints.txt -e '.[cluster]'" if shipped.CHECKOUT else "distributed")
         ) from None
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told in one line
