@@ -107,10 +107,10 @@ def run_with_a_diary(job: Job) -> str:
     train.SECONDS_BETWEEN_CHECKPOINTS = 0.0
     original = train.train
 
-    def noting(runs, should_stop):
+    def noting(runs, samples, should_stop):
         with (job.root / "diary").open("a") as diary:
             diary.write(f"{runs[0].progress.samples}\n")
-        original(runs, should_stop)
+        original(runs, samples, should_stop)
 
     train.train = noting
     try:

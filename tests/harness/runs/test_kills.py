@@ -49,11 +49,13 @@ def assert_whole(folder):
     assert folder.damaged() == []
     for path in (folder.checkpoint, folder.previous_checkpoint):
         assert is_whole(path) or not path.exists()
+    assert all(is_whole(folder.model(samples)) for samples in folder.model_samples())
 
 
 def assert_same_end(job, whole):
     assert job.folder.status().state == "finished"
     assert job.folder.status().message == "", "nothing was taken for damaged"
+    assert job.folder.model_samples() == whole.folder.model_samples()
     pd.testing.assert_frame_equal(curve(job), curve(whole), check_exact=True)
 
 

@@ -45,7 +45,7 @@ def test_a_run_that_does_not_fit_into_memory_fails_by_name_and_the_rest_complete
     assert f"N_z={HUGE} aevb seed 0" in failed
     assert "allocate" in failed
     assert done.stderr.count("finished") == 1
-    figure = tmp_path / "results" / "quick-20000" / "figure2"
+    figure = tmp_path / "results" / "figure2"
     runs = pd.read_csv(figure / "runs.csv").set_index("n_latent")
     assert runs["status"].to_dict() == {2: "finished", HUGE: "failed"}
     assert "allocate" in runs.loc[HUGE, "message"]
@@ -68,7 +68,7 @@ def test_a_worker_that_is_killed_for_want_of_memory_fails_its_run_by_name_and_no
     process = subprocess.Popen(
         arguments, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    runs = tmp_path / "results" / "quick-200000" / "figure2" / "runs"
+    runs = tmp_path / "results" / "runs"
     killed = set()
     while process.poll() is None:  # as the kernel does: whoever works on this run grows too large
         for folder in runs.glob("*-nz2-*"):
@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed_for_want_of_memory_fails_its_run_by_name_and_no
     assert "N_z=3 aevb seed 0: finished" in said
     for folder in runs.iterdir():
         config = Config.from_json((folder / "config.json").read_text())
-        alone, stored = (Job(config, root, array, "cpu") for root in (tmp_path / "alone", runs))
+        alone, stored = (Job(config, 200_000, root, array, "cpu") for root in (tmp_path / "alone", runs))
         for job in (alone, stored):
             assert run(job).message == ""
         pd.testing.assert_frame_equal(curve(stored), curve(alone), check_exact=True)

@@ -20,7 +20,7 @@ def stoppable(array, results):
 
 
 def figure2_table(folder):
-    return pd.read_csv(folder / "quick-300000" / "figure2" / "figure2.csv").drop(columns="seconds")
+    return pd.read_csv(folder / "figure2" / "figure2.csv").drop(columns="seconds")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
     process = subprocess.Popen(
         command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    runs = tmp_path / "stopped" / "quick-300000" / "figure2" / "runs"
+    runs = tmp_path / "stopped" / "runs"
     deadline = time.monotonic() + 60
     while not list(runs.glob("*/curve.csv")) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -18,9 +18,9 @@ def run_and_note(job, notes):
     """Say in `notes` when this process trains and when it is done."""
     inner = train.train
 
-    def noted(runs, should_stop):
+    def noted(runs, samples, should_stop):
         note(notes, "begins")
-        inner(runs, should_stop)
+        inner(runs, samples, should_stop)
         note(notes, "ends")
 
     train.train = noted
