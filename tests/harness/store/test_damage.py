@@ -4,6 +4,7 @@ import json
 import os
 import random
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from harness.runs.train import Interrupted, run
 from harness.store import checksums
 from harness.store.checksums import Damaged, read_checked, write_checked
 from harness.store.collect import collect
+from harness.store.shelves import KeptModel
 from harness.store.tensors import is_whole, load_saved, save
 from tests.support import curve, small_job
 from tests.tally import tally
@@ -154,25 +156,40 @@ def test_a_damaged_curve_of_an_unfinished_run_is_mended(stopped, whole):
     same_curves(stopped, whole)
 
 
-def test_a_damaged_model_of_a_finished_run_is_computed_from_the_previous_checkpoint(whole):
-    model = load_trained(whole.folder).model.state_dict()
-    hurt(whole.folder.checkpoint, speckled)
+@ANY
+@pytest.mark.parametrize("also_the_checkpoint", [False, True])
+def test_a_damaged_model_of_a_finished_run_is_had_again_from_a_checkpoint(also_the_checkpoint, damage, whole):
+    kept = KeptModel(whole.folder, whole.folder.model_samples()[-1])
+    model = load_trained(kept).model.state_dict()
+    hurt(kept.path, damage)
+    if also_the_checkpoint:
+        hurt(whole.folder.checkpoint, damage)
     assert whole.is_done(), "its curve is whole"
-    with pytest.raises(UserError, match=r"a checkpoint must be whole; .*checkpoint.pt"):
-        load_trained(whole.folder)
-    wanted = Job(whole.config, whole.root, whole.data, "cpu", for_model=True)
+    with pytest.raises(UserError, match=rf"a kept model must be whole; .*{kept.samples}.pt"):
+        load_trained(kept)
+    wanted = replace(whole, for_model=True)
     assert not wanted.is_done()
-    assert "went on from the previous checkpoint" in run(wanted).message
+    mended = run(wanted)
+    assert ("went on from the previous checkpoint" in mended.message) == also_the_checkpoint
+    assert (mended.steps > 0) == also_the_checkpoint
     assert wanted.is_done()
-    for name, value in load_trained(whole.folder).model.state_dict().items():
+    for name, value in load_trained(kept).model.state_dict().items():
         assert torch.equal(value, model[name])
+
+
+def test_a_model_does_not_need_the_checkpoints(whole):
+    kept = KeptModel(whole.folder, whole.folder.model_samples()[-1])
+    for path in (whole.folder.checkpoint, whole.folder.previous_checkpoint):
+        hurt(path, speckled)
+    assert replace(whole, for_model=True).is_done()
+    load_trained(kept)
 
 
 @ANY
 def test_what_is_damaged_is_shown_as_failed_and_left_alone(damage, whole, capsys):
     hurt(whole.folder.curve, damage)
     before = whole.folder.curve.read_bytes()
-    curves, runs = collect(whole.root, [whole.config], ("dataset",), "lower_bound")
+    curves, runs = collect([whole.folder], ("dataset",), "lower_bound")
     assert "the command that computes the run mends it" in capsys.readouterr().err
     assert runs["status"].tolist() == ["failed"]
     assert "the command that computes the run mends it" in runs["message"][0]

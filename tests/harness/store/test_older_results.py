@@ -8,12 +8,14 @@ from aevb.errors import UserError
 from harness.runs.run import Job
 from harness.runs.train import Interrupted, run
 from harness.store import notices
-from harness.store.collect import collect, stored_configs
+from harness.store.collect import collect
+from harness.store.run_folder import RunFolder
+from harness.store.shelves import stored_configs
 from harness.store.tensors import load_saved, save
 from tests.support import ROOT, curve, small_job
 from tests.tally import tally
 
-REFERENCE = ROOT / "results" / "reference" / "quick"
+REFERENCE = ROOT / "results" / "reference" / "runs"
 
 
 @pytest.fixture
@@ -46,11 +48,11 @@ def test_runs_without_checksums_are_taken_as_they_are(job):
 
 
 def test_the_published_runs_can_be_read_and_none_is_left_out(capsys):
-    for figure, measure in ((2, "lower_bound"), (3, "marginal_log_likelihood")):
-        root = REFERENCE / f"figure{figure}" / "runs"
-        configs = stored_configs(root)
-        assert len(configs) == len(list(root.iterdir()))
-        curves, runs = collect(root, configs, ("dataset",), measure)
+    configs = stored_configs(REFERENCE)
+    assert len(configs) == len(list(REFERENCE.iterdir())) > 0
+    for measure in ("lower_bound", "marginal_log_likelihood"):
+        folders = [RunFolder(REFERENCE, config) for config in configs if config.measure == measure]
+        curves, runs = collect(folders, ("dataset",), measure)
         assert {*runs["status"]} == {"finished"}
         assert len(curves)
     assert capsys.readouterr().err == ""
@@ -86,10 +88,14 @@ def test_a_config_of_another_version_is_told_and_computed_anew(content, job, cap
 def test_a_status_with_other_fields_is_understood(job):
     without_checksums(job)
     status = job.folder.status()
-    change(job.folder.path / "status.json", evaluation_seconds=None, message=None, host="elsewhere")
+    path, later = (
+        job.folder.path / "status.json",
+        dict.fromkeys(("evaluation_seconds", "message", "completed", "steps")),
+    )
+    change(path, **later, host="elsewhere")
     assert job.is_done()
     assert job.folder.status().bound == status.bound
-    change(job.folder.path / "status.json", state="done")
+    change(path, state="done")
     assert not job.is_done()
     assert run(job).samples == status.samples
     tally("folders of another version", 2)
