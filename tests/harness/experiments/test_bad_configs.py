@@ -17,7 +17,7 @@ from harness.runs.train import run as compute
 from tests.bad_input import Tally, campaign, check_message, check_refusal, contents, run
 from tests.support import SMALL, small_job, write_array
 
-GOOD = protocol_config("author", "mnist", method="aevb", n_latent=2, seed=0, samples=20_000).to_json()
+GOOD = protocol_config("author", "mnist", method="aevb", n_latent=2, seed=0).to_json()
 ODD = [10**400, -(10**400), 1e39, "../..", "a/b", "a\nb", "\udcff", "\0", "x" * 500, "auto", 2**63, 0, -1]
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(ODD)
 lists = st.lists(scalars, max_size=3)
@@ -60,7 +60,7 @@ def test_any_text_is_a_config_or_refused_by_name(text, tally: Tally):
         assert Config.from_json(config.to_json()) == config
         assert config.name.isprintable()
         assert "/" not in config.name
-        assert FIGURE2.defines(config, FIGURE2.scales["quick"]) in (True, False)
+        assert FIGURE2.defines(config) in (True, False)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_any_text_is_a_config_or_refused_by_name(text, tally: Tally):
     [
         ("dataset", "../../.."), ("dataset", "a/b"), ("dataset", "a\nb"), ("dataset", "x" * 151), ("dataset", 5),
         ("protocol", "\udcff"), ("protocol", None), ("data_sha256", "/"), ("hidden", 5), ("hidden", [10**7]),
-        ("seed", 10**400), ("step_size", 10**400), ("samples", 1.5), ("init_std", 1e39), ("n_latent", True),
+        ("seed", 10**400), ("step_size", 10**400), ("batch_size", 1.5), ("init_std", 1e39), ("n_latent", True),
     ],
 )  # fmt: skip
 def test_a_config_with_a_value_that_no_run_can_have_is_refused(field, value, tally: Tally):
@@ -83,7 +83,7 @@ values = st.text(max_size=10) | anything.map(json.dumps)
 @given(changes=st.lists(st.tuples(st.sampled_from(CHANGEABLE) | st.text(max_size=5), values), min_size=1, max_size=3))
 def test_any_change_of_a_protocol_is_a_config_or_refused_by_name(changes, tally: Tally):
     text = "+".join(["author", *(f"{field}={value}" for field, value in changes)])
-    fields = {"method": "aevb", "n_latent": 2, "seed": 0, "samples": 20_000}
+    fields = {"method": "aevb", "n_latent": 2, "seed": 0}
     config = outcome(lambda: protocol_config(text, "mnist", **fields), tally)
     if config is not None:
         assert Config.from_json(config.to_json()) == config
@@ -94,9 +94,8 @@ def store(tmp_path_factory):
     """A folder with results of two runs."""
     folder = tmp_path_factory.mktemp("store")
     array = write_array(folder)
-    root = folder / "results" / "smoke-200" / "figure2"
     for seed in (0, 1):
-        compute(small_job(root, array, samples=200, seed=seed, evaluation_points=500))
+        compute(small_job(folder / "results", array, samples=200, seed=seed, evaluation_points=10_000))
     return folder
 
 
@@ -113,7 +112,7 @@ DAMAGE = {
 def test_a_damaged_config_in_the_store_harms_nothing(damage, store, monkeypatch, tally: Tally):
     monkeypatch.chdir(store)
     monkeypatch.setattr(show, "PLOTS", {2: lambda *_: []})
-    runs = store / "results" / "smoke-200" / "figure2" / "runs"
+    runs = store / "results" / "runs"
     path = sorted(runs.glob("*/config.json"))[0]
     good = path.read_bytes()
     path.write_bytes(damage)
@@ -132,19 +131,18 @@ def test_a_damaged_config_in_the_store_harms_nothing(damage, store, monkeypatch,
         path.write_bytes(good)
 
 
-@pytest.mark.parametrize("name", ["runs.csv", "pipe"])
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"[1,2]\n", b'a,b\n"', b"status\nfinished\n", None])
-def test_a_damaged_table_in_the_store_is_named(name, content, tmp_path, monkeypatch, tally: Tally):
+@pytest.mark.parametrize("table", ["marginal/marginal.csv", "reparameterization/variance.csv"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\0", b"[1,2]\n", b'a,b\n"', b"status\nfinished\n", os.mkdir, os.mkfifo]
+)
+def test_a_damaged_table_in_the_store_is_named(table, content, tmp_path, monkeypatch, tally: Tally):
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "results" / "quick" / "figure2"
-    folder.mkdir(parents=True)
-    if name == "pipe" or content is None:
-        (os.mkfifo if name == "pipe" else os.mkdir)(folder / "runs.csv")
-    else:
-        (folder / name).write_bytes(content)
+    path = tmp_path / "results" / "studies" / table
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content) if isinstance(content, bytes) else content(path)
     before = contents(tmp_path)
     status, printed, complained = run(["--list"])
     check_refusal(status, printed, complained)
-    assert "runs.csv" in complained
+    assert table in complained
     assert contents(tmp_path) == before
     tally("bad inputs")
