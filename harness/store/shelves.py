@@ -160,7 +160,20 @@ def older_runs(results: Path) -> list[Path]:
 
 
 def newest_array(folders: Iterable[RunFolder]) -> dict[str, str]:
-    """SHA-256 of each user's array by its name; of several with one name the one that was worked on last."""
+    """SHA-256 of each user's array by its name; of several with one name the one that was worked on last.
+
+    When that was, a run's record of its environments tells: files have other times where they were copied.
+    """
     arrays = [folder for folder in folders if folder.config.data_sha256]
-    arrays.sort(key=lambda folder: folder.path.stat().st_mtime)
+    arrays.sort(key=_last_started)
     return {folder.config.dataset: folder.config.data_sha256 for folder in arrays}
+
+
+def _last_started(folder: RunFolder) -> str:
+    try:
+        environments = folder.environments()
+    except UserError:  # damaged, and told of where the run is shown
+        return ""
+    return max(
+        (date for each in environments for date in (each.get("started", ""), *each.get("resumed", []))), default=""
+    )
