@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.runs import train
 from harness.runs.run import Job
 from harness.runs.train import Interrupted, run
-from harness.workers.progress import Display
+from harness.workers.progress import Display, Way
 from tests.support import ROOT, curve, small_job
 from tests.tally import tally
 
@@ -36,7 +36,7 @@ def test_a_clock_that_jumps_by_hours_and_years_changes_no_curve(tmp_path, array,
     monkeypatch.setattr(train, "SECONDS_BETWEEN_REPORTS", 0.0)
     monkeypatch.setattr(train, "SECONDS_OF_A_BURST", 0.0)
     display = Display(Console(file=io.StringIO()))
-    display.start({job.folder: 1.0})
+    display.start({job.folder: Way(job.samples, 1.0)})
     stops = 0
     while not job.is_done():
         looks = iter(range(50))

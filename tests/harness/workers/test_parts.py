@@ -159,7 +159,7 @@ def test_another_studys_parts_are_never_taken_for_ones_own(tmp_path):
 def test_a_study_with_damaged_files_mends_them_and_ends_with_the_same_tables(tmp_path):
     arguments = ("--study", "marginal", "--scale", "smoke", "--workers", 2)
     assert reproduce(*arguments, cwd=tmp_path).returncode == 0
-    folder = tmp_path / "results" / "smoke" / "marginal"
+    folder = tmp_path / "results" / "studies" / "marginal"
     before = pd.read_csv(folder / "marginal.csv").drop(columns="seconds")
     files = sorted(folder.glob("parts/*/*.csv"))
     assert len(files) == 4
