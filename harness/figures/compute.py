@@ -43,6 +43,7 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
         in_parallel(work, stacks(jobs), request.place, done, look=display.look, saves=True)
     finally:
         display.stop()
+    display.sum_up()
     return failures
 
 

@@ -55,7 +55,7 @@ class Way:
 
 
 class Display:
-    """Progress of a set of runs; `start`, then `look` often, then `stop`."""
+    """Progress of a set of runs; `start`, then `look` often, then `stop`, and `sum_up` where it came to its end."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -108,10 +108,13 @@ class Display:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
-        """Leave the screen clean, and say how much there was to do."""
+        """Leave the screen clean."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def sum_up(self) -> None:
+        """Say how much there was to do, once it is done."""
         done = f"{self._steps:,} training steps computed, in {self._finished} of {len(self._ways)} runs"
         line = f"{done}; {self._there} were there already"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
