@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aevb import shipped
 from harness.command import main as command_line
 from harness.report.page import MAX_CHARACTERS, render
 from harness.report.source import benchmark_source, folder_source
 from harness.report.text import CATALOGUE, LANGUAGES, PLACEHOLDER, catalogue
-from tests.report_store import SCALE, command
+from harness.store.shelves import Shelves
+from tests.report_store import command
 from tests.support import ROOT, reproduce
 
 TEXTS = catalogue()
@@ -22,7 +24,14 @@ FAMILIES = re.compile(
 
 
 def page(results):
-    return render(results, SCALE, "author", command)
+    return render(Shelves(results), "author", command)
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """A store with nothing published behind it."""
+    monkeypatch.setattr(shipped, "RESULTS", tmp_path / "nothing")
+    return tmp_path
 
 
 def picture(path, width=64, height=48):
@@ -47,39 +56,39 @@ def test_no_text_is_left_over():
     assert [key for key in TEXTS if f'"{key}"' not in sources and not FAMILIES.match(key)] == []
 
 
-def test_an_empty_store_makes_a_page_of_commands(tmp_path):
-    text = page(tmp_path)
+def test_an_empty_store_makes_a_page_of_commands(alone):
+    text = page(alone)
     for task in ("--figure 2", "--figure 3", "--figure 4", "--figure 5", "--report", "--study marginal"):
         assert f"python reproduce.py {task}<" in text
         command_line.check(command_line.parser().parse_args(task.split()))
     assert '<canvas id="plane"' not in text
 
 
-def test_the_page_stays_below_four_megabytes_whatever_the_pictures(tmp_path):
-    picture(tmp_path / "quick" / "figure4" / "figure4.png", 1700, 1700)
-    text = page(tmp_path)
+def test_the_page_stays_below_four_megabytes_whatever_the_pictures(alone):
+    picture(alone / "figure4" / "figure4.png", 1700, 1700)
+    text = page(alone)
     assert text.count("data:image/webp") == 1
     assert 'width="1700"' not in text
     assert len(text.encode()) < MAX_CHARACTERS < 4_000_000
 
 
-def test_original_frames_of_frey_face_stay_in_the_store(tmp_path):
-    demos = tmp_path / "quick" / "demos"
+def test_original_frames_of_frey_face_stay_in_the_store(alone):
+    demos = alone / "demos"
     stays = ("frey_face-denoise/denoise.png", "frey_face-interpolate/interpolate.png")
     goes = ("mnist-denoise/denoise.png", "frey_face-generate/generate.png", "frey_face-interpolate/interpolate.gif")
     for k, name in enumerate((*stays, *goes)):
         picture(demos / name, width=64 + k)
-    shown = re.findall(r'width="(\d+)" height="48"', page(tmp_path))
+    shown = re.findall(r'width="(\d+)" height="48"', page(alone))
     assert sorted(shown) == ["66", "67", "68"]
 
 
 def test_a_picture_brings_the_origin_of_its_models(tmp_path):
-    (run,) = (ROOT / "results/reference/quick/figure2/runs").glob("mnist-nz3-aevb-seed0-*")
+    (run,) = (ROOT / "results/reference/runs").glob("mnist-nz3-aevb-seed0-*")
     config = json.loads((run / "config.json").read_text())
     environments = json.loads((run / "environment.json").read_text())
-    picture(tmp_path / "quick" / "figure5" / "figure5.png")
+    picture(tmp_path / "figure5" / "figure5.png")
     record = {"figure": 5, "runs": [{"id": "x", "folder": str(run), "config": config, "environments": environments}]}
-    (tmp_path / "quick" / "figure5" / "figure5.json").write_text(json.dumps(record))
+    (tmp_path / "figure5" / "figure5.json").write_text(json.dumps(record))
     text = page(tmp_path)
     identity = run.name.split("-")[-1]
     assert f'id="run-{identity}"' in text
@@ -88,7 +97,7 @@ def test_a_picture_brings_the_origin_of_its_models(tmp_path):
 
 
 def test_benchmarks_and_studies_are_shown_as_tables_with_their_origin(tmp_path):
-    folder = tmp_path / "quick" / "reparameterization"
+    folder = tmp_path / "studies" / "reparameterization"
     folder.mkdir(parents=True)
     rows = "0,score function,1,100,1234.5678,2.3\n0,score function,10,100,7,1\n"
     (folder / "variance.csv").write_text(f"stage,estimator,n_samples,batch_size,variance,standard_error\n{rows}")
@@ -121,7 +130,7 @@ def test_of_all_packages_those_that_compute_are_told(tmp_path, record):
 
 
 def test_command_and_instructions_are_told_where_a_record_has_them(tmp_path):
-    folder = tmp_path / "quick" / "reparameterization"
+    folder = tmp_path / "studies" / "reparameterization"
     folder.mkdir(parents=True)
     (folder / "variance.csv").write_text(
         "stage,estimator,n_samples,batch_size,variance,standard_error\n0,a,1,100,1,1\n"
@@ -153,16 +162,19 @@ def benchmark_facts(folder, environment):
 
 
 def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_path, monkeypatch):
-    done = reproduce("--report", "--scale", "smoke", "--samples", 300, "--workers", 1, cwd=tmp_path)
+    request = ("--report", "--scale", "smoke", "--samples", 300, "--protocol", "author+hidden=[9]")
+    done = reproduce(*request, "--workers", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "missing: the frey_face panels" in done.stdout
-    report = tmp_path / "results" / "smoke-300" / "report.html"
+    report = tmp_path / "results" / "report.html"
     assert report.stat().st_size < 4_000_000
-    assert "python reproduce.py --figure 2 --scale smoke --samples 300<" in report.read_text()
+    assert (
+        "python reproduce.py --figure 2 --scale smoke --samples 300 --protocol author+hidden=[9]<" in report.read_text()
+    )
     (models,) = re.findall(r'id="models">(.*?)</script>', report.read_text())
     (mnist,) = json.loads(models).values()
-    assert len(base64.b64decode(mnist["decoder"][1]["weight"])) == 2 * 500 * 784
+    assert len(base64.b64decode(mnist["decoder"][1]["weight"])) == 2 * 9 * 784
     report.unlink()
     monkeypatch.chdir(tmp_path)
-    assert command_line.main(["--report", "--scale", "smoke", "--samples", "300", "--plot-only"]) == 0
+    assert command_line.main([*map(str, request), "--plot-only"]) == 0
     assert report.exists()

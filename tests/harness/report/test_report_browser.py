@@ -183,7 +183,7 @@ def test_the_colours_switch(window):
 
 @pytest.mark.parametrize(("figure", "size", "count"), [(2, "n_latent", 1e6), (3, "n_train", 5e6)])
 def test_pointing_at_a_curve_tells_what_the_table_says(figure, size, count, window):
-    table = pd.read_csv(ROOT / f"results/reference/quick/figure{figure}/comparison.csv")
+    table = pd.read_csv(ROOT / f"results/reference/figure{figure}/comparison.csv")
     charts = window.find_elements("css selector", f"[id^='figure{figure}-']:not([id*=enlarged])")
     panels = list(table.groupby(["dataset", size], sort=False))
     assert len(charts) == len(panels)
@@ -237,7 +237,7 @@ def test_every_number_tells_where_it_comes_from(window, store):
     assert orphans == []
     click(window, "#figure2-0 .origin")
     told = window.find_element("css selector", "dialog .records").text
-    (run,) = (store.results / "quick/figure2/runs").glob("mnist-nz3-aevb-seed0-*")
+    (run,) = (store.results / "runs").glob("mnist-nz3-aevb-seed0-*")
     environment = json.loads((run / "environment.json").read_text())[0]
     for known in (environment["commit"], environment["started"], environment["packages"]["torch"], run.name):
         assert known in told
