@@ -1,6 +1,7 @@
 """Our curves beside the paper's: values at equal sample counts, and the difference in nats."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,36 @@ def value_at(samples: ArrayLike, values: ArrayLike, at: ArrayLike) -> NDArray[np
     inside = (wanted >= x[0] * (1 - 1e-4)) & (wanted <= x[-1] * (1 + 1e-4))
     nearest = np.log10(np.clip(wanted, x[0], x[-1]))
     return np.where(inside, np.interp(nearest, np.log10(x), np.asarray(values, dtype=float)), np.nan)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a curve over which the same seeds are there: mean, lowest and highest of them (nats)."""
+
+    samples: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    seeds: int
+
+
+def stretches(curve: pd.DataFrame, value: str) -> list[Stretch]:
+    """A curve of several seeds, some of which may go farther than others: the mean never jumps where one ends.
+
+    Each stretch begins at the point where the one before it ends.
+    """
+    samples = np.unique(curve["samples"].to_numpy(float))
+    values = np.stack([value_at(run["samples"], run[value], samples) for _, run in curve.groupby("seed")])
+    there = np.isfinite(values)
+    begins = [0, *(k for k in range(1, len(samples)) if (there[:, k] != there[:, k - 1]).any())]
+    found = []
+    for begin, end in zip(begins, [*begins[1:], len(samples)], strict=True):
+        seeds = there[:, begin]
+        first = begin - 1 if begin and there[seeds, begin - 1].all() else begin
+        part = values[seeds, first:end]
+        if len(part):
+            found.append(Stretch(samples[first:end], part.mean(0), part.min(0), part.max(0), len(part)))
+    return found
 
 
 def drawable(curves: pd.DataFrame, value: str = "lower_bound") -> pd.DataFrame:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
-from harness.figures.compare import SPLITS, label, value_at
+from harness.figures.compare import SPLITS, label, stretches
 from harness.store.files import replacing
 
 DARK, GREY = "#333333", "#757575"
@@ -49,17 +49,19 @@ STYLE = sns.axes_style("whitegrid") | {
 
 
 def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
-    """Each method's train and test curve: the mean of the seeds, and a band from the lowest to the highest."""
+    """Each method's train and test curve: the mean of the seeds, and a band from the lowest to the highest.
+
+    Where some seeds end, the mean of those that go on begins a line of its own.
+    """
     for (method, split), curve in curves.groupby(["method", "split"]):
-        samples = np.unique(curve["samples"])
-        seeds = [value_at(run["samples"], run[measure], samples) for _, run in curve.groupby("seed")]
-        line = ink.line(str(method), str(split))
-        line.set_data(samples, np.nanmean(seeds, axis=0))
-        line.set_marker("o" if len(samples) == 1 else "")  # a single point has no stroke
-        axes.add_line(line)
-        if len(seeds) > 1:
-            low, high = np.nanmin(seeds, axis=0), np.nanmax(seeds, axis=0)
-            axes.fill_between(samples, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
+        for part in stretches(curve, measure):
+            line = ink.line(str(method), str(split))
+            line.set_data(part.samples, part.mean)
+            line.set_marker("o" if len(part.samples) == 1 else "")  # a single point has no stroke
+            axes.add_line(line)
+            if part.seeds > 1:
+                colour = line.get_color()
+                axes.fill_between(part.samples, part.low, part.high, color=colour, alpha=0.12, linewidth=0)
 
 
 def cross(axes: Axes, ours: pd.DataFrame, runs: pd.DataFrame, measure: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from harness.figures.compare import SPLITS, label, scientific, value_at
+from harness.figures.compare import SPLITS, label, scientific, stretches, value_at
 
 WIDTH, HEIGHT = 360, 240
 LEFT, RIGHT, TOP, BOTTOM = 46, 350, 12, 218
@@ -94,11 +94,11 @@ def draw(
             if split not in SPLITS:
                 continue
             seeds = [run for _, run in curve.groupby("seed")]
-            grid = np.unique(curve["samples"].to_numpy(float))
-            mean, low, high = _over_seeds(seeds, measure, grid)
-            band = _band(x, y, grid, low, high) if len(seeds) > 1 else ""
-            strokes.append(Stroke(is_ours, str(method), str(split), _path(x, y, grid, mean), band))
-            values = _over_seeds(seeds, measure, stops)[0]
+            parts = stretches(curve, measure)
+            path = "".join(_path(x, y, part.samples, part.mean) for part in parts)
+            band = "".join(_band(x, y, part.samples, part.low, part.high) for part in parts if part.seeds > 1)
+            strokes.append(Stroke(is_ours, str(method), str(split), path, band))
+            values = _mean(seeds, measure, stops)
             series.append({
                 "ours": is_ours, "method": str(method), "split": str(split),
                 "values": [None if np.isnan(v) else round(float(v), 1) for v in values],
@@ -148,13 +148,10 @@ def _stops(x: Axis, logged: pd.Series, compared_at: Sequence[float]) -> NDArray[
     return wanted[(wanted >= x.low) & (wanted <= x.high)]
 
 
-def _over_seeds(
-    seeds: Sequence[pd.DataFrame], measure: str, at: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Mean, lowest and highest over the seeds that reach each count, NaN where none does."""
+def _mean(seeds: Sequence[pd.DataFrame], measure: str, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the seeds that reach each count, NaN where none does."""
     values = np.ma.masked_invalid([value_at(run["samples"], run[measure], at) for run in seeds])
-    mean, low, high = (np.ma.filled(part, np.nan) for part in (values.mean(0), values.min(0), values.max(0)))
-    return mean, low, high
+    return np.ma.filled(values.mean(0), np.nan)
 
 
 def _pixels(x: Axis, y: Axis, at: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:

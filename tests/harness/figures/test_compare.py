@@ -8,7 +8,7 @@ from aevb import shipped
 from aevb.errors import UserError
 from harness.experiments.paper_curves import read_published
 from harness.figures import compare as module
-from harness.figures.compare import compare, format_comparison, scientific, value_at
+from harness.figures.compare import compare, format_comparison, scientific, stretches, value_at
 
 FIGURE3 = ("dataset", "n_train", "method", "split")
 
@@ -141,3 +141,20 @@ def test_a_missing_or_damaged_table_names_the_file_and_the_remedy(
         assert "git checkout" in str(raised.value)
     with pytest.raises(UserError, match="figure 4"):
         read_published(4)
+
+
+def test_the_mean_of_seeds_never_jumps_where_one_of_them_ends():
+    short, longer = curve([-9.0, -7.0], [1e4, 1e5]), curve([-5.0, -3.0, -2.0], [1e4, 1e5, 1e6], seed=1)
+    both, alone = stretches(pd.concat([short, longer]), "lower_bound")
+    assert (both.seeds, alone.seeds) == (2, 1)
+    np.testing.assert_array_equal(both.samples, [1e4, 1e5])
+    np.testing.assert_array_equal(both.mean, [-7.0, -5.0])
+    np.testing.assert_array_equal(both.low, [-9.0, -7.0])
+    np.testing.assert_array_equal(alone.samples, [1e5, 1e6])
+    np.testing.assert_array_equal(alone.mean, [-3.0, -2.0])
+
+
+def test_a_seed_with_points_of_its_own_is_interpolated_and_makes_no_stretch_of_its_own():
+    one, other = curve([-9.0, -7.0], [1e4, 1e6]), curve([-5.0, -4.0, -3.0], [1e4, 1e5, 1e6], seed=1)
+    (part,) = stretches(pd.concat([one, other]), "lower_bound")
+    np.testing.assert_allclose(part.mean, [-7.0, -6.0, -5.0])
