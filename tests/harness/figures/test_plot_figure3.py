@@ -53,7 +53,7 @@ def test_the_printed_table_counts_what_the_means_leave_out() -> None:
 
 
 def test_runs_without_a_point_give_empty_tables(tmp_path) -> None:
-    curves, runs = collect(tmp_path, [], FIGURE3.key, FIGURE3.measure)
+    curves, runs = collect([], FIGURE3.key, FIGURE3.measure)
     assert curves.empty
     assert runs.empty
     assert compare(curves, PAPER, FIGURE3.compared_at, KEY, FIGURE3.measure).empty
