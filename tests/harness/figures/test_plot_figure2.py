@@ -131,13 +131,15 @@ def test_seeds_are_drawn_as_their_mean_and_range() -> None:
     curves = measured(seeds=3).query("method == 'aevb' and split == 'test'")
     curves = curves[(curves["seed"] < 2) | (curves["samples"] < 2e5)]  # the highest seed stops early
     panel.draw(axes, curves, panel.OURS, "lower_bound")
-    (line,), (band,) = axes.lines, axes.collections
-    samples, mean = np.asarray(line.get_data())
-    trend = -250 + 20 * np.log10(samples)
-    np.testing.assert_allclose(mean - trend, np.where(samples < 2e5, 1.0, 0.5))
-    x, y = np.asarray(band.get_paths()[0].vertices).T
-    above = y - (-250 + 20 * np.log10(x))
-    np.testing.assert_allclose([above.min(), above[x < 2e5].max(), above[x > 2e5].max()], [0, 2, 1], atol=1e-9)
+    assert len(axes.lines) == len(axes.collections) == 2
+    for line, band, seeds in zip(axes.lines, axes.collections, (3, 2), strict=True):
+        samples, mean = np.asarray(line.get_data())
+        np.testing.assert_allclose(mean - (-250 + 20 * np.log10(samples)), (seeds - 1) / 2)
+        x, y = np.asarray(band.get_paths()[0].vertices).T
+        above = y - (-250 + 20 * np.log10(x))
+        np.testing.assert_allclose([above.min(), above.max()], [0, seeds - 1], atol=1e-9)
+    ends, begins = axes.lines[0].get_xdata()[-1], axes.lines[1].get_xdata()[0]
+    assert ends == begins < 2e5
 
 
 def test_a_cross_marks_the_last_finite_point_or_the_edge_next_to_it() -> None:
