@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -26,7 +28,7 @@ from harness.workers import cluster, cluster_worker
 from harness.workers.cluster import Cluster
 from harness.workers.schedule import WorkerDied, in_parallel
 from tests.dask_cluster import die_if_told, never_end, run_with_a_diary, save_when_told, scheduler, tell_who
-from tests.support import ROOT, curve, small_job, wait_until
+from tests.support import ROOT, SMALL, curve, small_job, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,23 @@ def test_figure_2_is_the_same_on_a_cluster_that_loses_a_worker(running, tmp_path
     assert len(compared) == 12
     with capsys.disabled():
         print(f"\nkilled the worker of {killed[0]}; equal, the column `seconds` aside:", *compared, sep="\n  ")
+
+
+def test_runs_that_grow_on_a_cluster_are_those_that_a_machine_computes_at_once(
+    running, array, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    request = ["--figure", "2", "--dataset", "stripes.npy", "--protocol", SMALL, "--latent", "2"]
+    for samples in ("333", "1000", "4444"):
+        assert (
+            command_line.main([*request, "--samples", samples, "--cluster", running.address, "--results", "grown"]) == 0
+        )
+    assert command_line.main([*request, "--samples", "4444", "--workers", "1", "--results", "whole"]) == 0
+    steps = re.findall(r"([\d,]+) training steps computed", capsys.readouterr().err)
+    assert steps == ["34", "66", "346", "446"], "of both methods; a step is 20 samples"
+    for path in sorted(Path("grown").rglob("*.csv")):
+        if path.name != "runs.csv":
+            assert without_clock(path) == without_clock(Path("whole") / path.relative_to("grown"))
 
 
 def times_begun(path):
