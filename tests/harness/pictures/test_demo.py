@@ -15,10 +15,8 @@ from aevb.model import BernoulliModel, GaussianModel
 from harness.command.main import main
 from harness.pictures.image_errors import image_error, psnr
 from harness.pictures.scene import chosen_points
-from harness.runs.run import Job
 from harness.runs.train import run
-from harness.store.find import model_runs
-from tests.support import SMALL, small_config, write_array
+from tests.support import SMALL, small_job, write_array
 
 # The noise model is exact for a Gaussian decoder.
 PROTOCOL = f"{SMALL}+decoder=gaussian"
@@ -30,11 +28,7 @@ def store(tmp_path_factory):
     """A folder with the array and its trained model."""
     folder = tmp_path_factory.mktemp("demo")
     array = write_array(folder)
-    job = Job(
-        small_config(array, PROTOCOL, samples=100_000, evaluation_points=10_000),
-        model_runs(folder / "results", "quick-100000"), array, "cpu",
-    )  # fmt: skip
-    run(job)
+    run(small_job(folder / "results", array, PROTOCOL, samples=100_000, evaluation_points=10_000))
     return folder
 
 
@@ -43,7 +37,7 @@ def demo(name, store, monkeypatch, *more):
     monkeypatch.chdir(store)
     arguments = ("--dataset", "stripes.npy", "--latent", "2", "--protocol", PROTOCOL, "--samples", "1e5")
     assert main(["--demo", name, *arguments, *more]) == 0
-    return store / "results" / "quick-100000" / "demos" / f"stripes.npy-{name}"
+    return store / "results" / "demos" / f"stripes.npy-{name}"
 
 
 @pytest.mark.parametrize("name", ["generate", "reconstruct"])
@@ -123,7 +117,7 @@ def test_a_binary_image_keeps_off_black_and_white_as_far_as_suits_it_best():
 
 def test_points_must_be_two_test_images(store):
     array = store / "stripes.npy"
-    job = Job(small_config(array, evaluation_points=10_000), store, array, "cpu")
+    job = small_job(store, array, evaluation_points=10_000)
     assert chosen_points(job, None) == (0, 1)
     with pytest.raises(UserError, match=r"below 60, the number of stripes\.npy's test images, got 3 60"):
         chosen_points(job, [3, 60])
