@@ -13,7 +13,7 @@ from pathlib import Path
 from distributed import get_worker
 
 from harness.runs import train
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.workers.schedule import Interrupted, should_stop
 from tests.support import ROOT, wait_until
 

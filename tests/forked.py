@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from harness.runs import train
-from harness.runs.run import Job
+from harness.runs.job import Job
 from tests.support import ROOT
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -14,7 +14,7 @@ import pandas as pd
 from aevb.data import load_dataset
 from harness.experiments.config import Config
 from harness.experiments.protocols import protocol_config
-from harness.runs.run import Job
+from harness.runs.job import Job
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = "author+hidden=[8]+batch_size=20+points_per_decade=5+step_size=0.05+warm_up=5"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.check.case import Place
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import run
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from harness.experiments.config import Config
 from harness.experiments.paper import EXPERIMENTS, PICTURES
 from harness.figures.compare import label, scientific
-from harness.figures.plan import Request
+from harness.figures.request import Request
 from harness.runs.curve import points
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import state_of

@@ -13,17 +13,18 @@ from harness.command.options import check, parser, read_request
 from harness.experiments.config import Config
 from harness.experiments.paper import PICTURES
 from harness.figures.compute import compute
-from harness.figures.plan import Plan, Request, choose_device, make_plan, stored_configs_of
+from harness.figures.plan import Plan, choose_device, make_plan, stored_configs_of
 from harness.figures.reestimate import reestimate_all
+from harness.figures.request import Request
 from harness.figures.show import publish, show_missing, show_plan
 from harness.pictures.demos import show_demo
 from harness.pictures.latent_space import publish_pictures
 from harness.pictures.models import to_compute
 from harness.pictures.scene import chosen_points
 from harness.report.make import make_report
+from harness.runs.job import Job
 from harness.runs.migrate import migrate
 from harness.runs.publish import publish_runs
-from harness.runs.run import Job
 from harness.runs.verify import RULE, anew, find_runs, verify
 from harness.store.environment import program
 from harness.store.run_folder import RunFolder

@@ -13,7 +13,7 @@ from aevb.data.frey_face import VARIABLE
 from aevb.errors import UserError, one_line
 from harness.experiments.config import METHODS
 from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES
-from harness.figures.plan import Request
+from harness.figures.request import Request
 from harness.pictures.demos import DEMOS
 from harness.store.environment import command_line, invocation
 

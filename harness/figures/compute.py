@@ -5,8 +5,9 @@ from concurrent.futures import Future
 
 from aevb.errors import UserError
 from harness.experiments.config import Config
-from harness.figures.plan import Plan, Request
-from harness.runs.run import Job
+from harness.figures.plan import Plan
+from harness.figures.request import Request
+from harness.runs.job import Job
 from harness.runs.train import stacks, work
 from harness.store.files import check_writable
 from harness.store.run_folder import Status

@@ -19,7 +19,7 @@ from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
 from harness.figures.compare import label
 from harness.runs.build import build_model, load, prepare
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.streams import stream
 from harness.store.checksums import Damaged
 from harness.store.notices import tell_once

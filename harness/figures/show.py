@@ -10,10 +10,11 @@ from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import compare, format_comparison
-from harness.figures.plan import Plan, Request, stored_configs_of
+from harness.figures.plan import Plan, stored_configs_of
 from harness.figures.plot2 import plot_figure2
 from harness.figures.plot3 import plot_figure3
 from harness.figures.reestimate import collect_estimates, format_bias
+from harness.figures.request import Request
 from harness.figures.trust import format_trust
 from harness.store.collect import collect
 from harness.store.files import write_text

@@ -6,14 +6,14 @@ import pandas as pd
 import torch
 
 from aevb.errors import UserError
-from harness.figures.plan import Request
+from harness.figures.request import Request
 from harness.pictures.image_errors import image_error
 from harness.pictures.latent_space import SAMPLES_SIDE, as_images, prior_samples
 from harness.pictures.models import load_trained
 from harness.pictures.plot import Panel, plot_panels, plot_strips, write_animation
 from harness.pictures.restoration import denoise, inpaint
 from harness.pictures.scene import SHOWN, Outcome, Scene, open_scene
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.store.files import write_text
 from harness.store.provenance import write_provenance
 from harness.store.shelves import state_of

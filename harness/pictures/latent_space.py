@@ -12,7 +12,7 @@ from aevb.errors import UserError
 from aevb.model import GenerativeModel
 from harness.experiments.config import Config
 from harness.figures.compare import label
-from harness.figures.plan import Request
+from harness.figures.request import Request
 from harness.pictures.models import Trained, load_trained
 from harness.pictures.plot import Panel, plot_panels
 from harness.runs.streams import stream

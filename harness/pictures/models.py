@@ -11,7 +11,8 @@ from aevb.errors import UserError
 from aevb.model import GenerativeModel
 from harness.experiments.config import Config
 from harness.figures.compare import scientific
-from harness.figures.plan import Plan, Request
+from harness.figures.plan import Plan
+from harness.figures.request import Request
 from harness.store.checksums import Damaged
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import KeptModel

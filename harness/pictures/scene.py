@@ -13,12 +13,12 @@ from torch import Tensor
 
 from aevb.errors import UserError
 from harness.figures.compare import label
-from harness.figures.plan import Request
+from harness.figures.request import Request
 from harness.pictures.latent_space import as_images
 from harness.pictures.models import Trained
 from harness.pictures.plot import Strip
 from harness.runs.build import RunData, load, prepare
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.streams import stream
 
 SHOWN = 10  # images in a row

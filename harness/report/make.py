@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from harness.experiments.paper import FIGURE4
 from harness.figures.compute import compute
-from harness.figures.plan import Request, make_plan, stored_configs_of
+from harness.figures.plan import make_plan, stored_configs_of
+from harness.figures.request import Request
 from harness.figures.show import show_missing
 from harness.pictures.models import load_trained, to_compute
 from harness.report.page import render

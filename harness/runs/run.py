@@ -3,76 +3,26 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
 from aevb.trained import describe
-from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
 from harness.runs.curve import Progress, is_power_of_ten
 from harness.runs.evaluate import encode, make_evaluator
+from harness.runs.job import Job
 from harness.runs.steps import choose_step_size
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
 from harness.store.checksums import Damaged
 from harness.store.locks import Hold
-from harness.store.run_folder import RunFolder
 from harness.store.status import State, Status
-from harness.store.tensors import is_whole, load_saved, save
+from harness.store.tensors import load_saved, save
 
-MOST_SAMPLES = 10**18
 ENCODED = 3_000  # test points on the map of a model with two latent variables
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run, how far it is to go, and where it finds and leaves things; can be sent to another process.
-
-    Attributes:
-        config: of the run.
-        samples: training samples to evaluate at least, as the paper's x axes count them.
-        root: folder of runs.
-        data: folder to look for datasets in, or the user's array.
-        device: "cpu" or "cuda".
-        engine: "fast" or "reference".
-        command: that asked for it.
-        for_model: the model is wanted, not the curve alone.
-
-    Raises:
-        UserError: the number of samples is not one.
-    """
-
-    config: Config
-    samples: int
-    root: Path
-    data: Path | None
-    device: str
-    engine: str = "fast"
-    command: str = ""
-    for_model: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the length."""
-        if not 1 <= self.samples <= MOST_SAMPLES:
-            raise UserError(f"samples must be from 1 to {MOST_SAMPLES:g}, got {self.samples}: choose another")
-
-    @property
-    def folder(self) -> RunFolder:
-        """The run's files."""
-        return RunFolder(self.root, self.config)
-
-    def is_done(self) -> bool:
-        """Nothing is left to compute or to mend."""
-        folder = self.folder
-        if not folder.is_done(self.samples):
-            return False
-        status = folder.status()
-        if not self.for_model or status is None or status.state == "diverged":
-            return True
-        return any(is_whole(folder.model(n)) for n in folder.model_samples() if n >= self.samples)
 
 
 class Run:

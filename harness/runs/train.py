@@ -13,7 +13,8 @@ import torch
 from aevb.errors import UserError
 from harness.runs.build import load, prepare
 from harness.runs.curve import points
-from harness.runs.run import Job, Run
+from harness.runs.job import Job
+from harness.runs.run import Run
 from harness.runs.steps import Trainer, library, samples_per_step
 from harness.store.environment import describe
 from harness.store.files import write_text

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from aevb.errors import UserError
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import work
 from harness.store.checksums import Damaged, read_checked
 from harness.store.run_folder import RunFolder

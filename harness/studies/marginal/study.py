@@ -27,7 +27,7 @@ from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GaussianModel
-from harness.figures.plan import Request
+from harness.figures.request import Request
 from harness.runs.streams import stream
 from harness.store.files import write_text
 from harness.studies.marginal.plot import plot_marginal

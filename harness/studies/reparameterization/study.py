@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.figures.plan import Request
+from harness.figures.request import Request
 from harness.store.files import write_text
 from harness.studies.reparameterization.curve import Curve
 from harness.studies.reparameterization.plot import plot_reparameterization

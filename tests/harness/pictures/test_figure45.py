@@ -17,7 +17,7 @@ from harness.pictures.latent_space import manifold, prior_samples
 from harness.pictures.models import load_trained
 from harness.pictures.plot import tile
 from harness.runs.build import evaluation_generator, load, prepare
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.streams import stream
 from harness.runs.train import run
 from harness.store.shelves import KeptModel, Shelves

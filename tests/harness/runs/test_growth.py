@@ -16,10 +16,11 @@ from aevb.estimators import evaluate_lower_bound
 from harness.experiments import paper_curves
 from harness.experiments.paper import FIGURE3
 from harness.figures.compute import compute
-from harness.figures.plan import Plan, Request
+from harness.figures.plan import Plan
+from harness.figures.request import Request
 from harness.runs.build import evaluation_generator, load, prepare
 from harness.runs.curve import is_power_of_ten, points, points_up_to
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import run, run_together
 from harness.store.tensors import load_saved
 from harness.workers.progress import Display

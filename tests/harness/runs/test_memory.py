@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from harness.experiments.config import Config
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import run
 from tests.support import ROOT, SMALL, curve, environment
 from tests.tally import tally

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.command.main import main
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import run
 from harness.store import notices
 from harness.store.checksums import write_checked

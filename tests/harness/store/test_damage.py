@@ -14,7 +14,7 @@ import torch
 from aevb.errors import UserError
 from harness.pictures.models import load_trained
 from harness.runs import train
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import Interrupted, run
 from harness.store import checksums
 from harness.store.checksums import Damaged, read_checked, write_checked

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aevb.errors import UserError
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import Interrupted, run
 from harness.store import notices
 from harness.store.collect import collect

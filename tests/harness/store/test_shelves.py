@@ -22,8 +22,8 @@ from harness.experiments.paper import FIGURE2
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import compare, format_comparison
 from harness.runs.build import evaluation_generator, load, prepare
+from harness.runs.job import Job
 from harness.runs.publish import publish_runs
-from harness.runs.run import Job
 from harness.runs.train import run
 from harness.store import notices
 from harness.store.collect import collect

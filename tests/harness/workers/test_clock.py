@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.runs import train
-from harness.runs.run import Job
+from harness.runs.job import Job
 from harness.runs.train import Interrupted, run
 from harness.workers.progress import Display, Way
 from tests.support import ROOT, curve, small_job

@@ -1,0 +1,59 @@
+"""A run, how far it is to go, and where."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aevb.errors import UserError
+from harness.experiments.config import Config
+from harness.store.run_folder import RunFolder
+from harness.store.tensors import is_whole
+
+MOST_SAMPLES = 10**18
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run, how far it is to go, and where it finds and leaves things; can be sent to another process.
+
+    Attributes:
+        config: of the run.
+        samples: training samples to evaluate at least, as the paper's x axes count them.
+        root: folder of runs.
+        data: folder to look for datasets in, or the user's array.
+        device: "cpu" or "cuda".
+        engine: "fast" or "reference".
+        command: that asked for it.
+        for_model: the model is wanted, not the curve alone.
+
+    Raises:
+        UserError: the number of samples is not one.
+    """
+
+    config: Config
+    samples: int
+    root: Path
+    data: Path | None
+    device: str
+    engine: str = "fast"
+    command: str = ""
+    for_model: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the length."""
+        if not 1 <= self.samples <= MOST_SAMPLES:
+            raise UserError(f"samples must be from 1 to {MOST_SAMPLES:g}, got {self.samples}: choose another")
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's files."""
+        return RunFolder(self.root, self.config)
+
+    def is_done(self) -> bool:
+        """Nothing is left to compute or to mend."""
+        folder = self.folder
+        if not folder.is_done(self.samples):
+            return False
+        status = folder.status()
+        if not self.for_model or status is None or status.state == "diverged":
+            return True
+        return any(is_whole(folder.model(n)) for n in folder.model_samples() if n >= self.samples)
