@@ -48,11 +48,12 @@ class Stage:
         began = time.perf_counter()
         study, train, generator = self.study, load_dataset("mnist").train, stream("gradient noise", self.samples)
         model, encoder = fresh(study, 0)
-        training = Training(study, self.folder)
-        compute_once(training)  # nothing, unless the stage began before the training run was done
-        kept = load_saved(training.checkpoint(self.samples))["learner"]
-        model.load_state_dict(kept["model"])
-        encoder.load_state_dict(kept["encoder"])
+        if self.samples:
+            training = Training(study, self.folder)
+            compute_once(training)  # nothing, unless the stage began before the training run was done
+            kept = load_saved(training.model(self.samples))
+            model.load_state_dict(kept["model"])
+            encoder.load_state_dict(kept["encoder"])
         x, others = draw_batch(train, study.points, generator).x, draw_batch(train, study.points, generator).x
         # What the running mean over earlier minibatches would be, from points and noise of its own.
         eps = standard_normal((1, study.points, study.n_latent), others, generator)

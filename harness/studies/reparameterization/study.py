@@ -20,9 +20,9 @@ from harness.workers.parts import begin_study, compute_parts, gather, study_fold
 from harness.workers.schedule import Place
 
 STUDIES: Mapping[str, Study] = {
-    "smoke": Study((0, 11_000, 12_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
+    "smoke": Study((0, 100_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
     "quick": Study(),
-    "paper": Study((0, 50_000, 10_000_000), 5000, 64, 500, 2_000_000, (0, 1, 2), test_points=10_000),
+    "paper": Study((0, 100_000, 10_000_000), 5000, 64, 500, 2_000_000, (0, 1, 2), test_points=10_000),
 }
 
 

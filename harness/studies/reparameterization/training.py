@@ -7,16 +7,18 @@ import torch
 from torch import Tensor
 
 from aevb.aevb import AEVB
-from aevb.data import load_dataset
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import lower_bound_a, lower_bound_b
 from aevb.learner import AscentOptions, Batch, Learner
 from aevb.model import BernoulliModel, GenerativeModel
 from baselines.score_function import ScoreFunction
+from harness.experiments.protocols import protocol_config
+from harness.runs.job import Job
 from harness.runs.streams import stream
-from harness.store.tensors import is_whole, load_saved, save
+from harness.runs.train import run
+from harness.store.environment import command_line
+from harness.store.shelves import Shelves
 from harness.studies.reparameterization.table import BASELINE, NAIVE, A, B
-from harness.workers.parts import folder_of_parts
 
 BATCH, STEP_SIZE = 100, 0.02  # of the training run, as for the paper's MNIST curves
 
@@ -26,7 +28,7 @@ class Study:
     """Size of the study.
 
     Attributes:
-        stages: training samples after which gradients are measured.
+        stages: training samples after which gradients are measured: 0, and powers of ten, where runs keep models.
         points: training points to measure them at.
         draws: at each of these.
         replicates: minibatches in each direct simulation.
@@ -42,7 +44,7 @@ class Study:
         test_points: that the learning curves are evaluated on.
     """
 
-    stages: tuple[int, ...] = (0, 50_000, 500_000)
+    stages: tuple[int, ...] = (0, 100_000, 1_000_000)
     points: int = 2000
     draws: int = 32
     replicates: int = 200
@@ -60,7 +62,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Training:
-    """AEVB with estimator B; the learner is kept at every stage."""
+    """AEVB with estimator B: a run of the pool, which keeps its model at every stage."""
 
     study: Study
     folder: Path
@@ -70,31 +72,30 @@ class Training:
         """For people."""
         return "training"
 
-    def checkpoint(self, stage: int) -> Path:
-        """Where the learner is kept."""
-        return folder_of_parts(self.folder, self.study) / f"training-{stage}.pt"
+    @property
+    def job(self) -> Job:
+        """The run, as far as the last stage."""
+        widths = ",".join(map(str, self.study.hidden))
+        protocol = f"author+estimator=b+step_size={STEP_SIZE}+hidden=[{widths}]+first_point=1000+points_per_decade=1"
+        config = protocol_config(protocol, "mnist", method="aevb", n_latent=self.study.n_latent, seed=0)
+        root = Shelves(self.folder.parents[1]).runs
+        return Job(config, max(self.study.stages), root, None, "cpu", command=command_line(), for_model=True)
+
+    def model(self, stage: int) -> Path:
+        """Where the model of a stage after the start is kept."""
+        return self.job.folder.model(stage)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All of them."""
-        return tuple(self.checkpoint(stage) for stage in self.study.stages)
+        return tuple(self.model(stage) for stage in self.study.stages if stage)
 
     def compute(self) -> None:
-        """Train on from the last stage that is kept."""
-        train, generator = load_dataset("mnist").train, stream("training")
-        learner = fresh_learner(self.study, B, 1, STEP_SIZE, 0, len(train))
-        samples = 0
-        for stage in self.study.stages:
-            path = self.checkpoint(stage)
-            if is_whole(path):
-                kept = load_saved(path)
-                learner.load_state_dict(kept["learner"])
-                generator.set_state(kept["generator"])
-                samples = stage
-                continue
-            while samples < stage:
-                samples += learner.step(draw_batch(train, BATCH, generator), generator).samples
-            save({"learner": learner.state_dict(), "generator": generator.get_state()}, path)
+        """Go on from where the run is; anew where it went past a stage whose model is lost."""
+        job = self.job
+        if job.folder.is_done(job.samples):
+            job.folder.mark_stale()
+        run(job)
 
 
 def fresh(study: Study, seed: int) -> tuple[GenerativeModel, GaussianEncoder]:

@@ -1,10 +1,13 @@
 import itertools
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
+from harness.runs.build import build_learner, load, prepare
+from harness.store.tensors import load_saved
 from harness.studies.reparameterization.plot import plot_reparameterization
 from harness.studies.reparameterization.study import parts_of, run_study
 from harness.studies.reparameterization.table import (
@@ -20,13 +23,13 @@ from harness.studies.reparameterization.table import (
     format_study,
     naive_verdict,
 )
-from harness.studies.reparameterization.training import Study, Training
+from harness.studies.reparameterization.training import Study, Training, fresh
 from harness.workers.local import Local
 from harness.workers.parts import compute_once
 from tests.support import reproduce
 
 SMALL = Study(
-    stages=(0, 11_000, 13_000),
+    stages=(0, 100_000),
     points=60,
     draws=16,
     replicates=20,
@@ -42,7 +45,7 @@ SMALL = Study(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
+    folder = tmp_path_factory.mktemp("results") / "studies" / "reparameterization"
     for part in parts_of(SMALL, folder):
         compute_once(part)
     return folder
@@ -75,7 +78,7 @@ def test_the_naive_estimator_is_noisiest_and_estimator_b_least_noisy(tables):
 
 def test_simulated_variances_are_there_where_they_are_asked_for(tables):
     simulated = tables[0].dropna(subset="simulated")
-    assert len(simulated) == 3 * len(ESTIMATORS)
+    assert len(simulated) == len(SMALL.stages) * len(ESTIMATORS)
     off = (simulated["simulated"] - simulated["variance"]).abs()
     assert (off < 5 * (simulated["simulated_error"] + simulated["standard_error"])).all()
 
@@ -88,17 +91,27 @@ def test_every_curve_visits_as_many_datapoints(tables):
     assert (last["evaluations"] == 2_000 * last["n_samples"]).all()
 
 
-def test_training_resumed_at_a_stage_ends_bit_for_bit_the_same(folder, tmp_path):
-    whole, resumed = Training(SMALL, folder), Training(SMALL, tmp_path)
-    for stage in SMALL.stages[:2]:
-        resumed.checkpoint(stage).parent.mkdir(parents=True, exist_ok=True)
-        resumed.checkpoint(stage).write_bytes(whole.checkpoint(stage).read_bytes())
-    resumed.compute()
-    ends = [torch.load(training.files[-1], weights_only=True)["learner"] for training in (whole, resumed)]
-    for name in ("model", "encoder"):
-        assert all(torch.equal(ends[0][name][key], ends[1][name][key]) for key in ends[0][name])
-    start = torch.load(whole.checkpoint(0), weights_only=True)["learner"]
-    assert not torch.equal(start["encoder"]["mean.weight"], ends[0]["encoder"]["mean.weight"])
+def test_the_stages_are_models_of_a_run_in_the_pool(folder):
+    training = Training(SMALL, folder)
+    assert training.job.folder.path.parent == folder.parents[1] / "runs"
+    assert training.job.is_done()
+    (path,) = training.files
+    before, kept = path.stat().st_mtime_ns, load_saved(path)
+    compute_once(training)
+    assert path.stat().st_mtime_ns == before, "nothing is computed twice"
+    path.unlink()
+    compute_once(training)
+    assert torch.equal(kept["encoder"]["mean.weight"], load_saved(path)["encoder"]["mean.weight"])
+    _, start = fresh(SMALL, 0)
+    assert not torch.equal(start.mean.weight, kept["encoder"]["mean.weight"])
+
+
+def test_the_study_begins_with_the_weights_that_the_run_begins_with():
+    (model, encoder), job = fresh(SMALL, 0), Training(SMALL, Path("results/studies/x")).job
+    data = prepare(job.config, load(job.config, None), torch.device("cpu"))
+    learner = build_learner(job.config, data, 0.02)
+    for one, other in ((model, learner.model), (encoder, learner.encoder)):
+        assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in one.state_dict().items())
 
 
 def variances(ratios, errors=(0.01, 0.01)):
@@ -169,7 +182,7 @@ def test_each_estimator_is_shown_with_its_best_step_size_and_never_with_a_diverg
 def test_the_figure_and_the_tables_are_written(tables, tmp_path):
     variance, learning = tables
     printed = format_study(variance, learning)
-    assert "after 13,000 samples" in printed
+    assert "after 100,000 samples" in printed
     assert "check by direct simulation of minibatches: 12 variances" in printed
     assert printed.count("Claim (section") == 3
     diverged = learning.assign(
