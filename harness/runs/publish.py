@@ -16,7 +16,7 @@ from harness.experiments.config import Config
 from harness.experiments.paper import DEMO, EXPERIMENTS, PICTURES, Experiment
 from harness.runs.build import evaluation_generator, load, prepare
 from harness.store.checksums import read_checked, write_checked
-from harness.store.files import write_text
+from harness.store.files import write_bytes, write_text
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves, stored_configs
 from harness.store.tensors import load_saved, save
@@ -27,7 +27,7 @@ FILES = ("config.json", "environment.json", "curve.csv", "status.json")
 
 
 def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
-    """Copy the finished runs that are a figure's and reach farther than what is published; a line for each.
+    """Copy the finished runs that are a figure's and reach farther than what is published, and studies; a line for each.
 
     Models come along for the runs that figures 4 and 5 and the demos show: the last one that is kept. Their weights are
     halved, and the bound that is left is held to what it was.
@@ -58,6 +58,11 @@ def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
         if config in shown and folder.model_samples():
             note = _publish_model(folder, target, data)
         yield f"published: {config.name}, {status.samples:,} samples{note}"
+    for study in sorted(path for path in (shelves.own / "studies").glob("*") if path.is_dir()):
+        target_of_study = shipped.RESULTS / "studies" / study.name
+        for path in (path for path in study.iterdir() if path.is_file() and not path.name.startswith(".")):
+            write_bytes(target_of_study / path.name, path.read_bytes())
+        yield f"published: the study {study.name}, without its parts"
     index = [_entry(folder) for folder in _with_models(root)]
     write_text(shipped.RESULTS / INDEX, json.dumps(index, indent=1, sort_keys=True) + "\n")
     yield f"published: {len(index)} models, {sum(entry['bytes'] for entry in index) / 1e6:.1f} MB"

@@ -183,7 +183,7 @@ def test_the_figure_and_the_tables_are_written(tables, tmp_path):
     variance, learning = tables
     printed = format_study(variance, learning)
     assert "after 100,000 samples" in printed
-    assert "check by direct simulation of minibatches: 12 variances" in printed
+    assert "check by direct simulation of minibatches: 8 variances" in printed
     assert printed.count("Claim (section") == 3
     diverged = learning.assign(
         **{column: learning[column].where(learning["estimator"] != NAIVE) for column in ("train", "test")}
