@@ -27,7 +27,7 @@ FILES = ("config.json", "environment.json", "curve.csv", "status.json")
 
 
 def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
-    """Copy the finished runs that are a figure's and reach farther than what is published, and studies; a line for each.
+    """Copy studies, and finished runs that are a figure's and reach farther than what is published; a line for each.
 
     Models come along for the runs that figures 4 and 5 and the demos show: the last one that is kept. Their weights are
     halved, and the bound that is left is held to what it was.
