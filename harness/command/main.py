@@ -25,7 +25,7 @@ from harness.report.make import make_report
 from harness.runs.job import Job
 from harness.runs.migrate import migrate
 from harness.runs.publish import publish_runs
-from harness.runs.verify import RULE, anew, find_runs, verify
+from harness.runs.verify import anew, find_runs, verify
 from harness.store.environment import program
 from harness.store.run_folder import RunFolder
 from harness.studies.marginal import study as study_marginal
@@ -124,9 +124,8 @@ def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
             raise UserError(f"{config.name} is on an array of yours: name it with --dataset {config.dataset}")
         return anew(folder, root, samples, arrays.get(config.dataset, request.data), device, request.command)
 
-    print(RULE, flush=True)
     folders = find_runs(request.shelves, wanted)
-    return verify(folders, job, request.samples, request.place, lambda verdict: print(verdict, flush=True))
+    return verify(folders, job, request.samples, request.place, lambda line: print(line, flush=True))
 
 
 def check_results(options: argparse.Namespace) -> bool:

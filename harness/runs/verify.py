@@ -17,7 +17,7 @@ from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from harness.store.status import Status
 from harness.store.tables import read_table
-from harness.workers.schedule import Failure, Place, failure, in_parallel
+from harness.workers.schedule import Place, failure, in_parallel
 
 NATS, NARROW, WIDE = 0.05, 0.2, 2.0
 RULE = (
@@ -79,7 +79,7 @@ def verify(
     job: Callable[[RunFolder, Path, int], Job],
     samples: int | None,
     place: Place,
-    done: Callable[[Verdict | Failure], None],
+    tell: Callable[[str], None],
 ) -> bool:
     """Compute the runs anew up to so many samples, or as far as they are stored; True where none is different.
 
@@ -88,7 +88,7 @@ def verify(
         job: makes a run's job from its folder, the root of the clean place and the number of samples.
         samples: at most.
         place: where to compute.
-        done: called with each verdict, and with what could not be computed.
+        tell: called with the rule, then with each verdict and with what could not be computed.
     """
     right = True
     with tempfile.TemporaryDirectory(prefix="aevb-verify-") as clean:
@@ -104,12 +104,13 @@ def verify(
             (one,) = group
             if (error := future.exception()) is not None:
                 right = False
-                done(failure(one.config.name, error))
+                tell(str(failure(one.config.name, error)))
                 return
             verdict = compare(jobs[one], one)
             right &= verdict.kind != "different"
-            done(verdict)
+            tell(str(verdict))
 
+        tell(RULE)  # by now the request is known to be one
         in_parallel(work, [(one,) for one in jobs], place, judge, saves=True)
     return right
 
