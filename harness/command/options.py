@@ -50,8 +50,7 @@ UNUSED = {
     "--check": "dataset latent train method scale samples protocol seed cluster results data points plot_only force "
     "re_estimate dry_run",
     "--update-reference": "junit engine device",
-    "--study": "dataset latent train method samples protocol seed device engine data points plot_only re_estimate "
-    "dry_run",
+    "--study": "dataset latent train method samples protocol seed device engine data points re_estimate dry_run",
     "--figure 2": "train points re_estimate",
     "--figure 3": "latent points",
     "--figure 4": "latent train method points re_estimate",
@@ -247,5 +246,6 @@ def read_request(options: argparse.Namespace) -> Request:
         results=results,
         data=data,
         force=options.force,
+        plot_only=options.plot_only,
         command=command_line(),
     )

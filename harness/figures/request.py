@@ -35,6 +35,7 @@ class Request:
         results: root of the store.
         data: folder to look for datasets in.
         force: compute finished runs again.
+        plot_only: show what is stored, compute nothing.
         command: as the user gave it.
     """
 
@@ -53,6 +54,7 @@ class Request:
     results: Path = Path("results")
     data: Path | None = None
     force: bool = False
+    plot_only: bool = False
     command: str = ""
 
     @property

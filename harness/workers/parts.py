@@ -18,6 +18,8 @@ from harness.store.environment import describe
 from harness.store.files import write_text
 from harness.store.locks import hold
 from harness.store.notices import tell_once
+from harness.store.shelves import Shelves
+from harness.store.tables import read_table
 from harness.store.tensors import load_saved
 from harness.workers.progress import countdown
 from harness.workers.schedule import Failure, Place, failure, in_parallel
@@ -51,6 +53,19 @@ class PartsFailed(Exception):
 def study_folder(results: Path, name: str) -> Path:
     """Where a study's tables and pictures are kept; those of the size that was asked for last."""
     return results / "studies" / name
+
+
+def stored_study(shelves: Shelves, name: str, *tables: str) -> tuple[list[pd.DataFrame], bool]:
+    """A study's tables as they are stored, the reader's or else the published ones, and whether they are published.
+
+    Raises:
+        UserError: there are none.
+    """
+    places = [shelves.place("studies", name, f"{table}.csv") for table in tables]
+    found = [place for place in places if place is not None]
+    if len({place.parent for place in found}) != 1 or len(found) < len(places):
+        raise UserError(f"there must be a study to show; {study_folder(shelves.own, name)} has none: compute it")
+    return [read_table(place) for place in found], shelves.is_published(found[0])
 
 
 def folder_of_parts(folder: Path, study: Any) -> Path:

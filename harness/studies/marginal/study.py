@@ -32,7 +32,15 @@ from harness.runs.streams import stream
 from harness.store.files import write_text
 from harness.studies.marginal.plot import plot_marginal
 from harness.studies.marginal.table import PAPER_SAMPLES, PAPERS_OWN, format_study
-from harness.workers.parts import begin_study, compute_parts, folder_of_parts, gather, study_folder, write_part
+from harness.workers.parts import (
+    begin_study,
+    compute_parts,
+    folder_of_parts,
+    gather,
+    stored_study,
+    study_folder,
+    write_part,
+)
 from harness.workers.schedule import Place
 
 DATA = ("mnist", "simulated")
@@ -107,10 +115,16 @@ class Part:
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its table and draw its figure."""
     study, folder = STUDIES[request.scale], study_folder(request.results, "marginal")
-    table = run_study(study, folder, request.place, force=request.force)
+    published = False
+    if request.plot_only:
+        (table,), published = stored_study(request.shelves, "marginal", "marginal")
+    else:
+        table = run_study(study, folder, request.place, force=request.force)
     print(format_study(table))
-    for path in plot_marginal(table, folder / "marginal"):
+    for path in () if published else plot_marginal(table, folder / "marginal"):
         print(f"wrote {path}")
+    if published:
+        print("published with the project, not computed here")
 
 
 def run_study(study: MarginalStudy, folder: Path, place: Place, *, force: bool = False) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from harness.runs.train import run
 from harness.store import notices
 from harness.store.collect import collect
 from harness.store.shelves import Shelves
-from tests.support import SMALL, curve, small_config, small_job
+from tests.support import ROOT, SMALL, curve, small_config, small_job
 
 LENGTH = 20_000
 
@@ -258,6 +258,22 @@ def test_a_published_model_that_was_changed_or_is_none_is_refused(published):
     (shipped.RESULTS / "model.pt").unlink()
     with pytest.raises(DataError, match="install the project again"):
         aevb.load("d", n_latent=2)
+
+
+def test_a_published_study_is_shown_and_marked_and_one_that_nobody_has_is_asked_for(capsys, monkeypatch):
+    request = ["--study", "marginal", "--plot-only"]
+    assert main(request) == 2
+    assert "there must be a study to show; results/studies/marginal has none" in capsys.readouterr().err
+    shutil.copytree(ROOT / "results" / "reference" / "studies", shipped.RESULTS / "studies")
+    before = files(shipped.RESULTS)
+    assert main(request) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "published with the project, not computed here"
+    assert files(shipped.RESULTS) == before
+    shutil.copytree(shipped.RESULTS / "studies", "results/studies")
+    assert main(request) == 0
+    out = capsys.readouterr().out
+    assert "published" not in out
+    assert "wrote results/studies/marginal/marginal.png" in out
 
 
 def test_importing_the_package_loads_no_torch():
