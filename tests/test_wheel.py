@@ -124,10 +124,13 @@ print(*{pathlib.Path(package.__file__).parents[1] for package in (aevb, baseline
 print(find_spec("tests"), find_spec("reproduce"), find_spec("benchmarks"))
 print(*load_dataset("mnist").train.shape, *(read_published(figure)["method"].nunique() for figure in (2, 3)))
 print(repr(describe(torch.device("cpu"))["commit"]))
+model, encoder, origin = aevb.load("mnist", n_latent=2)
+print(*model.pixel_mean(encoder(load_dataset("mnist").test[:3]).mean).shape, origin["method"])
 """
     done = call("python", "-c", code)
     (packages,) = bin_folder.parent.glob("lib/python*/site-packages")
-    assert done.stdout.splitlines() == [str(packages), "None None None", "50000 784 2 3", "''"], done.stderr
+    said = [str(packages), "None None None", "50000 784 2 3", "''", "3 784 aevb"]
+    assert done.stdout.splitlines() == said, done.stderr
 
 
 def test_the_installed_command_says_its_own_name(call):
