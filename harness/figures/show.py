@@ -89,12 +89,16 @@ def show_plan(plan: Plan, request: Request) -> None:
 
 
 def show_missing(plan: Plan, request: Request) -> None:
-    """Print which panels are missing, or are published ones or shorter than asked for; and how to get them."""
+    """Print which panels lack for want of data, or are published ones, or shorter than asked for; and the remedy."""
     for dataset, error in plan.missing.items():
         configs = stored_configs_of(replace(request, datasets=(dataset,)))
-        found = [request.shelves.find(config) for config in configs]
-        if all(folder is not None and not folder.published for folder in found):
-            continue  # the reader's own, computed where the data were
-        published = sum(folder is not None for folder in found) == len(found)
-        what = "not computed here, but published with the project" if published else "missing"
+        found = [folder for config in configs if (folder := request.shelves.find(config)) is not None]
+        if len(found) < len(configs):
+            what = "missing"
+        elif any(folder.published for folder in found):
+            what = "not computed here, but published with the project"
+        elif not all(folder.is_done(request.length) for folder in found):
+            what = "not as far as asked for"
+        else:  # computed where the data were
+            continue
         print(f"{what}: the {dataset} panels. {error}")
