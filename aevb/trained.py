@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from aevb import shipped
+from aevb import checks, shipped
 from aevb.encoder import GaussianEncoder
 from aevb.errors import DataError, UserError
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
@@ -39,6 +39,7 @@ def load_published(
         UserError: there is none like this.
         DataError: its file is not what was published.
     """
+    checks.whole(1, n_latent=n_latent)
     wanted = {"dataset": dataset, "n_latent": n_latent, "method": method, "seed": seed}
     wanted |= {} if samples is None else {"samples": samples}
     models = published_models()
@@ -95,8 +96,13 @@ def build(content: Mapping[str, Any]) -> tuple[GenerativeModel, GaussianEncoder 
     Raises:
         KeyError, RuntimeError: it is no such description.
     """
+    with torch.random.fork_rng(devices=[]):  # torch's layers draw from everybody's generator before ours are filled
+        return _build(content)
+
+
+def _build(content: Mapping[str, Any]) -> tuple[GenerativeModel, GaussianEncoder | None]:
     sizes = content["n_latent"], content["n_pixels"], content["hidden"]
-    initial = torch.Generator()  # of weights that are replaced; everybody's own generator stays as it is
+    initial = torch.Generator()  # of weights that are replaced
     model: GenerativeModel
     if content["decoder"] == "bernoulli":
         model = BernoulliModel(*sizes, generator=initial)

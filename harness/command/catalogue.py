@@ -113,7 +113,7 @@ def runs_table(request: Request, speeds: Speeds, more: int) -> pd.DataFrame:
         there = _there(folder) if folder else 0
         rows.append(
             {
-                "run": config.name,
+                "run": (folder or published[config]).path.name,
                 "protocol": label(config.protocol, 40),
                 "state": state_of(folder) if folder else "–",
                 "samples": f"{there:,}" if there else "–",

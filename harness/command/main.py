@@ -13,7 +13,7 @@ from harness.command.options import check, parser, read_request
 from harness.experiments.config import Config
 from harness.experiments.paper import PICTURES
 from harness.figures.compute import compute
-from harness.figures.plan import Plan, choose_device, make_plan, stored_configs_of
+from harness.figures.plan import Plan, make_plan, stored_configs_of
 from harness.figures.reestimate import reestimate_all
 from harness.figures.request import Request
 from harness.figures.show import publish, show_missing, show_plan
@@ -109,20 +109,19 @@ def show(request: Request, configs: Sequence[Config], plan: Plan) -> None:
     if request.experiment.figure in PICTURES:
         publish_pictures(request, configs, plan.missing)
     else:
-        arrays = {job.config.dataset: job.config.data_sha256 for job in plan.jobs}
-        publish(request, plan.missing, {name: sha256 for name, sha256 in arrays.items() if sha256})
+        arrays = {config.dataset: config.data_sha256 for config in configs if config.data_sha256}
+        publish(request, plan.missing, arrays)
 
 
 def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
     """Compute stored runs anew; whether all agree with what is stored."""
     arrays = {Path(dataset).name: Path(dataset).expanduser().absolute() for dataset in request.datasets}
-    device = choose_device(request.device)
 
     def job(folder: RunFolder, root: Path, samples: int) -> Job:
         config = folder.config
         if config.data_sha256 and config.dataset not in arrays:
             raise UserError(f"{config.name} is on an array of yours: name it with --dataset {config.dataset}")
-        return anew(folder, root, samples, arrays.get(config.dataset, request.data), device, request.command)
+        return anew(folder, root, samples, arrays.get(config.dataset, request.data), request.device, request.command)
 
     folders = find_runs(request.shelves, wanted)
     return verify(folders, job, request.samples, request.place, lambda line: print(line, flush=True))

@@ -42,7 +42,7 @@ UNUSED = {
     "plot_only force re_estimate dry_run",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
-    "--verify": "latent train method scale protocol seed engine points plot_only force re_estimate dry_run",
+    "--verify": "latent train method scale protocol seed engine points cluster plot_only force re_estimate dry_run",
     "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "
     "plot_only force re_estimate dry_run",
     "--migrate": "dataset latent train method scale samples protocol seed device engine workers cluster data points "

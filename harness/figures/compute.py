@@ -21,6 +21,8 @@ def compute(plan: Plan, request: Request, display: Display) -> list[Failure]:
     Returns:
         What could not be completed; all other runs are in the store.
     """
+    if any(request.force or not job.is_done() for job in plan.jobs):
+        request.shelves.check_own()
     if not request.cluster:  # a cluster looks itself, once it is there
         for root in {job.root for job in plan.jobs}:
             check_writable(root)
@@ -52,11 +54,18 @@ def _refuse_to_shorten(jobs: Sequence[Job]) -> None:
     """Days of training are not thrown away for a shorter run."""
     for job in jobs:
         status = job.folder.status()
-        if status is not None and status.completed > job.samples and not job.folder.is_stale():
+        there = 0 if status is None or job.folder.is_stale() else max(status.completed, status.samples)
+        if there > job.samples + _longest_step(job.config):  # a last step may have gone beyond
             raise UserError(
                 f"--force computes a run anew up to --samples, and must not shorten it; {job.config.name} has "
-                f"{status.completed:,} samples, got {job.samples:,}: give as many, or choose another --results DIR"
+                f"{there:,} samples, got {job.samples:,}: give as many, or choose another --results DIR"
             )
+
+
+def _longest_step(config: Config) -> int:
+    """Samples of a step at most; of all points of a dataset, which may be as many as MNIST's."""
+    rows = config.batch_size or config.n_train or 60_000
+    return rows * (config.chain_leapfrog + config.weight_steps if config.method == "mcem" else 1)
 
 
 def cost(config: Config) -> float:

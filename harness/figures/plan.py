@@ -1,6 +1,7 @@
 """From a request to the runs that it takes."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 
 from aevb.data import NAMES, Dataset, DatasetUnavailable, load_dataset
 from aevb.data.array import MEMORY
-from aevb.errors import UserError
+from aevb.errors import DataError, UserError
 from aevb.fast.products import choose_library
 from harness.experiments.config import Config
 from harness.figures.request import Request
@@ -72,7 +73,7 @@ def make_plan(request: Request) -> Plan:
 def stored_configs_of(request: Request) -> list[Config]:
     """Configs of what a request would show, for what reads the store alone: no data are looked for.
 
-    A user's array is known by its name; of several with that name the one that was worked on last.
+    A user's array is the one that is there; where it is not, of those with its name the one that was worked on last.
 
     Raises:
         UserError: an option is wrong.
@@ -82,6 +83,9 @@ def stored_configs_of(request: Request) -> list[Config]:
     configs: list[Config] = []
     for wanted in request.datasets or request.experiment.panels:
         name = wanted if wanted in NAMES else Path(wanted).name
+        if wanted not in NAMES and Path(wanted).is_file():
+            with suppress(DataError):  # else it is only its name
+                arrays[name] = load_dataset(wanted).sha256
         if sizes := _sizes(wanted, request):
             configs += _configs(request, name, sizes, arrays.get(name, ""))
     if not configs:

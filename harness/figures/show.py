@@ -8,6 +8,7 @@ import pandas as pd
 
 from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
+from harness.experiments.paper import PICTURES
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import compare, format_comparison
 from harness.figures.plan import Plan, stored_configs_of
@@ -85,14 +86,22 @@ def show_plan(plan: Plan, request: Request) -> None:
         state = "to compute" if request.force or not job.is_done() else "in the store"
         far = f"{job.samples:,} samples{there if state == 'to compute' else ''}"
         print(f"{state}: {job.config.name}, {far}, protocol {job.config.protocol}")
+    if not plan.jobs:
+        print("nothing to compute: what is to be shown comes with the project")
     show_missing(plan, request)
 
 
 def show_missing(plan: Plan, request: Request) -> None:
     """Print which panels lack for want of data, or are published ones, or shorter than asked for; and the remedy."""
     for dataset, error in plan.missing.items():
-        configs = stored_configs_of(replace(request, datasets=(dataset,)))
-        found = [folder for config in configs if (folder := request.shelves.find(config)) is not None]
+        sizes = [size for size in request.sizes or request.experiment.sizes(dataset)]
+        known = [size for size in sizes if size in request.experiment.sizes(dataset)]
+        configs = stored_configs_of(replace(request, datasets=(dataset,), sizes=known))
+        if request.experiment in PICTURES.values():
+            kept = [request.model_of(config) for config in configs]
+            found = [model.folder for model in kept if model is not None]
+        else:
+            found = [folder for config in configs if (folder := request.shelves.find(config)) is not None]
         if len(found) < len(configs):
             what = "missing"
         elif any(folder.published for folder in found):

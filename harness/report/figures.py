@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from harness.experiments.config import Config
 from harness.experiments.paper import EXPERIMENTS, Experiment
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import compare, drawable, label, scientific
@@ -16,6 +15,7 @@ from harness.figures.plot3 import PAPER_SAMPLES
 from harness.report.chart import LEFT, RIGHT, Axis, Chart, draw, nats
 from harness.report.source import Source, paper_source, run_id, run_source
 from harness.store.collect import collect
+from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 
 
@@ -65,16 +65,15 @@ def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSectio
     """Read a figure's runs of this protocol: the reader's, and published ones for curves that the reader has not."""
     experiment = EXPERIMENTS[figure]
     folders = [f for f in shelves.curves(experiment, protocol, {}) if f.config.protocol == protocol]
-    configs = [folder.config for folder in folders]
     curves, runs = collect(folders, experiment.key, experiment.measure)
     published = read_published(figure)
     wanted = {(d, s, m) for d, sizes in experiment.panels.items() for s in sizes for m in experiment.methods}
-    done = {(c.dataset, getattr(c, experiment.size), c.method) for c in configs}
+    done = {tuple(getattr(folder.config, column) for column in experiment.key) for folder in folders}
     rows = _rows(compare(curves, published, experiment.compared_at, (*experiment.key, "split"), experiment.measure),
-                 experiment, configs)  # fmt: skip
+                 experiment, folders)  # fmt: skip
     return FigureSection(
         figure=figure,
-        charts=_charts(experiment, curves, published, runs, configs) if configs else [],
+        charts=_charts(experiment, curves, published, runs, folders) if folders else [],
         counts=rows[0],
         rows=rows[1],
         sources=[*map(run_source, folders), paper_source(figure)],
@@ -86,7 +85,11 @@ def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSectio
 
 
 def _charts(
-    experiment: Experiment, curves: pd.DataFrame, published: pd.DataFrame, runs: pd.DataFrame, configs: Sequence[Config]
+    experiment: Experiment,
+    curves: pd.DataFrame,
+    published: pd.DataFrame,
+    runs: pd.DataFrame,
+    folders: Sequence[RunFolder],
 ) -> list[Chart]:
     measure, key = experiment.measure, list(experiment.key[:2])
     ours, paper = drawable(curves, measure), drawable(published, measure).assign(seed=0)
@@ -104,7 +107,9 @@ def _charts(
             # The panels of a dataset share an axis in figure 2; figure 3's two differ too much for that.
             seen = (of_dataset, paper_dataset) if experiment.figure == 2 else (mine, theirs)
             y = nats(seen, measure, (min(5e5, end or 5e5) if beyond.log else beyond.high / 30, beyond.high))
-            ids = [run_id(c) for c in configs if (c.dataset, getattr(c, experiment.size)) == (dataset, size)]
+            ids = [
+                run_id(f) for f in folders if (f.config.dataset, getattr(f.config, experiment.size)) == (dataset, size)
+            ]
             name = f"figure{experiment.figure}-{part}{len(charts)}"
             charts.append(
                 draw(
@@ -134,7 +139,9 @@ def _axes(figure: int, end: float) -> Mapping[str, Mapping[str, Axis]]:
     return whole | ({"enlarged-": {"": Axis(0, 1.05 * end, LEFT, RIGHT)}} if 0 < end < PAPER_SAMPLES / 2 else {})
 
 
-def _rows(comparison: pd.DataFrame, experiment: Experiment, configs: Sequence[Config]) -> tuple[list[str], list[Row]]:
+def _rows(
+    comparison: pd.DataFrame, experiment: Experiment, folders: Sequence[RunFolder]
+) -> tuple[list[str], list[Row]]:
     counts = sorted(comparison["samples"].unique())
     key = [*experiment.key, "split"]
     rows = []
@@ -144,7 +151,7 @@ def _rows(comparison: pd.DataFrame, experiment: Experiment, configs: Sequence[Co
             (_number(o, "z.1f"), _number(p, "z.1f"), _number(d, "+z.1f"))
             for o, p, d in zip(at["ours"], at["paper"], at["difference"], strict=True)
         ]
-        ids = [run_id(c) for c in configs if tuple(getattr(c, column) for column in experiment.key) == name[:3]]
+        ids = [run_id(f) for f in folders if tuple(getattr(f.config, column) for column in experiment.key) == name[:3]]
         names = tuple(f"{part:,}" if isinstance(part, int) else label(str(part), 24) for part in name)
         rows.append(Row(names, ids, cells, int(curve["seeds"].max())))
     return [scientific(count) for count in counts], rows

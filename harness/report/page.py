@@ -56,9 +56,12 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
     figures = [figure_section(number, shelves, protocol) for number in EXPERIMENTS]
     models = {name: path for name in DATASETS if (path := shelves.own / "models" / f"{name}.json").exists()}
     shown = {name: read_json(path, dict) for name, path in models.items()}
-    runs = {folder.path.name: folder for folder in [*shelves.published_runs(), *shelves.own_runs()]}
-    model_runs = {name: runs[name] for content in shown.values() if (name := content.get("run")) in runs}
-    shown = {name: content for name, content in shown.items() if content.get("run") in model_runs}
+    folders = [*shelves.published_runs(), *shelves.own_runs()]
+    runs = {(folder.path.name, folder.published): run_source(folder) for folder in folders}
+    origins = {
+        name: runs.get((str(content.get("run")), bool(content.get("published")))) for name, content in shown.items()
+    }
+    shown = {name: content for name, content in shown.items() if origins[name] is not None}
     folder = partial(_folder_of, shelves)
     parts = {
         "figure4": _pictures(folder("figure4")),
@@ -75,7 +78,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
     published = {name for name, part in parts.items() if not part.empty and shelves.is_published(part.folder)}
     sources = [source for figure in figures for source in figure.sources]
     sources += [source for part in parts.values() if not part.empty for source in part.sources]
-    sources += [run_source(run) for run in model_runs.values()]
+    sources += [origin for origin in origins.values() if origin is not None]
     worst = _worst(folder("studies", "marginal") / "marginal.csv")
     environment = Environment(
         loader=PackageLoader("harness.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -91,8 +94,8 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             inventory=inventory(figures, shown, has, command), command=command,
             sources=list({source.id: source for source in sources}.values()), worst=worst,
             claim_holds=claim_holds(worst) if len(worst) else None, models=list(shown), strings=data(page_strings()),
-            model_data=data({name: content | {"source": f"run-{model_runs[content['run']].config.id}"}
-                             for name, content in shown.items()}),
+            model_data=data({name: content | {"source": origin.id} for name, content in shown.items()
+                             if (origin := origins[name]) is not None}),
             data=data, style=_asset("style.css"), script=Markup("\n").join(map(_asset, SCRIPTS)),
         )  # fmt: skip
 

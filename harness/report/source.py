@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def run_source(folder: RunFolder) -> Source:
         environments = folder.environments()
     except UserError as error:
         environments, facts["message"] = [], str(error)
-    return _run(folder.config, str(folder.path), facts, environments)
+    return replace(_run(folder.config, str(folder.path), facts, environments), id=run_id(folder))
 
 
 def folder_source(name: str, title: str, folder: Path) -> Source:
@@ -84,16 +84,16 @@ def paper_source(figure: int) -> Source:
     return Source(f"paper-{figure}", title, place, {"paper": "arXiv:1312.6114"})
 
 
-def run_id(config: Config) -> str:
-    """Of the element that tells a run's origin."""
-    return f"run-{config.id}"
+def run_id(folder: RunFolder) -> str:
+    """Of the element that tells the origin of a run, the reader's or the published one."""
+    return f"run-{folder.config.id}" + ("-published" if folder.published else "")
 
 
 def _run(config: Config, place: str, outcome: Mapping[str, str], environments: Sequence[Mapping[str, Any]]) -> Source:
     facts = {"protocol": config.protocol, "seed": str(config.seed), "config": config.id}
     part = f", N = {config.n_train:,}" if config.n_train else ""
     title = f"{label(config.dataset, 40)}{part}, N_z = {config.n_latent}, {label(config.method)}, seed {config.seed}"
-    return Source(run_id(config), title, place, {**facts, **outcome, **_environment(environments)}, asdict(config))
+    return Source(f"run-{config.id}", title, place, {**facts, **outcome, **_environment(environments)}, asdict(config))
 
 
 def _environment(content: Any) -> dict[str, str]:

@@ -27,7 +27,8 @@ def export(trained: Trained, target: Path) -> None:
     """
     model, encoder = trained.model, trained.encoder
     height, width = trained.shape
-    content: dict[str, Any] = {"run": trained.folder.path.name, "height": height, "width": width}
+    content: dict[str, Any] = {"run": trained.folder.path.name, "published": trained.folder.published}
+    content |= {"height": height, "width": width}
     content["decoder"] = [_layer(layer) for layer in (*_linear(model.hidden), model.output)]
     content["points"] = None
     if trained.encoded is not None:

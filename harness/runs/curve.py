@@ -1,7 +1,7 @@
 """Where a curve has points, and what is known of it so far."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import count, takewhile
@@ -35,9 +35,15 @@ def points(config: Config) -> Iterator[int]:
             last = point
 
 
-def is_power_of_ten(samples: int) -> bool:
-    """1, 10, 100 and so on: where a run keeps its model."""
-    return str(samples).strip("0") == "1"
+def passes_power_of_ten(before: int, now: int) -> bool:
+    """There is a 1, 10, 100 and so on above the one count and up to the other: where a run keeps its model."""
+    return len(str(now)) > len(str(before)) or (before == 0 and now > 0)
+
+
+def ends_on_grid(config: Config, counts: Iterable[int]) -> bool:
+    """The last of these logged counts is where a step reached a point of the grid, not an end between two."""
+    *before, last = sorted({0, *counts})
+    return not before or next(point for point in points(config) if point > before[-1]) <= last
 
 
 def points_up_to(samples: int, points_per_decade: int, first: int) -> list[int]:

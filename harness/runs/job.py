@@ -56,4 +56,13 @@ class Job:
         status = folder.status()
         if not self.for_model or status is None or status.state == "diverged":
             return True
-        return any(is_whole(folder.model(n)) for n in folder.model_samples() if n >= self.samples)
+        kept = [n for n in folder.model_samples() if n >= self.samples]  # whichever of them is to be shown
+        return bool(kept) and all(is_whole(folder.model(n)) for n in kept)
+
+    def lacks_records_alone(self) -> bool:
+        """All is there that computing gives, but no checkpoint to mend the rest from: config or environments."""
+        folder, status = self.folder, self.folder.status()
+        if self.for_model or folder.is_stale() or status is None or not status.reaches(self.samples):
+            return False
+        checkpoints = (folder.checkpoint, folder.previous_checkpoint)
+        return not {"curve.csv", "status.json"} & {*folder.damaged()} and not any(map(is_whole, checkpoints))

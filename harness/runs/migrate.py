@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import torch
 
 from aevb.data import NAMES, DatasetUnavailable
 from aevb.encoder import GaussianEncoder
-from aevb.errors import UserError
+from aevb.errors import UserError, one_line
 from aevb.trained import describe
 from harness.experiments.config import Config
 from harness.runs.build import build_model, load
-from harness.runs.curve import is_power_of_ten, points
+from harness.runs.curve import ends_on_grid
 from harness.store.checksums import read_checked, write_checked
 from harness.store.locks import hold
 from harness.store.run_folder import RunFolder
@@ -26,27 +27,23 @@ from harness.store.tensors import is_whole, load_saved, save
 
 ASIDE = "before-migration"
 STUDIES = ("marginal", "reparameterization")
+ERRORS = (OSError, UserError, ValueError, TypeError, LookupError)  # of a file that is not what it should be
 
 
 @dataclass(frozen=True)
 class OlderRun:
-    """A run of an older version: its folder, and what its config says."""
+    """A run of an older version: its folder, its config, and how far it came."""
 
     path: Path
     config: Config
-    samples: int
-
-    @property
-    def status(self) -> Status:
-        """How far it came."""
-        return parse_status(read_checked(self.path / "status.json"))
+    status: Status
 
 
 def migrate(results: Path) -> list[str]:
     """Bring all older results in this folder over, and say what was done, a line for each; what was there is put aside.
 
     Of runs that differ in their length alone the longest is kept. One that ended between two points of its grid keeps
-    its curve and its model, but not its checkpoint, in which that end has left a trace: to go farther it begins anew.
+    its curve and its model, but not its checkpoint, in which that end has left a trace: --force computes it anew.
 
     Raises:
         UserError: a file cannot be read or written.
@@ -57,26 +54,32 @@ def migrate(results: Path) -> list[str]:
         try:
             run = _older(path)
             found.setdefault(run.config, []).append(run)
-        except (OSError, UserError, ValueError, TypeError) as error:
-            lines.append(f"left: {path}: {str(error).splitlines()[0]}")
+        except ERRORS as error:
+            lines.append(f"left: {path}: {one_line(error)}")
     for config, runs in found.items():
         longest = max(runs, key=lambda run: run.status.samples)
         lines += [f"left, as there is a longer one: {run.path}" for run in runs if run is not longest]
-        lines.append(_bring_over(longest, shelves.own_run(config)))
+        try:
+            lines.append(_bring_over(longest, shelves.own_run(config)))
+        except ERRORS as error:
+            lines.append(f"left: {longest.path}: {one_line(error)}")
     scales = sorted({path.relative_to(results).parts[0] for path in older_runs(results)} | {*_with_studies(results)})
     for scale in sorted(scales, key=lambda scale: not scale.startswith("quick")):
         lines += _bring_studies_over(results, scale)
     for scale in scales:
-        (results / ASIDE).mkdir(exist_ok=True)
-        (results / scale).rename(results / ASIDE / scale)
-        lines.append(f"put aside: {results / scale}, in {results / ASIDE}; remove it when you have what you want")
+        names = (f"{scale}-{k}" if k > 1 else scale for k in count(1))
+        aside = next(path for name in names if not (path := results / ASIDE / name).exists())
+        aside.parent.mkdir(exist_ok=True)
+        (results / scale).rename(aside)
+        lines.append(f"put aside: {results / scale}, to {aside}; remove it when you have what you want")
     return lines
 
 
 def _older(path: Path) -> OlderRun:
     values = json.loads(read_checked(path / "config.json"))
-    samples = values.pop("samples")
-    return OlderRun(path, Config.from_json(json.dumps(values)), samples)
+    del values["samples"]
+    status = parse_status(read_checked(path / "status.json"))
+    return OlderRun(path, Config.from_json(json.dumps(values)), status)
 
 
 def _bring_over(run: OlderRun, target: RunFolder) -> str:
@@ -84,9 +87,9 @@ def _bring_over(run: OlderRun, target: RunFolder) -> str:
     with hold(target.path / ".lock"):
         there = target.status()
         if there is not None and there.samples >= status.samples:
-            return f"left, as there is a longer one: {run.path}"
+            return f"left, as there is one as long: {run.path}"
         curve = _rows(run)
-        on_grid = _ends_on_grid(run.config, [int(row["samples"]) for row in curve])
+        on_grid = ends_on_grid(run.config, [int(row["samples"]) for row in curve])
         for file in ("config.json", "environment.json"):
             content = run.config.to_json() if file == "config.json" else read_checked(run.path / file)
             write_checked(target.path / file, content)
@@ -101,33 +104,26 @@ def _rows(run: OlderRun) -> list[dict[str, Any]]:
     path = run.path / "curve.csv"
     if not path.exists():
         return []
+    read_checked(path)
     return [{str(k): v for k, v in row.items()} for row in read_table(path, "split", "samples").to_dict("records")]
-
-
-def _ends_on_grid(config: Config, counts: Sequence[int]) -> bool:
-    """The last logged count is where a step reached a point of the grid."""
-    distinct = sorted({*counts})
-    if not distinct:
-        return True
-    before = distinct[-2] if len(distinct) > 1 else 0
-    return next(point for point in points(config) if point > before) <= distinct[-1]
 
 
 def _bring_tensors_over(run: OlderRun, target: RunFolder, *, keep_checkpoint: bool) -> list[str]:
     """The checkpoint and the models that are kept; notes on what could not be."""
-    status, checkpoint = run.status, run.path / "checkpoint.pt"
+    status, checkpoint, kept = run.status, run.path / "checkpoint.pt", list[int]()
     for path in (run.path / "snapshots").glob("*.pt"):
         samples = int(path.stem)
-        if is_whole(path) and (is_power_of_ten(samples) or samples == status.samples):
+        if is_whole(path) and (str(samples).strip("0") == "1" or samples == status.samples):
             _keep(target, samples, load_saved(path))
+            kept += [samples] if samples != status.samples else []
     if not is_whole(checkpoint):
         return []
     saved = load_saved(checkpoint)
     if status.state == "finished" and not is_whole(target.model(status.samples)):
         _keep(target, status.samples, saved["learner"])
     if not keep_checkpoint:
-        return ["its model is kept; to go farther it begins anew, as it ended off its grid"]
-    saved["progress"].setdefault("kept", [])
+        return ["its model is kept; to go farther it is computed anew with --force, as it ended off its grid"]
+    saved["progress"].setdefault("kept", kept)
     if saved["evaluator"]:
         saved["evaluator"].setdefault("pointwise", {})
     save(saved, target.checkpoint)

@@ -18,7 +18,7 @@ from harness.runs.build import evaluation_generator, load, prepare
 from harness.store.checksums import read_checked, write_checked
 from harness.store.files import write_bytes, write_text
 from harness.store.run_folder import RunFolder
-from harness.store.shelves import Shelves, stored_configs
+from harness.store.shelves import Shelves, state_of, stored_configs
 from harness.store.tensors import load_saved, save
 
 PROTOCOL = "author"
@@ -36,19 +36,20 @@ def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
         UserError: this is no checkout, the store is the published one, or a model is not what it was in float16.
     """
     root = shipped.RESULTS / "runs"
-    if shipped.RESULTS.is_relative_to(Path(shipped.__file__).parent):
-        raise UserError("results are published from a checkout of the project, and this is an installed copy: clone it")
-    if shelves.own.resolve() == shipped.RESULTS:
-        raise UserError(f"what is published must come from another store, got {shelves.own}: choose another --results")
+    shipped.need_checkout("--publish")
+    shelves.check_own()
     shown = {config for experiment in (*PICTURES.values(), DEMO) for config in _configs(experiment)}
     for folder in shelves.own_runs():
         config, status = folder.config, folder.status()
         figures = (*EXPERIMENTS.values(), *PICTURES.values())
-        if status is None or not status.final or not any(figure.defines(config) for figure in figures):
+        if config.protocol != PROTOCOL or not any(figure.defines(config) for figure in figures):
             continue
         target = RunFolder(root, config, published=True)
         there = target.status()
-        if config.protocol != PROTOCOL or (there is not None and there.samples > status.samples):
+        farther = status is not None and (there is None or status.samples > there.samples)
+        if status is None or status.state != "finished" or not farther or not folder.is_done(status.completed):
+            why = "" if farther else ", no farther than what is published"
+            yield f"left: {config.name}: {state_of(folder)}{why}"
             continue
         for name in FILES:
             write_checked(target.path / name, read_checked(folder.path / name))

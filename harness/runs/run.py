@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
 from aevb.trained import describe
 from harness.runs.build import RunData, build_learner
-from harness.runs.curve import Progress, is_power_of_ten
+from harness.runs.curve import Progress, passes_power_of_ten
 from harness.runs.evaluate import encode, make_evaluator
 from harness.runs.job import Job
 from harness.runs.steps import choose_step_size
@@ -43,10 +43,12 @@ class Run:
         self._device = data.train.device
         damaged = self.folder.damaged()
         before = self.folder.status() or Status("running")
-        self.folder.reopen()
         notes = [f"{name} was damaged and is mended" for name in damaged]
         saved = self._read_checkpoint(notes)
-        self._environments = self.folder.begin(environment, saved.get("environments", []))
+        if not saved:
+            self._begin_anew(before, damaged)
+        if not before.completed:  # else it is left as it is until all is ready
+            self._open(environment, saved)
         step_size = saved["progress"]["step_size"] if saved else choose_step_size(config, data, job.engine, should_stop)
         self.learner = build_learner(config, data, step_size, job.engine)
         self.tape = Tape(config, data, self.learner)
@@ -55,6 +57,8 @@ class Run:
         self._evaluator = make_evaluator(config, data)
         if saved:
             self._restore(saved)
+        if before.completed:
+            self._open(environment, saved)
         # What an earlier end had beyond the checkpoint is computed again.
         self._completed = min(before.completed, self.progress.samples)
         self._saved = self.progress.samples, len(self.progress.rows)
@@ -62,14 +66,30 @@ class Run:
         self.progress.notes += notes
         if "curve.csv" in damaged or (self.progress.rows and not self.folder.curve.exists()):
             self.folder.write_curve(self.progress.rows, durable=True)
+        self.report("running")
 
-    def record(self, point: int) -> None:
+    def _begin_anew(self, before: Status, damaged: Sequence[str]) -> None:
+        """There is no checkpoint: what a whole curve holds is not thrown away for that; what was kept of others is."""
+        if before.completed and not {"curve.csv", "status.json"} & {*damaged}:
+            raise UserError(
+                f"a run must have its checkpoint to go on; {self.config.name} has {before.completed:,} samples and "
+                "none: compute it anew with --force, or choose another --results DIR"
+            )
+        for samples in {*self.folder.model_samples(), *self.folder.estimated_samples()}:
+            self.folder.forget_model(samples)
+
+    def _open(self, environment: dict[str, Any], saved: Mapping[str, Any]) -> None:
+        self.folder.reopen()
+        self._environments = self.folder.begin(environment, saved.get("environments", []))
+
+    def record(self) -> None:
         """Log a point of the grid, and keep the model at a power of ten; where it is not finite the run is over."""
         rows = self._measure()
         if rows is None:
             return
+        before, least = self.progress.last_point, self.config.first_point
         self.progress.log(rows)
-        if is_power_of_ten(point):
+        if passes_power_of_ten(max(before, least - 1), self.progress.samples):
             self._keep()
             self.progress.kept.append(self.progress.samples)
         self.folder.write_curve(self.progress.rows)
@@ -94,10 +114,9 @@ class Run:
             rows = measured
             self._keep()
         self.folder.write_curve([*progress.rows, *rows], durable=True)
-        for samples in {*self.folder.model_samples(), *self.folder.estimated_samples()}:
+        for samples in self.folder.model_samples():
             if samples not in (*progress.kept, progress.samples):  # the end of a shorter run
-                self.folder.model(samples).unlink(missing_ok=True)
-                self.folder.estimates(samples).unlink(missing_ok=True)
+                self.folder.forget_model(samples)
         self._completed = progress.samples
         self._end("finished")
 

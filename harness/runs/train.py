@@ -71,7 +71,7 @@ def train(runs: Sequence[Run], samples: int, should_stop: Callable[[], bool]) ->
             break
         for run in runs:
             if run.status is None:
-                run.record(point)
+                run.record()
         if all(run.status for run in runs):
             return
     for run in runs:
@@ -100,6 +100,8 @@ def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: 
                 raise Interrupted
             if job.folder.is_stale():
                 job.folder.clear()
+            if not job.is_done() and job.lacks_records_alone():
+                job.folder.mend_records()
             if not job.is_done():
                 open_jobs[job] = hold
         try:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+import torch
 
 from aevb.errors import UserError
+from harness.runs.curve import ends_on_grid
 from harness.runs.job import Job
 from harness.runs.train import work
 from harness.store.checksums import Damaged, read_checked
@@ -17,7 +19,8 @@ from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from harness.store.status import Status
 from harness.store.tables import read_table
-from harness.workers.schedule import Place, failure, in_parallel
+from harness.store.tensors import load_saved
+from harness.workers.schedule import Failure, Place, failure, in_parallel
 
 NATS, NARROW, WIDE = 0.05, 0.2, 2.0
 RULE = (
@@ -65,10 +68,10 @@ def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
             same = [folder for folder in same if folder.path.resolve() == Path(text).resolve()]
         same = same[:1] if len({folder.config for folder in same}) == 1 else same
         if len(same) != 1:
+            which = "is none" if not same else f"are {', '.join(folder.path.name for folder in same)}"
             raise UserError(
-                f"a run must be named by its folder, its folder's name or its id, got {text!r}, which "
-                f"{'is none' if not same else f'are {len(same)}'} in {shelves.runs} and what comes with the project: "
-                "--list has them"
+                f"a run must be named by its folder, its folder's name or its id, got {text!r}, which {which} in "
+                f"{shelves.runs} and what comes with the project: --list has their names"
             )
         found += same
     return found
@@ -79,7 +82,7 @@ def verify(
     job: Callable[[RunFolder, Path, int], Job],
     samples: int | None,
     place: Place,
-    tell: Callable[[str], None],
+    done: Callable[[Verdict | Failure], None],
 ) -> bool:
     """Compute the runs anew up to so many samples, or as far as they are stored; True where none is different.
 
@@ -88,13 +91,13 @@ def verify(
         job: makes a run's job from its folder, the root of the clean place and the number of samples.
         samples: at most.
         place: where to compute.
-        tell: called with the rule, then with each verdict and with what could not be computed.
+        done: called with each verdict, and with what could not be computed.
     """
     right = True
     with tempfile.TemporaryDirectory(prefix="aevb-verify-") as clean:
         jobs = {}
         for folder in folders:
-            stored = (folder.status() or Status("running")).completed
+            stored = _reach(folder)
             if not stored:
                 raise UserError(f"a run must have an end to be verified; {folder.config.name} has none: compute it")
             jobs[job(folder, Path(clean), min(samples or stored, stored))] = folder
@@ -104,55 +107,82 @@ def verify(
             (one,) = group
             if (error := future.exception()) is not None:
                 right = False
-                tell(str(failure(one.config.name, error)))
+                done(failure(one.config.name, error))
                 return
-            verdict = compare(jobs[one], one)
+            try:
+                verdict = compare(jobs[one], one)
+            except UserError as unreadable:
+                verdict = Verdict("different", one.config.name, str(unreadable))
             right &= verdict.kind != "different"
-            tell(str(verdict))
+            done(verdict)
 
-        tell(RULE)  # by now the request is known to be one
         in_parallel(work, [(one,) for one in jobs], place, judge, saves=True)
     return right
 
 
+def _reach(folder: RunFolder) -> int:
+    """So many samples the run has, or had when it diverged."""
+    status = folder.status() or Status("running")
+    return status.samples if status.state == "diverged" else status.completed
+
+
 def compare(stored: RunFolder, anew: Job) -> Verdict:
-    """Every logged point that both have, and none that only one has, up to the end of the shorter."""
-    config, measure = stored.config, stored.config.measure
+    """Every logged point that both have, and none that only one has, up to the end of the shorter; and kept models."""
+    name, measure = stored.config.name, stored.config.measure
     far = f"up to {anew.samples:,} samples"
+    then, now = (folder.status() or Status("running") for folder in (stored, anew.folder))
+    if (now.state == "diverged") != (then.state == "diverged" and then.samples <= now.samples):
+        which = "computed anew" if now.state == "diverged" else "stored"
+        return Verdict("different", name, f"{far}: only the run {which} diverged, the other was at {now.samples:,}")
     ours, theirs = _curve(anew.folder), _curve(stored)
-    end = ours.index.get_level_values("samples").max()
-    theirs = theirs[theirs.index.get_level_values("samples") <= end]
-    # Where it ended off the grid, what goes farther has no point.
-    ours = ours[(ours.index.get_level_values("samples") != end) | ours.index.isin(theirs.index)]
+    end = max(ours.index.get_level_values("samples"), default=0)
+    theirs = theirs[theirs.index.get_level_values("samples") <= max(end, anew.samples)]
+    if _reach(stored) > end and not ends_on_grid(stored.config, ours.index.get_level_values("samples")):
+        ours = ours[ours.index.get_level_values("samples") != end]  # what goes farther has no point at that end
     if not ours.index.equals(theirs.index):
         odd = ours.index.symmetric_difference(theirs.index)[0]
         which = "computed anew" if odd in ours.index else "stored"
-        return Verdict("different", config.name, f"{far}: only the curve {which} has {odd[1]} at {odd[0]:,} samples")
-    difference = (ours[measure] - theirs[measure]).abs()
-    narrow, wide = (tolerances(theirs[measure], share) for share in (NARROW, WIDE))
-    alike = _alike(stored.environments(), anew.folder.environments()[-1])
+        return Verdict("different", name, f"{far}: only the curve {which} has {odd[1]} at {odd[0]:,} samples")
     if not _is_whole(stored):
-        return _different(config.name, f"{far}: the file was changed after it was written", ours, theirs, measure)
+        return _different(name, f"{far}: the file was changed after it was written", ours, theirs, measure)
+    alike = _alike(stored.environments(), anew.folder.environments()[-1])
     if ours.equals(theirs):
-        return Verdict("identical", config.name, f"{len(ours)} values {far}")
+        if alike and (changed := _changed_model(stored, anew.folder)):
+            return Verdict("different", name, f"{far}: the model kept after {changed:,} samples, not the curve")
+        return Verdict("identical", name, f"{len(ours)} values {far}")
     if alike:
-        return _different(config.name, f"{far}, on the same processor and packages", ours, theirs, measure)
-    if (difference > wide).any() or (difference > narrow).mean() > 0.5:
-        return _different(config.name, f"{far}, on another processor or with other packages", ours, theirs, measure)
-    most = difference.idxmax()
+        return _different(name, f"{far}, on the same processor and packages", ours, theirs, measure)
+    difference = (ours[measure] - theirs[measure]).abs()
+    narrow, wide = (tolerances(ours[measure], share) for share in (NARROW, WIDE))
+    errors = (theirs["standard_error"] / ours["standard_error"]).dropna()
+    near = bool((difference <= wide).all()) and (difference > narrow).mean() <= 0.5 and errors.between(0.5, 2).all()
+    if not (near and ours.isna().equals(theirs.isna())):
+        return _different(name, f"{far}, on another processor or with other packages", ours, theirs, measure)
+    samples, split = most = list(difference.index)[int(difference.to_numpy().argmax())]
     return Verdict(
         "within tolerance",
-        config.name,
-        f"{len(ours)} values {far}: off by at most {difference[most]:.2g} nats ({most[1]} at {most[0]:,} samples); "
+        name,
+        f"{len(ours)} values {far}: off by at most {difference[most]:.2g} nats ({split} at {samples:,} samples); "
         f"{(difference / wide).max():.2f} of the wider tolerance, {(difference / narrow).median():.2f} of the narrower",
     )
+
+
+def _changed_model(stored: RunFolder, anew: RunFolder) -> int:
+    """Samples of the first kept model of both that is another; 0 where none is. Published ones are in float16."""
+    for samples in sorted({*stored.model_samples()} & {*anew.model_samples()}):
+        theirs, ours = load_saved(stored.model(samples)), load_saved(anew.model(samples))
+        for network in ("model", "encoder"):
+            for key, tensor in (theirs[network] or {}).items():
+                if not torch.equal(tensor, ours[network][key].to(tensor.dtype)):
+                    return samples
+    return 0
 
 
 def _different(name: str, why: str, ours: pd.DataFrame, theirs: pd.DataFrame, measure: str) -> Verdict:
     """Where first: the first value outside of the narrow tolerance, else the first that is not equal."""
     difference = (ours[measure] - theirs[measure]).abs()
-    outside = difference > tolerances(theirs[measure], NARROW)
-    outside = outside if outside.any() else (ours != theirs).any(axis=1)
+    outside = ~(difference <= tolerances(ours[measure], NARROW))
+    outside = outside if outside.any() else ((ours != theirs) & ~(ours.isna() & theirs.isna())).any(axis=1)
     if not outside.any():
         return Verdict("different", name, f"{why}, but not in its numbers")
     samples, split = first = list(outside.index)[int(outside.to_numpy().argmax())]
@@ -199,6 +229,16 @@ def _is_whole(folder: RunFolder) -> bool:
 
 
 def anew(folder: RunFolder, root: Path, samples: int, data: Path | None, device: str, command: str) -> Job:
-    """The job that computes a stored run anew, with the engine that it was computed with."""
-    engines = [environment.get("engine", "fast") for environment in folder.environments()]
-    return Job(folder.config, samples, root, data, device, (engines or ["fast"])[-1], command)
+    """The job that computes a stored run anew, with the engine and on the kind of device that it was computed with.
+
+    Raises:
+        UserError: there is no such device, or the user names another.
+    """
+    last = (folder.environments() or [{}])[-1]
+    kind = last.get("device_type", "cpu")
+    if device not in ("auto", kind) or (kind == "cuda" and not torch.cuda.is_available()):
+        raise UserError(
+            "a run must be verified on the kind of device that computed it, whose random numbers are its own; "
+            f"{folder.config.name} is of {kind}, got {device}: leave --device out, on a machine that has one"
+        )
+    return Job(folder.config, samples, root, data, kind, last.get("engine", "fast"), command)

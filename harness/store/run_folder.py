@@ -63,6 +63,11 @@ class RunFolder:
         """Which of them have better estimates."""
         return self._numbered("csv")
 
+    def forget_model(self, samples: int) -> None:
+        """Remove a kept model, and the better estimates of it."""
+        self.model(samples).unlink(missing_ok=True)
+        self.estimates(samples).unlink(missing_ok=True)
+
     def _numbered(self, kind: str) -> list[int]:
         names = (path.stem for path in (self.path / "models").glob(f"*.{kind}"))
         return sorted(int(name) for name in names if name.isdecimal())
@@ -104,7 +109,7 @@ class RunFolder:
         Returns:
             All environments; one that goes on with what it began with has the dates in `resumed`.
         """
-        for pattern in (".*.[0-9]*", "models/.*.pt.[0-9]*"):
+        for pattern in (".*.[0-9]*", "models/.*.[0-9]*"):
             for left_by_the_killed in self.path.glob(pattern):
                 left_by_the_killed.unlink(missing_ok=True)
         try:
@@ -115,6 +120,18 @@ class RunFolder:
         all_of_them = _with(earlier, environment)
         write_checked(self.path / "environment.json", json.dumps(all_of_them, indent=1))
         return all_of_them
+
+    def mend_records(self) -> None:
+        """Write config, checksums and list of environments again; which those were is lost where their file is."""
+        try:
+            environments = self.environments()
+        except UserError:
+            environments = []
+        write_checked(self.path / "config.json", self.config.to_json())
+        write_checked(self.path / "environment.json", json.dumps(environments, indent=1))
+        for name in ("status.json", "curve.csv"):
+            if (path := self.path / name).exists():
+                write_checked(path, read_checked(path))
 
     def environments(self) -> list[dict[str, Any]]:
         """What has computed the run, first to last.

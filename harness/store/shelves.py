@@ -63,9 +63,18 @@ class Shelves:
 
     def published_runs(self) -> list[RunFolder]:
         """All runs that come with the project; none of them where the reader's store is that of the project."""
-        root = shipped.RESULTS / "runs"
-        same = root.exists() and self.runs.exists() and root.samefile(self.runs)
-        return [] if same else [_published(config) for config in stored_configs(root)]
+        return [] if self._is_the_projects else [_published(config) for config in stored_configs(_published_root())]
+
+    @property
+    def _is_the_projects(self) -> bool:
+        return self.own.resolve() == shipped.RESULTS.resolve()
+
+    def check_own(self) -> None:
+        """Raises UserError where the reader's store is that of the project: nothing is computed into it."""
+        if self._is_the_projects:
+            raise UserError(
+                f"what comes with the project must stay as it is, and {self.own} is that: choose another --results DIR"
+            )
 
     def curves(self, experiment: Experiment, protocol: str, arrays: Mapping[str, str]) -> list[RunFolder]:
         """The reader's runs that are a figure's, and for curves of a protocol that the reader has not, published ones.
@@ -102,11 +111,12 @@ class Shelves:
         own, published = self.own_run(config), _published(config)
         shelves = [] if own.is_stale() else [own]
         shelves += [published] if state_of(own) != "diverged" else []
-        for least in (samples, 0):
-            for folder in shelves:
-                if kept := [n for n in folder.model_samples() if n >= least]:
-                    return KeptModel(folder, kept[-1 if latest or not least else 0])
-        return None
+        found = [KeptModel(folder, n) for folder in shelves for n in folder.model_samples()]
+        enough = [kept for kept in found if kept.samples >= samples]
+        if not enough:
+            return max(found, key=lambda kept: kept.samples, default=None)
+        enough = [kept for kept in enough if kept.folder == enough[0].folder]
+        return enough[-1 if latest else 0]
 
     def place(self, *parts: str) -> Path | None:
         """A file or folder of the reader's store, else that of the published one; None where there is neither."""
@@ -117,11 +127,15 @@ class Shelves:
 
     def is_published(self, path: Path) -> bool:
         """It comes with the project, and is not of the reader's store."""
-        return path.is_relative_to(shipped.RESULTS) and not path.is_relative_to(self.own)
+        return path.is_relative_to(shipped.RESULTS) and not self._is_the_projects
+
+
+def _published_root() -> Path:
+    return shipped.RESULTS / "runs"
 
 
 def _published(config: Config) -> RunFolder:
-    return RunFolder(shipped.RESULTS / "runs", config, published=True)
+    return RunFolder(_published_root(), config, published=True)
 
 
 def state_of(folder: RunFolder) -> str:

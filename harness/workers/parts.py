@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import pandas as pd
 import torch
 
+from aevb import shipped
 from aevb.errors import UserError
 from harness.store.checksums import Damaged, read_checked, write_checked
 from harness.store.environment import describe
@@ -109,6 +110,7 @@ def compute_parts(parts: Sequence[Part], place: Place, *, force: bool = False) -
         left = [part for part in parts if not is_done(part)]
         if not left:
             return
+        _check_place(left)
         failures: list[Failure] = []
         line = countdown(len(left), _name)
 
@@ -122,6 +124,16 @@ def compute_parts(parts: Sequence[Part], place: Place, *, force: bool = False) -
         if failures:
             raise PartsFailed(failures)
     raise UserError(f"parts must stay once they are computed; {left[0].files[-1]} does not: find out what removes it")
+
+
+def _check_place(parts: Sequence[Part]) -> None:
+    """What comes with the project is only read."""
+    for part in parts:
+        if part.files[-1].resolve().is_relative_to(shipped.RESULTS.resolve()):
+            raise UserError(
+                f"what comes with the project must stay as it is, and {part.files[-1]} would be of it: "
+                "choose another --results DIR"
+            )
 
 
 def compute_once(part: Part) -> None:

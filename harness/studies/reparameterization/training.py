@@ -78,8 +78,11 @@ class Training:
         widths = ",".join(map(str, self.study.hidden))
         protocol = f"author+estimator=b+step_size={STEP_SIZE}+hidden=[{widths}]+first_point=1000+points_per_decade=1"
         config = protocol_config(protocol, "mnist", method="aevb", n_latent=self.study.n_latent, seed=0)
-        root = Shelves(self.folder.parents[1]).runs
-        return Job(config, max(self.study.stages), root, None, "cpu", command=command_line(), for_model=True)
+        shelves = Shelves(self.folder.parents[1])
+        status = shelves.own_run(config).status()
+        # Where it is to be computed anew, it goes as far as it was.
+        samples = max(*self.study.stages, 0 if status is None else status.completed)
+        return Job(config, samples, shelves.runs, None, "cpu", command=command_line())
 
     def model(self, stage: int) -> Path:
         """Where the model of a stage after the start is kept."""

@@ -19,7 +19,7 @@ from harness.figures.compute import compute
 from harness.figures.plan import Plan
 from harness.figures.request import Request
 from harness.runs.build import evaluation_generator, load, prepare
-from harness.runs.curve import is_power_of_ten, points, points_up_to
+from harness.runs.curve import ends_on_grid, passes_power_of_ten, points, points_up_to
 from harness.runs.job import Job
 from harness.runs.train import run, run_together
 from harness.store.tensors import load_saved
@@ -210,7 +210,62 @@ def test_the_grid_has_no_end_and_no_point_twice(array, tmp_path):
             break
     assert found[0] == 1
     assert all(a < b for a, b in itertools.pairwise(found))
-    assert [point for point in found if is_power_of_ten(point)] == [10**k for k in range(8)]
+    kept = [b for a, b in itertools.pairwise([0, *found]) if passes_power_of_ten(a, b)]
+    assert kept == [10**k for k in range(8)]
+
+
+@pytest.mark.parametrize(("before", "now", "passed"), [
+    (0, 5, True), (1, 9, False), (9, 10, True), (10, 99, False), (90, 120, True), (999, 1_000, True),
+    (1_000, 9_999, False),
+])  # fmt: skip
+def test_a_step_that_goes_past_a_power_of_ten_passes_it(before, now, passed):
+    assert passes_power_of_ten(before, now) == passed
+
+
+def test_an_end_between_two_points_of_the_grid_is_told_from_one_on_it(tmp_path, array):
+    for samples, on_grid in ((1_000, True), (1_100, False), (1_585, True), (40_000, False), (39_811, True)):
+        job = small_job(tmp_path / str(samples), array, samples=samples, first_point=100)  # 1,585 is reached at 1,600
+        run(job)
+        assert ends_on_grid(job.config, curve(job)["samples"]) == on_grid
+
+
+def test_models_are_kept_at_powers_of_ten_however_dense_the_grid_is(tmp_path, array):
+    job = small_job(tmp_path, array, samples=1_200, first_point=1, points_per_decade=1_000)
+    run(job)
+    assert job.folder.model_samples() == [20, 100, 1_000, 1_200]
+
+
+def test_a_run_without_its_checkpoint_keeps_what_it_has(tmp_path, array):
+    job = small_job(tmp_path, array, samples=1_000, first_point=100)
+    run(job)
+    for path in (job.folder.checkpoint, job.folder.previous_checkpoint):
+        path.unlink(missing_ok=True)
+    before = curve(job)
+    with pytest.raises(UserError, match=r"a run must have its checkpoint to go on; .* has 1,000 samples and none"):
+        run(replace(job, samples=2_000))
+    assert job.is_done()
+    assert curve(job).equals(before)
+    (job.folder.path / "environment.json").write_text("[")
+    assert not job.is_done()
+    assert run(job).steps == 0, "a record is written again, nothing computed"
+    assert curve(job).equals(before)
+    assert job.is_done()
+
+
+def test_a_request_for_more_that_fails_leaves_what_was_done_done(tmp_path, array, monkeypatch):
+    job = small_job(tmp_path, array, samples=1_000, first_point=100)
+    run(job)
+
+    def no_memory(*_, **__):
+        raise MemoryError("planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.runs.run.build_learner", no_memory)
+        with pytest.raises(MemoryError):
+            run(replace(job, samples=2_000))
+    assert job.folder.status().completed == 1_000
+    assert job.is_done()
+    assert run(replace(job, samples=2_000)).steps == 50
 
 
 def test_force_does_not_shorten_a_run(tmp_path, array):

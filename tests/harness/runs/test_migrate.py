@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from aevb.errors import UserError
 from harness.command.main import main
 from harness.runs.job import Job
 from harness.runs.train import run
@@ -62,16 +63,20 @@ def test_a_run_that_ended_on_its_grid_goes_on_to_the_curve_it_would_have_had(met
     pd.testing.assert_frame_equal(curve(longer), curve(whole), check_exact=True)
 
 
-def test_one_that_ended_off_its_grid_keeps_curve_and_model_and_begins_anew_to_go_farther(array, capsys):
+def test_one_that_ended_off_its_grid_keeps_curve_and_model_and_goes_farther_with_force_alone(array, capsys):
     folder, job = older(array, 1_100, "quick-1100")
     before = pd.read_csv(folder / "curve.csv")
     assert main(["--migrate"]) == 0
-    assert "begins anew" in capsys.readouterr().out
+    assert "--force" in capsys.readouterr().out
     assert job.is_done()
     pd.testing.assert_frame_equal(pd.read_csv(job.folder.curve), before)
     assert is_whole(job.folder.model(1_100))
     assert not job.folder.checkpoint.exists()
     longer = replace(job, samples=2_000)
+    with pytest.raises(UserError, match="has 1,100 samples and none: compute it anew with --force"):
+        run(longer)
+    assert job.is_done(), "what there is stays"
+    job.folder.mark_stale()
     assert run(longer).steps == 100
     assert 1_100 not in {*curve(longer)["samples"]}
 

@@ -111,6 +111,51 @@ def test_on_another_processor_a_little_is_within_tolerance_and_a_whole_curve_tha
     assert "on another processor or with other packages: first at" in capsys.readouterr().out.splitlines()[-1]
 
 
+def test_on_another_processor_one_value_far_off_or_no_number_is_different(stored, capsys):
+    of_another_processor(stored)
+    whole = stored.folder.curve.read_text()
+    for row, column, by in ((12, "lower_bound", 1_000), (12, "lower_bound", float("nan")), (9, "standard_error", 5)):
+        change(stored, row, column, by, checksum=True)
+        assert verify(stored.config.id) == 1
+        assert capsys.readouterr().out.splitlines()[-1].startswith("different")
+        write_checked(stored.folder.curve, whole)
+
+
+def test_a_model_that_is_another_is_found(stored, capsys):
+    shutil.copy(stored.folder.model(1_000), stored.folder.model(SAMPLES))
+    assert verify(stored.config.id) == 1
+    assert "the model kept after 8,000 samples, not the curve" in capsys.readouterr().out
+
+
+def test_a_run_that_diverged_is_verified_as_one_and_one_that_only_claims_to_have_ended_is_not(
+    array, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    job = small_job(tmp_path, array, samples=2_000, first_point=100, decoder="gaussian", step_size=1e5)
+    job = replace(job, root=Path("results/runs"))
+    assert run(job).state == "diverged"
+    assert verify(job.config.id) == 0
+    job.folder.write_status(replace(job.folder.status(), state="finished", samples=2_000, completed=2_000))
+    assert verify(job.config.id) == 1
+    assert "only the run computed anew diverged" in capsys.readouterr().out
+
+
+def test_the_last_point_may_not_be_lacking(stored, capsys):
+    table = pd.read_csv(stored.folder.curve)
+    for lacking in (table.index[-1:], table.index[-3:]):
+        write_checked(stored.folder.curve, table.drop(index=lacking).to_csv(index=False))
+        assert verify(stored.config.id) == 1
+        assert "only the curve computed anew has" in capsys.readouterr().out
+
+
+def test_another_kind_of_device_is_refused(stored, capsys):
+    path = stored.folder.path / "environment.json"
+    content = json.loads(path.read_text())
+    write_checked(path, json.dumps([{**environment, "device_type": "cuda"} for environment in content]))
+    assert verify(stored.config.id) == 2
+    assert "must be verified on the kind of device that computed it" in capsys.readouterr().err
+
+
 def test_rows_that_are_lacking_or_too_many_are_named(stored, capsys):
     table = pd.read_csv(stored.folder.curve)
     write_checked(stored.folder.curve, table.drop(index=5).to_csv(index=False))
