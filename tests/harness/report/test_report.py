@@ -129,17 +129,17 @@ def test_of_all_packages_those_that_compute_are_told(tmp_path, record):
     assert facts["versions"] == "Python 3.11.7, torch 2.6.0, numpy 2.0.1, scipy 1.13.0"
 
 
-def test_command_and_instructions_are_told_where_a_record_has_them(tmp_path):
-    folder = tmp_path / "studies" / "reparameterization"
+def test_command_and_instructions_are_told_where_a_record_has_them(alone):
+    folder = alone / "studies" / "reparameterization"
     folder.mkdir(parents=True)
     (folder / "variance.csv").write_text(
         "stage,estimator,n_samples,batch_size,variance,standard_error\n0,a,1,100,1,1\n"
     )
     (folder / "environment.json").write_text(json.dumps(OLD))
     labels = [f'<span lang="ko">{TEXTS[key]["ko"]}</span></dt>' for key in ("fact.command", "fact.instructions")]
-    assert not any(label in page(tmp_path) for label in labels)
+    assert not any(label in page(alone) for label in labels)
     (folder / "environment.json").write_text(json.dumps(NEW))
-    text = page(tmp_path)
+    text = page(alone)
     assert all(label in text for label in labels)
     assert "<dd>python reproduce.py --study &lt;marginal&gt;</dd>" in text
     assert "<dd>AVX2 (avx2, fma)</dd>" in text
