@@ -20,7 +20,7 @@ from harness.runs.tape import Tape
 from harness.store.checksums import Damaged
 from harness.store.locks import Hold
 from harness.store.status import State, Status
-from harness.store.tensors import load_saved, save
+from harness.store.tensors import is_whole, load_saved, save
 
 ENCODED = 3_000  # test points on the map of a model with two latent variables
 
@@ -44,6 +44,7 @@ class Run:
         damaged = self.folder.damaged()
         before = self.folder.status() or Status("running")
         notes = [f"{name} was damaged and is mended" for name in damaged]
+        self._remove_damaged_models(notes)
         saved = self._read_checkpoint(notes)
         if not saved:
             self._begin_anew(before, damaged)
@@ -184,6 +185,13 @@ class Run:
         }
         save(state, self.folder.checkpoint, self.folder.previous_checkpoint)
         self._saved = self.progress.samples, len(self.progress.rows)
+
+    def _remove_damaged_models(self, notes: list[str]) -> None:
+        """A model that is not whole goes, lest it be shown; that of the end is kept anew, for others later ones do."""
+        for samples in self.folder.model_samples():
+            if not is_whole(self.folder.model(samples)):
+                self.folder.model(samples).unlink()
+                notes.append(f"the model at {samples:,} samples was damaged")
 
     def _read_checkpoint(self, notes: list[str]) -> dict[str, Any]:
         """The last whole one, or {}; what is damaged is removed, lest it be kept as the previous one, and noted."""

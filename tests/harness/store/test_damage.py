@@ -19,7 +19,7 @@ from harness.runs.train import Interrupted, run
 from harness.store import checksums
 from harness.store.checksums import Damaged, read_checked, write_checked
 from harness.store.collect import collect
-from harness.store.shelves import KeptModel
+from harness.store.shelves import KeptModel, Shelves
 from harness.store.tensors import is_whole, load_saved, save
 from tests.support import curve, small_job
 from tests.tally import tally
@@ -181,9 +181,22 @@ def test_a_damaged_model_of_a_finished_run_is_had_again_from_a_checkpoint(also_t
     mended = run(wanted)
     assert ("went on from the previous checkpoint" in mended.message) == also_the_checkpoint
     assert (mended.steps > 0) == also_the_checkpoint
+    assert f"the model at {kept.samples:,} samples was damaged" in mended.message
     assert wanted.is_done()
     for name, value in load_trained(kept).model.state_dict().items():
         assert torch.equal(value, model[name])
+
+
+def test_a_damaged_model_on_the_way_goes_and_a_later_one_is_shown_in_its_place(whole):
+    path, later = whole.folder.model(1_000), KeptModel(whole.folder, 4_000)
+    hurt(path, speckled)
+    wanted = replace(whole, samples=1_000, for_model=True)
+    assert not wanted.is_done()
+    assert "the model at 1,000 samples was damaged" in run(wanted).message
+    assert wanted.is_done()
+    assert not path.exists()
+    assert Shelves(whole.root.parent).model(whole.config, 1_000, latest=False) == later
+    load_trained(later)
 
 
 def test_a_model_does_not_need_the_checkpoints(whole):
