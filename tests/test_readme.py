@@ -10,6 +10,7 @@ import pytest
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import format_comparison
 from harness.figures.reestimate import format_bias
+from harness.figures.show import in_panels
 from harness.studies.marginal.table import verdict
 from harness.studies.reparameterization.table import verdicts
 from tests.support import ROOT
@@ -22,7 +23,7 @@ _BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.parametrize("figure", EXPERIMENTS)
 def test_the_table_is_that_of_the_published_results(figure):
-    comparison = pd.read_csv(REFERENCE / f"figure{figure}" / "comparison.csv")
+    comparison = in_panels(pd.read_csv(REFERENCE / f"figure{figure}" / "comparison.csv"), EXPERIMENTS[figure])
     assert format_comparison(comparison, (*EXPERIMENTS[figure].key, "split")) in README
 
 

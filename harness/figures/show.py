@@ -1,6 +1,6 @@
 """From the store to a figure: tabulate, compare with the paper, draw."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
-from harness.experiments.paper import PICTURES
+from harness.experiments.paper import PICTURES, Experiment
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import compare, format_comparison
 from harness.figures.plan import Plan, stored_configs_of
@@ -29,7 +29,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
 
     figureN.csv has every logged point, runs.csv how each run ended and comparison.csv the differences: of all runs of
     the reader's, whoever asked for them, and of published ones for curves of this protocol that the reader has not.
-    What is printed and drawn is the request's protocol.
+    What is printed and drawn is the request's protocol, in the paper's panels and those that were asked for.
 
     Args:
         request: what to show.
@@ -63,7 +63,8 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         write_text(request.folder / "reestimates.csv", ordered.to_csv(index=False))
 
     curves, runs, comparison, estimates = (
-        table[table["protocol"] == request.protocol] for table in (curves, runs, comparison, estimates)
+        in_panels(table[table["protocol"] == request.protocol], experiment, request.sizes)
+        for table in (curves, runs, comparison, estimates)
     )
     remedies = {dataset: error.remedy for dataset, error in missing.items()}
     # The protocol that fits the paper's curves is the figure; another's has its name.
@@ -76,6 +77,15 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         print(format_bias(estimates, experiment.key))
     for path in paths:
         print(f"wrote {path}")
+
+
+def in_panels(table: pd.DataFrame, experiment: Experiment, sizes: Sequence[int] = ()) -> pd.DataFrame:
+    """The rows of the paper's panels, of these sizes, and of users' arrays: figure 4's models are no panel of figure 2."""
+    if table.empty:
+        return table
+    pairs = zip(table["dataset"], table[experiment.size], strict=True)
+    shown = [name not in experiment.panels or size in (*experiment.sizes(name), *sizes) for name, size in pairs]
+    return table[shown]
 
 
 def show_plan(plan: Plan, request: Request) -> None:

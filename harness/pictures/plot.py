@@ -20,6 +20,7 @@ from harness.store.files import replacing
 PRINT_DPI = 300
 PANEL_HEIGHT = 3.4  # inches
 CELL_HEIGHT = 0.75  # inches
+TITLE_LINE = 0.2  # inches, for each line after the first
 LABEL_WIDTH, MARGIN = 1.25, 0.3  # inches
 LETTERS_PER_INCH = 15  # of a caption
 GAP = 2  # pixels of an image
@@ -59,8 +60,10 @@ def plot_panels(rows: Sequence[Sequence[Panel]], caption: str, stem: Path) -> li
     """Write rows of panels to `stem`.png and `stem`.svg and return the two paths."""
     with matplotlib.rc_context(STYLE):
         widths = [[_width(panel) for panel in row] for row in rows]
+        titles = sum(max(panel.title.count("\n") for panel in row) * TITLE_LINE for row in rows)
+        height = (PANEL_HEIGHT + 0.4) * len(rows) + 0.3 + titles
         figure = Figure(
-            figsize=(max(sum(row) + 0.2 * len(row) for row in widths), (PANEL_HEIGHT + 0.4) * len(rows) + 0.3),
+            figsize=(max(sum(row) + 0.2 * len(row) for row in widths), height),
             layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06),
         )
         parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]

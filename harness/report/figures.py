@@ -64,7 +64,11 @@ class FigureSection:
 def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSection:
     """Read a figure's runs of this protocol: the reader's, and published ones for curves that the reader has not."""
     experiment = EXPERIMENTS[figure]
-    folders = [f for f in shelves.curves(experiment, protocol, {}) if f.config.protocol == protocol]
+    folders = [
+        folder
+        for folder in shelves.curves(experiment, protocol, {})
+        if folder.config.protocol == protocol and _is_panel(folder, experiment)
+    ]
     curves, runs = collect(folders, experiment.key, experiment.measure)
     published = read_published(figure)
     wanted = {(d, s, m) for d, sizes in experiment.panels.items() for s in sizes for m in experiment.methods}
@@ -82,6 +86,12 @@ def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSectio
         published=sum(folder.published for folder in folders),
         runs=len(folders),
     )
+
+
+def _is_panel(folder: RunFolder, experiment: Experiment) -> bool:
+    """One of the paper's panels, or of a user's array; figure 4's models are no panel of figure 2."""
+    dataset = folder.config.dataset
+    return dataset not in experiment.panels or getattr(folder.config, experiment.size) in experiment.sizes(dataset)
 
 
 def _charts(

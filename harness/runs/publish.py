@@ -51,13 +51,13 @@ def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
             why = "" if farther else ", no farther than what is published"
             yield f"left: {config.name}: {state_of(folder)}{why}"
             continue
+        note = ""  # the model first: where it is not as it should be, nothing of the run is published
+        if config in shown and folder.model_samples():
+            note = _publish_model(folder, target, data)
         for name in FILES:
             write_checked(target.path / name, read_checked(folder.path / name))
         for samples in folder.estimated_samples():
             write_checked(target.estimates(samples), read_checked(folder.estimates(samples)))
-        note = ""
-        if config in shown and folder.model_samples():
-            note = _publish_model(folder, target, data)
         yield f"published: {config.name}, {status.samples:,} samples{note}"
     for study in sorted(path for path in (shelves.own / "studies").glob("*") if path.is_dir()):
         target_of_study = shipped.RESULTS / "studies" / study.name
