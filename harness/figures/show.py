@@ -80,7 +80,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
 
 
 def in_panels(table: pd.DataFrame, experiment: Experiment, sizes: Sequence[int] = ()) -> pd.DataFrame:
-    """The rows of the paper's panels, of these sizes, and of users' arrays: figure 4's models are no panel of figure 2."""
+    """Rows of the paper's panels, of these sizes, and of users' arrays; figure 4's models are no panel of figure 2."""
     if table.empty:
         return table
     pairs = zip(table["dataset"], table[experiment.size], strict=True)

@@ -67,6 +67,8 @@ def plot_panels(rows: Sequence[Sequence[Panel]], caption: str, stem: Path) -> li
             layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06),
         )
         parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+        for part in parts:
+            part.suptitle(" ", fontsize=6)  # room that the layout leaves out above images of fixed proportions
         for part, row, ratios in zip(parts, rows, widths, strict=True):
             for axes, panel in zip(part.subplots(1, len(row), width_ratios=ratios, squeeze=False)[0], row, strict=True):
                 _draw(axes, panel)
