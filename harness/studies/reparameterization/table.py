@@ -182,7 +182,7 @@ def _number(ratio: float, error: float) -> str:
     """The error with one digit, or all of those before the point."""
     if ratio >= 1e6:
         return f"{ratio:.1e} ± {error:.0e}"
-    decimals = min(max(-math.floor(math.log10(error)), 0), 3) if error > 0 else 3
+    decimals = min(max(-math.floor(math.log10(error)), 0), 4) if error > 0 else 3
     return f"{ratio:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
