@@ -66,7 +66,7 @@ from tests.support import write_array
         ("--figure 4 --latent 3", "no use for --latent"),
         ("--figure 4 --method aevb", "no use for --method"),
         ("--figure 4 --points 1 2", "no use for --points"),
-        ("--figure 4 --plot-only", "trained models to draw"),
+        ("--figure 4 --plot-only --protocol paper", "trained models to draw"),
         ("--figure 4 --dataset frey_face", "frey_face: frey_rawface.mat must be on this machine"),
         ("--figure 5 --train 5", "no use for --train"),
         ("--figure 5 --latent 7", "no panel with n_latent 7"),
