@@ -30,7 +30,8 @@ def make_report(request: Request, *, train: bool) -> bool:
     """
     request = replace(request, experiment=FIGURE4)
     failed = False
-    if train:
+    models = [request.model_of(config) for config in stored_configs_of(request)]
+    if train and not all(model is not None and model.samples >= request.length for model in models):
         plan = make_plan(request)
         left = to_compute(plan, request, from_published=True)
         for failure in compute(left, request, Display()) if left.jobs else ():
