@@ -9,6 +9,7 @@ import torch
 from selenium.webdriver import ActionChains, Keys
 
 from aevb.data import load_dataset
+from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import label, scientific
 from tests.browser import chromium, click, find, look, requests, resize
 from tests.report_store import make_store
@@ -187,9 +188,9 @@ def test_pointing_at_a_curve_tells_what_the_table_says(figure, size, count, wind
     charts = window.find_elements("css selector", f"[id^='figure{figure}-']:not([id*=enlarged])")
     panels = {(label(str(dataset)), number): rows for (dataset, number), rows in table.groupby(["dataset", size])}
     found = {title(chart): chart for chart in charts}
-    assert {*panels} <= {*found}
-    for panel, rows in panels.items():
-        chart = found[panel]
+    assert {*found} == {(label(name), n) for name, sizes in EXPERIMENTS[figure].panels.items() for n in sizes}
+    for panel, chart in found.items():
+        rows = panels[panel]
         readout = json.loads(chart.find_element("css selector", "script").get_attribute("textContent"))
         plot = find(window, f"#{chart.get_attribute('id')} .plot")
         share = readout["x"][readout["samples"].index(scientific(count))] / 360
