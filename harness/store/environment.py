@@ -85,7 +85,10 @@ def packages() -> Mapping[str, str]:
     """Versions of all that is installed, by normalised names (PEP 503)."""
     found: dict[str, str] = {}
     for each in distributions():
-        known = each.metadata
+        try:
+            known = each.metadata
+        except FileNotFoundError:  # which importlib_metadata raises, once a package has put it in the place of ours
+            continue
         if known and "Name" in known and "Version" in known:  # an interrupted installation leaves some without
             found.setdefault(re.sub(r"[-_.]+", "-", known["Name"]).lower(), known["Version"])
     return dict(sorted(found.items()))
