@@ -15,7 +15,7 @@ from harness.figures.plan import Plan
 from harness.figures.request import Request
 from harness.store.checksums import Damaged
 from harness.store.run_folder import RunFolder
-from harness.store.shelves import KeptModel
+from harness.store.shelves import KeptModel, state_of
 from harness.store.tensors import is_whole, load_saved
 
 
@@ -50,8 +50,9 @@ class Trained:
     @property
     def age(self) -> str:
         """How long it was trained, and whose it is, in print."""
+        end = ", before the run diverged" if state_of(self.folder) == "diverged" else ""
         whose = ", published with the project" if self.folder.published else ""
-        return f"{scientific(self.kept.samples)} training samples{whose}"
+        return f"{scientific(self.kept.samples)} training samples{end}{whose}"
 
 
 def to_compute(plan: Plan, request: Request, *, from_published: bool) -> Plan:

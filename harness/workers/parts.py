@@ -62,11 +62,11 @@ def stored_study(shelves: Shelves, name: str, *tables: str) -> tuple[list[pd.Dat
     Raises:
         UserError: there are none.
     """
-    places = [shelves.place("studies", name, f"{table}.csv") for table in tables]
-    found = [place for place in places if place is not None]
-    if len({place.parent for place in found}) != 1 or len(found) < len(places):
-        raise UserError(f"there must be a study to show; {study_folder(shelves.own, name)} has none: compute it")
-    return [read_table(place) for place in found], shelves.is_published(found[0])
+    for root in (shelves.own, shipped.RESULTS):
+        places = [study_folder(root, name) / f"{table}.csv" for table in tables]
+        if all(place.exists() for place in places):
+            return [read_table(place) for place in places], shelves.is_published(places[0])
+    raise UserError(f"there must be a study to show; {study_folder(shelves.own, name)} has none: compute it")
 
 
 def folder_of_parts(folder: Path, study: Any) -> Path:
