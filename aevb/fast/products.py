@@ -65,6 +65,11 @@ def choose_library(shapes: tuple[Shape, ...], precision: Precision = "float32") 
     return "onednn" if blas > MARGIN * onednn else "blas"
 
 
+def is_right(library: Library, shapes: Sequence[Shape]) -> bool:
+    """It multiplies float32 on this machine as exactly as float32 allows."""
+    return library == "blas" or (_switchable() and all(rounding(library, shape) < SINGLE_ROUNDING for shape in shapes))
+
+
 def rounding(library: Library, shape: Shape) -> float:
     """Largest error of a product of standard normal matrices over √k, the standard deviation of its entries."""
     m, k, n = shape

@@ -64,6 +64,7 @@ class Progress:
     total: float = 0.0
     squares: float = 0.0
     evaluation_seconds: float = 0.0
+    library: str = ""  # what multiplies on a CPU
     kept: list[int] = field(default_factory=list)  # sample counts at which the model was kept for good
     notes: list[str] = field(default_factory=list)  # on what was found damaged
 

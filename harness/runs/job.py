@@ -23,6 +23,7 @@ class Job:
         device: "cpu" or "cuda".
         engine: "fast" or "reference".
         command: that asked for it.
+        library: what is to multiply on a CPU, for a run that begins; "" for what is fastest.
         for_model: the model is wanted, not the curve alone.
 
     Raises:
@@ -36,6 +37,7 @@ class Job:
     device: str
     engine: str = "fast"
     command: str = ""
+    library: str = ""
     for_model: bool = False
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from harness.runs.build import RunData, build_learner
 from harness.runs.curve import Progress, passes_power_of_ten
 from harness.runs.evaluate import encode, make_evaluator
 from harness.runs.job import Job
-from harness.runs.steps import choose_step_size
+from harness.runs.steps import choose_step_size, library
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
 from harness.store.checksums import Damaged
@@ -48,9 +48,15 @@ class Run:
         saved = self._read_checkpoint(notes)
         if not saved:
             self._begin_anew(before, damaged)
+        self.library = library(config, data, saved["progress"].get("library", "") if saved else job.library)
+        environment = environment | {"products": self.library}
         if not before.completed:  # else it is left as it is until all is ready
             self._open(environment, saved)
-        step_size = saved["progress"]["step_size"] if saved else choose_step_size(config, data, job.engine, should_stop)
+        step_size = (
+            saved["progress"]["step_size"]
+            if saved
+            else choose_step_size(config, data, job.engine, should_stop, self.library)
+        )
         self.learner = build_learner(config, data, step_size, job.engine)
         self.tape = Tape(config, data, self.learner)
         self.generator = stream("training", config.seed, self._device)
@@ -58,6 +64,7 @@ class Run:
         self._evaluator = make_evaluator(config, data)
         if saved:
             self._restore(saved)
+        self.progress.library = self.library
         if before.completed:
             self._open(environment, saved)
         # What an earlier end had beyond the checkpoint is computed again.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from aevb.fast.graph import Graph
 from aevb.fast.posterior import ROWS
-from aevb.fast.products import Library, choose_library, products
+from aevb.fast.products import Library, choose_library, is_right, products
 from aevb.fast.stack import Stack
 from aevb.learner import Learner
 from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
@@ -30,17 +30,24 @@ class Trainer:
         learners: one for each run.
         tapes: one for each run.
         generator: of what a learner draws for itself.
+        kept: what multiplies on a CPU, where that is decided; None for what is fastest.
 
     Raises:
         UserError: this machine cannot multiply in the config's precision.
     """
 
     def __init__(
-        self, config: Config, data: RunData, learners: Sequence[Any], tapes: Sequence[Tape], generator: torch.Generator
+        self,
+        config: Config,
+        data: RunData,
+        learners: Sequence[Any],
+        tapes: Sequence[Tape],
+        generator: torch.Generator,
+        kept: Library | None = None,
     ) -> None:
         self._data, self._learners, self._tapes, self._generator = data, learners, tapes, generator
         self._learner: Any = Stack(learners) if len(learners) > 1 else learners[0]
-        self._library = library(config, data)
+        self._library = kept or library(config, data)
         self._graph: Graph | None = None
         graphable = data.train.is_cuda and hasattr(self._learner, "ascents") and bool(config.batch_size)
         self._eager_steps = config.warm_up + 1 if graphable else math.inf
@@ -86,19 +93,32 @@ def samples_per_step(config: Config, data: RunData) -> int:
     return evaluations * (config.batch_size or len(data.train))
 
 
-def library(config: Config, data: RunData) -> Library:
+def library(config: Config, data: RunData, before: str = "") -> Library:
     """What multiplies this run's matrices on a CPU, measured for its largest ones.
+
+    Args:
+        config: of the run.
+        data: of the run.
+        before: what the run has multiplied with so far; it keeps to that, whose last digits are its own, if it is right
+            on this machine.
 
     Raises:
         UserError: this machine cannot multiply in the config's precision.
     """
     rows, width, pixels = config.batch_size or ROWS, max(config.hidden, default=config.n_latent), data.train.shape[1]
     shapes = ((rows, pixels, width), (width, rows, pixels), (rows, width, pixels))
+    for known in ("blas", "onednn"):
+        if before == known and config.precision == "float32" and is_right(known, shapes):
+            return known
     return choose_library(shapes, config.precision)
 
 
 def choose_step_size(
-    config: Config, data: RunData, engine: str, should_stop: Callable[[], bool] = lambda: False
+    config: Config,
+    data: RunData,
+    engine: str,
+    should_stop: Callable[[], bool] = lambda: False,
+    kept: Library | None = None,
 ) -> float:
     """The config's η; for "auto" the candidate with the best training bound after the first iterations.
 
@@ -114,7 +134,7 @@ def choose_step_size(
     for step_size in STEP_SIZE_CANDIDATES:
         learner: Learner = build_learner(config, data, step_size, engine)
         generator = stream("training", config.seed, data.train.device)
-        trainer = Trainer(config, data, [learner], [Tape(config, data, learner)], generator)
+        trainer = Trainer(config, data, [learner], [Tape(config, data, learner)], generator, kept)
         bounds: list[float] = []
         while len(bounds) < config.auto_steps:
             if should_stop():

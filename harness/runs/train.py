@@ -15,7 +15,7 @@ from harness.runs.build import load, prepare
 from harness.runs.curve import points
 from harness.runs.job import Job
 from harness.runs.run import Run
-from harness.runs.steps import Trainer, library, samples_per_step
+from harness.runs.steps import Trainer, samples_per_step
 from harness.store.environment import describe
 from harness.store.files import write_text
 from harness.store.locks import Hold
@@ -36,7 +36,8 @@ def train(runs: Sequence[Run], samples: int, should_stop: Callable[[], bool]) ->
     """
     first = runs[0]
     config, progress = first.config, first.progress
-    trainer = Trainer(config, first.data, [r.learner for r in runs], [r.tape for r in runs], first.generator)
+    learners, tapes = [run.learner for run in runs], [run.tape for run in runs]
+    trainer = Trainer(config, first.data, learners, tapes, first.generator, first.library)
     per_step = samples_per_step(config, first.data)
     next_report = next_save = 0.0
     burst = 1
@@ -131,15 +132,15 @@ def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> 
     first = next(iter(jobs))
     config, device = first.config, torch.device(first.device)
     data = prepare(config, load(config, first.data), device)
-    environment = describe(device, first.command) | {"engine": first.engine, "products": library(config, data)}
-    alike: dict[tuple[float, ...], list[Run]] = {}
+    environment = describe(device, first.command) | {"engine": first.engine}
+    alike: dict[tuple[Any, ...], list[Run]] = {}
     for job, hold in jobs.items():
         one = Run(job, data, environment, should_stop, hold)
         progress = one.progress
-        key = (job.samples, progress.samples, progress.last_point, progress.step_size)
+        key = (job.samples, progress.samples, progress.last_point, progress.step_size, one.library)
         alike.setdefault(key, []).append(one)
     for (samples, *_), runs in alike.items():
-        train(runs, int(samples), should_stop)
+        train(runs, samples, should_stop)
 
 
 def stacks(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:

@@ -241,4 +241,5 @@ def anew(folder: RunFolder, root: Path, samples: int, data: Path | None, device:
             "a run must be verified on the kind of device that computed it, whose random numbers are its own; "
             f"{folder.config.name} is of {kind}, got {device}: leave --device out, on a machine that has one"
         )
-    return Job(folder.config, samples, root, data, kind, last.get("engine", "fast"), command)
+    engine, products = last.get("engine", "fast"), last.get("products", "")
+    return Job(folder.config, samples, root, data, kind, engine, command, products)

@@ -281,3 +281,21 @@ def test_force_does_not_shorten_a_run(tmp_path, array):
 def test_a_run_has_a_length_that_can_be(samples, tmp_path, array):
     with pytest.raises(UserError, match=r"samples must be from 1 to 1e\+18"):
         Job(small_job(tmp_path, array).config, samples, tmp_path, array, "cpu")
+
+
+@pytest.mark.parametrize("first", ["blas", "onednn"])
+def test_a_run_keeps_to_what_multiplied_first_whatever_is_faster_later(first, tmp_path, array, monkeypatch):
+    job = small_job(tmp_path, array, samples=1_000, first_point=100)
+    monkeypatch.setattr("harness.runs.steps.is_right", lambda library, shapes: True)
+    monkeypatch.setattr("harness.runs.steps.choose_library", lambda *_: first)
+    run(job)
+    other = {"blas": "onednn", "onednn": "blas"}[first]
+    monkeypatch.setattr("harness.runs.steps.choose_library", lambda *_: other)
+    run(replace(job, samples=2_000))
+    assert {environment["products"] for environment in job.folder.environments()} == {first}
+    begun = replace(job, root=tmp_path / "begun", library=first)
+    run(begun)
+    assert {environment["products"] for environment in begun.folder.environments()} == {first}
+    monkeypatch.setattr("harness.runs.steps.is_right", lambda library, shapes: library != first)
+    run(replace(job, samples=3_000))
+    assert job.folder.environments()[-1]["products"] == other, "what is wrong on this machine is left"
