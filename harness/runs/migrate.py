@@ -123,7 +123,8 @@ def _bring_tensors_over(run: OlderRun, target: RunFolder, *, keep_checkpoint: bo
         _keep(target, status.samples, saved["learner"])
     if not keep_checkpoint:
         return ["its model is kept; to go farther it is computed anew with --force, as it ended off its grid"]
-    saved["progress"].setdefault("kept", kept)
+    environments = saved.get("environments") or [{}]
+    saved["progress"] = {"kept": kept, "library": environments[-1].get("products", "")} | saved["progress"]
     if saved["evaluator"]:
         saved["evaluator"].setdefault("pointwise", {})
     save(saved, target.checkpoint)

@@ -40,7 +40,7 @@ def older(array, samples, scale, *, figure="figure2/runs", **changes) -> tuple[P
     status = {k: v for k, v in json.loads((folder / "status.json").read_text()).items() if k not in FIELDS}
     write_checked(folder / "status.json", json.dumps(status))
     saved = load_saved(folder / "checkpoint.pt")
-    del saved["progress"]["kept"]
+    del saved["progress"]["kept"], saved["progress"]["library"]
     saved["evaluator"].pop("pointwise", None)
     save(saved, folder / "checkpoint.pt")
     shutil.rmtree("made")
@@ -55,6 +55,8 @@ def test_a_run_that_ended_on_its_grid_goes_on_to_the_curve_it_would_have_had(met
     assert main(["--migrate"]) == 0
     assert f"brought over: {job.config.name}, {samples:,} samples" in capsys.readouterr().out
     assert job.is_done()
+    multiplied = job.folder.environments()[-1]["products"]
+    assert load_saved(job.folder.checkpoint)["progress"]["library"] == multiplied, "it goes on with what it began with"
     assert job.folder.model_samples() == [samples]
     longer = replace(job, samples=4 * samples)
     assert run(longer).steps > 0
