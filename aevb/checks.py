@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aevb.errors import ArgumentError
+from aevb.layers import ACTIVATIONS
 
 
 class Decoder(Protocol):
@@ -54,14 +55,16 @@ def number(least: float, most: float = math.inf, **numbers: float) -> None:
             raise ArgumentError(f"`{name}` must be finite, from {least:g} to {most:g}, got {value!r}: choose another")
 
 
-def network(n_latent: int, n_pixels: int, hidden: Sequence[int], init_std: float) -> None:
-    """Sizes of a decoder or an encoder are positive, and the spread of its first weights is not negative.
+def network(n_latent: int, n_pixels: int, hidden: Sequence[int], init_std: float, activation: str) -> None:
+    """Sizes of a decoder or an encoder are positive, its first weights' spread too, and its activation is known.
 
     Raises:
         ArgumentError: not so.
     """
     whole(1, n_latent=n_latent, n_pixels=n_pixels, **{f"hidden[{n}]": width for n, width in enumerate(hidden)})
     number(0, init_std=init_std)
+    if activation not in ACTIVATIONS:
+        raise ArgumentError(f"`activation` must be one of {', '.join(ACTIVATIONS)}, got {activation!r}: choose one")
 
 
 def last_axis(name: str, value: Tensor, size: int, like: Tensor) -> None:

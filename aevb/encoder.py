@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from aevb import checks
 from aevb.densities import DiagonalGaussian
-from aevb.layers import linear, tanh_stack
+from aevb.layers import Activation, hidden_stack, linear
 
 
 class GaussianEncoder(nn.Module):
-    """q(z|x) = N(z; μ(x), σ²(x) I) with tanh hidden layers (Kingma & Welling 2013, appendix C.2).
+    """q(z|x) = N(z; μ(x), σ²(x) I) from hidden layers, tanh in the paper (Kingma & Welling 2013, appendix C.2).
 
     μ = W₁h + b₁ and log σ² = `log_var_factor`·W₂h + b₂.
 
@@ -23,7 +23,8 @@ class GaussianEncoder(nn.Module):
     Args:
         n_pixels: size of a datapoint.
         n_latent: size of z.
-        hidden: widths of the tanh layers, none to any number.
+        hidden: widths of the hidden layers, none to any number.
+        activation: of the hidden layers.
         log_var_factor: multiplies W₂h before b₂ is added.
         zero_log_var: start W₂ and b₂ at zero, so that q(z|x) starts with unit variance.
         init_std: standard deviation of all other initial weights and biases.
@@ -39,18 +40,20 @@ class GaussianEncoder(nn.Module):
         n_latent: int,
         hidden: Sequence[int] = (500,),
         *,
+        activation: Activation = "tanh",
         log_var_factor: float = 0.1,
         zero_log_var: bool = True,
         init_std: float = 0.01,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        checks.network(n_latent, n_pixels, hidden, init_std)
+        checks.network(n_latent, n_pixels, hidden, init_std, activation)
         self.n_pixels = n_pixels
         self.n_latent = n_latent
+        self.activation = activation
         self.log_var_factor = log_var_factor
         width = hidden[-1] if hidden else n_pixels
-        self.hidden = tanh_stack(n_pixels, hidden, init_std, generator)
+        self.hidden = hidden_stack(n_pixels, hidden, activation, init_std, generator)
         self.mean = linear(width, n_latent, init_std, generator)
         self.log_var = linear(width, n_latent, 0.0 if zero_log_var else init_std, generator)
 

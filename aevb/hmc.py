@@ -6,7 +6,7 @@ for the device.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -204,11 +204,16 @@ def sample(
     for _ in range(n_moves):
         moves.append(move(log_density, state, step_size, n_steps, generator, jitter=jitter))
         state = moves[-1].state
+    return gathered(moves)
+
+
+def gathered(moves: Sequence[Move]) -> Samples:
+    """Successive moves of the same chains as their samples."""
     return Samples(
         z=torch.stack([m.state.z for m in moves]),
         log_density=torch.stack([m.state.log_density for m in moves]),
         acceptance=torch.stack([m.accept_probability for m in moves]).mean(0),
         n_accepted=torch.stack([m.accepted for m in moves]).sum(0),
         n_non_finite=torch.stack([~m.finite for m in moves]).sum(0),
-        state=state,
+        state=moves[-1].state,
     )

@@ -1,9 +1,15 @@
-"""Linear layers with the paper's initialisation, and stacks of tanh layers."""
+"""Linear layers with the paper's initialisation, and stacks of them with an activation between."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import nn
+
+Activation = Literal["tanh", "softplus"]
+"""What a hidden layer applies: tanh(a), the paper's, or softplus(a) = log(1 + eᵃ)."""
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "softplus": nn.Softplus}
 
 
 def linear(n_in: int, n_out: int, std: float, generator: torch.Generator | None) -> nn.Linear:
@@ -15,10 +21,12 @@ def linear(n_in: int, n_out: int, std: float, generator: torch.Generator | None)
     return layer
 
 
-def tanh_stack(n_in: int, hidden: Sequence[int], std: float, generator: torch.Generator | None) -> nn.Sequential:
-    """Fully connected tanh layers of the given widths; an empty list is the identity."""
+def hidden_stack(
+    n_in: int, hidden: Sequence[int], activation: Activation, std: float, generator: torch.Generator | None
+) -> nn.Sequential:
+    """Fully connected layers of the given widths, each followed by the activation; an empty list is the identity."""
     layers: list[nn.Module] = []
     for width in hidden:
-        layers += [linear(n_in, width, std, generator), nn.Tanh()]
+        layers += [linear(n_in, width, std, generator), ACTIVATIONS[activation]()]
         n_in = width
     return nn.Sequential(*layers)

@@ -90,8 +90,9 @@ class AscentOptions:
     Attributes:
         step_size: Adagrad's η.
         warm_up: first steps, in which Adagrad only accumulates and nothing moves.
-        prior_weight: factor of (M/N) · log N(θ; 0, I), the prior on θ at minibatch scale; 0 leaves it out.
+        prior_weight: factor of (M/N) · log N(θ; 0, I), the prior at minibatch scale; 0 leaves it out.
         prior_on_biases: the prior covers biases too, not weight matrices only.
+        prior_on_encoder: it covers φ as well as θ.
 
     Raises:
         ArgumentError: a number is negative, or not finite.
@@ -101,6 +102,7 @@ class AscentOptions:
     warm_up: int = 100
     prior_weight: float = 1.0
     prior_on_biases: bool = False
+    prior_on_encoder: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -116,14 +118,16 @@ class Ascent:
     Args:
         options: step size, warm-up and prior.
         theta: the model, whose parameters carry the prior; None if it stays as it is.
-        phi: the encoder, which has no prior; None if it stays as it is.
+        phi: the encoder, which carries it only if the options say so; None if it stays as it is.
     """
 
     def __init__(self, options: AscentOptions, *, theta: nn.Module | None = None, phi: nn.Module | None = None) -> None:
         prior: list[Tensor] = []
-        free: list[Tensor] = list(phi.parameters()) if phi is not None else []
-        for name, parameter in theta.named_parameters() if theta is not None else ():
-            (prior if name.endswith("weight") or options.prior_on_biases else free).append(parameter)
+        free: list[Tensor] = []
+        for module, has_prior in ((phi, options.prior_on_encoder), (theta, True)):
+            for name, parameter in module.named_parameters() if module is not None else ():
+                covered = has_prior and (name.endswith("weight") or options.prior_on_biases)
+                (prior if covered else free).append(parameter)
         self._options = options
         self._groups = [(group, [torch.full_like(p, 1e-8) for p in group]) for group in (prior, free)]
         self.steps = 0

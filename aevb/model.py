@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from aevb import checks
 from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
 from aevb.errors import ArgumentError
-from aevb.layers import linear, tanh_stack
+from aevb.layers import Activation, hidden_stack, linear
 
 DecoderLogVar = Literal["hidden", "latent", "constant"]
 
@@ -22,7 +22,9 @@ class GenerativeModel(nn.Module, ABC):
     Args:
         n_latent: size of z.
         n_pixels: size of x.
-        hidden: widths of the tanh layers, none to any number.
+        hidden: widths of the hidden layers, none to any number.
+        activation: of the hidden layers; the paper's is tanh.
+        zero_output_bias: the output's biases start at zero.
         init_std: standard deviation of the initial weights and biases.
         generator: source of the initial values.
 
@@ -42,15 +44,20 @@ class GenerativeModel(nn.Module, ABC):
         n_pixels: int,
         hidden: Sequence[int] = (500,),
         *,
+        activation: Activation = "tanh",
+        zero_output_bias: bool = False,
         init_std: float = 0.01,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        checks.network(n_latent, n_pixels, hidden, init_std)
+        checks.network(n_latent, n_pixels, hidden, init_std, activation)
         self.n_latent = n_latent
         self.n_pixels = n_pixels
-        self.hidden = tanh_stack(n_latent, hidden, init_std, generator)
+        self.activation = activation
+        self.hidden = hidden_stack(n_latent, hidden, activation, init_std, generator)
         self.output = linear(hidden[-1] if hidden else n_latent, n_pixels, init_std, generator)
+        if zero_output_bias:
+            nn.init.zeros_(self.output.bias)
 
     @abstractmethod
     def log_likelihood(
@@ -123,8 +130,8 @@ class GaussianModel(GenerativeModel):
     """p(x|z) = N(x; μ(z), σ²(z) I), μ through a sigmoid (Kingma & Welling 2013, appendix C.2 and section 5).
 
     Note:
-        The paper puts log σ² on the hidden layer (`log_var="hidden"`). A head linear in z (`"latent"`, the default)
-        fits its Frey Face curves far better. `"constant"` learns one log σ² for each pixel.
+        The paper puts log σ² on the hidden layer (`log_var="hidden"`, the default). `"latent"` is a head linear in z,
+        `"constant"` one log σ² for each pixel.
         `log_var_factor` multiplies that head before its bias is added, `zero_log_var` starts it at zero: both as in
         `aevb.encoder.GaussianEncoder`.
         `squash_mean=False` with `hidden=()` and `"constant"` is the linear-Gaussian model, whose answers are known.
@@ -139,14 +146,24 @@ class GaussianModel(GenerativeModel):
         n_pixels: int,
         hidden: Sequence[int] = (200,),
         *,
-        log_var: DecoderLogVar = "latent",
+        log_var: DecoderLogVar = "hidden",
         log_var_factor: float = 1.0,
         zero_log_var: bool = False,
         squash_mean: bool = True,
+        activation: Activation = "tanh",
+        zero_output_bias: bool = False,
         init_std: float = 0.01,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(n_latent, n_pixels, hidden, init_std=init_std, generator=generator)
+        super().__init__(
+            n_latent,
+            n_pixels,
+            hidden,
+            activation=activation,
+            zero_output_bias=zero_output_bias,
+            init_std=init_std,
+            generator=generator,
+        )
         if log_var not in get_args(DecoderLogVar):
             raise ArgumentError(f"`log_var` must be one of {get_args(DecoderLogVar)}, got {log_var!r}: choose one")
         self.log_var_input = log_var
@@ -154,6 +171,8 @@ class GaussianModel(GenerativeModel):
         n_in = hidden[-1] if log_var == "hidden" and hidden else n_latent
         self.log_var_factor = log_var_factor
         self.log_var = linear(n_in, n_pixels, 0.0 if zero_log_var else init_std, generator)
+        if zero_output_bias:
+            nn.init.zeros_(self.log_var.bias)
         if log_var == "constant":
             self.log_var.register_parameter("weight", None)
 

@@ -74,6 +74,7 @@ def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any
         "n_latent": model.n_latent,
         "n_pixels": model.n_pixels,
         "hidden": hidden,
+        "activation": model.activation,
         "decoder": "bernoulli",
         "model": model.state_dict(),
         "encoder": None,
@@ -86,7 +87,11 @@ def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any
             "squash_mean": model.squash_mean,
         }
     if isinstance(encoder, GaussianEncoder):
-        content |= {"encoder": encoder.state_dict(), "encoder_log_var_factor": encoder.log_var_factor}
+        content |= {
+            "encoder": encoder.state_dict(),
+            "encoder_log_var_factor": encoder.log_var_factor,
+            "encoder_activation": encoder.activation,
+        }
     return content
 
 
@@ -102,24 +107,32 @@ def build(content: Mapping[str, Any]) -> tuple[GenerativeModel, GaussianEncoder 
 
 def _build(content: Mapping[str, Any]) -> tuple[GenerativeModel, GaussianEncoder | None]:
     sizes = content["n_latent"], content["n_pixels"], content["hidden"]
+    activation = content.get("activation", "tanh")  # models of older versions have no other
     initial = torch.Generator()  # of weights that are replaced
     model: GenerativeModel
     if content["decoder"] == "bernoulli":
-        model = BernoulliModel(*sizes, generator=initial)
+        model = BernoulliModel(*sizes, activation=activation, generator=initial)
     else:
         model = GaussianModel(
             *sizes,
             log_var=content["decoder_log_var"],
             log_var_factor=content["decoder_log_var_factor"],
             squash_mean=content["squash_mean"],
+            activation=activation,
             generator=initial,
         )
     model.load_state_dict(content["model"])
     encoder = None
     if content["encoder"] is not None:
         n_latent, n_pixels, hidden = sizes
-        factor = content["encoder_log_var_factor"]
-        encoder = GaussianEncoder(n_pixels, n_latent, hidden, log_var_factor=factor, generator=initial)
+        encoder = GaussianEncoder(
+            n_pixels,
+            n_latent,
+            hidden,
+            activation=content.get("encoder_activation", "tanh"),
+            log_var_factor=content["encoder_log_var_factor"],
+            generator=initial,
+        )
         encoder.load_state_dict(content["encoder"])
         encoder.requires_grad_(False)
     return model.requires_grad_(False), encoder

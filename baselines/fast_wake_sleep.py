@@ -74,7 +74,7 @@ class FastWakeSleep(LearnerState):
         q.forward(dreamer.sample(noise.pixels))
         q.log_density_gradient(dreamt_z)
         q.backward()
-        self._sleep.climb()
+        self._sleep.climb(prior_scale=m / self._n_datapoints)
         return StepInfo(bound, m)
 
     def _at(self, noise: torch.Size) -> tuple[FastEncoder, FastDecoder, FastDecoder]:

@@ -33,7 +33,8 @@ class MonteCarloEM(LearnerState):
         n_datapoints: N, size of the training set and number of chains.
         generator: source of the chains' starting points.
         options: how θ climbs.
-        n_leapfrog: leapfrog steps of an iteration's one HMC move.
+        n_leapfrog: leapfrog steps of an iteration's one HMC move, as the axis counts them.
+        extra_leapfrog: steps beyond them, which it does not count; the paper's first author's library makes 1.
         n_weight_steps: Adagrad steps of an iteration.
         step_size: HMC's, before any tuning.
     """
@@ -48,17 +49,19 @@ class MonteCarloEM(LearnerState):
         options: AscentOptions = AscentOptions(warm_up=0),
         *,
         n_leapfrog: int = 10,
+        extra_leapfrog: int = 0,
         n_weight_steps: int = 5,
         step_size: float = 0.01,
     ) -> None:
         checks.learner(model, None, n_datapoints, 1)
         checks.whole(1, n_leapfrog=n_leapfrog)
-        checks.whole(0, n_weight_steps=n_weight_steps)
+        checks.whole(0, n_weight_steps=n_weight_steps, extra_leapfrog=extra_leapfrog)
         checks.number(0, step_size=step_size)
         self.model = model
         self.encoder: nn.Module | None = None
         self._n_datapoints = n_datapoints
         self._n_leapfrog = n_leapfrog
+        self._n_moved = n_leapfrog + extra_leapfrog
         self._n_weight_steps = n_weight_steps
         self._ascent = Ascent(options, theta=model)
         like = next(model.parameters())
@@ -88,7 +91,7 @@ class MonteCarloEM(LearnerState):
         """Move the chains of these (distinct) points once, tune the step size, and return where they are."""
         chains, log_joint = self._chains, posterior(self.model, x)
         state = hmc.evaluate(log_joint, chains.z[indices])  # θ has moved, so nothing can be carried over
-        outcome = hmc.move(log_joint, state, chains.step_size, self._n_leapfrog, generator)
+        outcome = hmc.move(log_joint, state, chains.step_size, self._n_moved, generator)
         chains.step_size = tuning.tune_global(chains.step_size, outcome.accept_probability)
         chains.z[indices] = outcome.state.z
         chains.count(indices, outcome)

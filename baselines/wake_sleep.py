@@ -59,7 +59,7 @@ class WakeSleep(LearnerState):
         with torch.no_grad():
             dreamt_z = noise.normal[-1]
             dreamt_x = self.model.pixels_at(dreamt_z, noise.pixels)
-        self._sleep.step(self._q(dreamt_x).log_density(dreamt_z).sum())
+        self._sleep.step(self._q(dreamt_x).log_density(dreamt_z).sum(), prior_scale=m / self._n_datapoints)
         return StepInfo(log_likelihood.detach() - q.kl_to_standard_normal(), m)
 
     def _parts(self) -> dict[str, Any]:

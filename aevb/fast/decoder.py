@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aevb.densities import LOG_2PI
-from aevb.fast.layer import Affine, TanhStack
+from aevb.fast.layer import Affine, HiddenStack
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 
 
@@ -26,7 +26,7 @@ class FastDecoder(ABC):
     """
 
     def __init__(self, model: GenerativeModel, rows: Sequence[int]) -> None:
-        self._hidden = TanhStack(model.hidden, rows)
+        self._hidden = HiddenStack(model.hidden, rows)
         self._output = Affine(model.output, rows, dx=self._hidden.dy)
         self._h = torch.empty(0)
         self._work = torch.empty_like(self._output.y)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from aevb.encoder import GaussianEncoder
-from aevb.fast.layer import Affine, TanhStack
+from aevb.fast.layer import Affine, HiddenStack
 
 
 class FastEncoder:
@@ -27,7 +27,7 @@ class FastEncoder:
     def __init__(self, encoder: GaussianEncoder, noise: Sequence[int]) -> None:
         *runs, _, n_rows, n_latent = noise
         rows = (*runs, n_rows)
-        self._hidden = TanhStack(encoder.hidden, rows)
+        self._hidden = HiddenStack(encoder.hidden, rows)
         self._mean = Affine(encoder.mean, rows, dx=self._hidden.dy)
         self._log_var = Affine(encoder.log_var, rows, encoder.log_var_factor)
         self._h = torch.empty(0)

@@ -1,4 +1,4 @@
-"""Affine and tanh layers with their gradients written by hand, for one run or for a stack of equal runs.
+"""Affine layers and activations with their gradients written by hand, for one run or for a stack of equal runs.
 
 A layer is made for one number of rows and owns the tensors that it fills, so that a step allocates nothing and looks
 nothing up. Rows are samples: x has shape (rows, n), or (run, rows, n) where the parameters have a leading axis of runs.
@@ -79,11 +79,11 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad
 
 
-class TanhStack:
-    """The tanh layers that `aevb.layers.tanh_stack` makes; none is the identity.
+class HiddenStack:
+    """The layers that `aevb.layers.hidden_stack` makes; none is the identity.
 
     Args:
-        layers: alternately affine and tanh.
+        layers: alternately affine and an activation.
         rows: shape of the input but for its last axis.
 
     Attributes:
@@ -93,6 +93,7 @@ class TanhStack:
 
     def __init__(self, layers: nn.Sequential, rows: Sequence[int]) -> None:
         self._affine: list[Affine] = []
+        self._tanh = not any(isinstance(layer, nn.Softplus) for layer in layers)
         self.dy: Tensor | None = None
         for layer in layers:
             if isinstance(layer, nn.Linear):
@@ -105,7 +106,8 @@ class TanhStack:
         """The last layer's activations; all are kept for the gradients."""
         self._x = x
         for layer in self._affine:
-            x = layer.forward(x).tanh_()
+            y = layer.forward(x)
+            x = y.tanh_() if self._tanh else _softplus(y, out=y)
         return x
 
     def backward(self, *, parameters: bool = True, to_input: bool = False, accumulate: bool = False) -> None:
@@ -118,7 +120,10 @@ class TanhStack:
         """
         for depth in reversed(range(len(self._affine))):
             layer = self._affine[depth]
-            _tanh_backward(layer.dy, layer.y, grad_input=layer.dy)
+            if self._tanh:
+                _tanh_backward(layer.dy, layer.y, grad_input=layer.dy)
+            else:
+                layer.dy.mul_(torch.neg(layer.y).expm1_().neg_())  # of y = log(1 + eᵃ) it is 1 − e⁻ʸ
             if parameters:
                 layer.backward(self._affine[depth - 1].y if depth else self._x, accumulate)
             if depth or to_input:
@@ -126,3 +131,4 @@ class TanhStack:
 
 
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
+_softplus = torch.ops.aten.softplus.out

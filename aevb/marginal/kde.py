@@ -12,6 +12,7 @@ from aevb.errors import ArgumentError
 from aevb.marginal.gaussian import FullGaussian
 
 PLAIN_BANDWIDTHS = [10 ** (-1 + 0.15 * i) for i in range(9)]
+SCOTT_FACTORS = [math.exp((i - 5) / 2) for i in range(10)]
 SHRUNK_BANDWIDTHS = [0.1 * i for i in range(2, 11)]
 
 
@@ -71,6 +72,30 @@ class KernelDensity:
         )
         best = held_out.argmax(0)
         return KernelDensity(frame, white * z.new_tensor(factors)[best, None, None], z.new_tensor(bandwidths)[best])
+
+    @staticmethod
+    def fit_scott(z: Float[Tensor, "m batch n"]) -> "KernelDensity":
+        """Kernels for all samples; h is Scott's m^(−1/(n + 4)) times e^((i − 5)/2), i = 0 … 9.
+
+        i is the one for which the second half of the samples, with its own covariance, makes the first most likely.
+
+        Returns:
+            The density; NaN everywhere for a datapoint whose samples, or second half, do not span all dimensions.
+
+        Raises:
+            ArgumentError: fewer than four samples.
+
+        Source: its paper's first author's library.
+        """
+        m, n = len(z), z.shape[-1]
+        if m < 4:
+            raise ArgumentError(f"a kernel density needs at least 4 samples, got {m}: draw more")
+        bandwidths = [m ** (-1 / (n + 4)) * factor for factor in SCOTT_FACTORS]
+        half = FullGaussian.fit(z[m // 2 :])
+        first, second = _white(half, z[: m // 2]), _white(half, z[m // 2 :])
+        best = torch.stack([_held_out(first, second, h) for h in bandwidths]).argmax(0)
+        frame = FullGaussian.fit(z)
+        return KernelDensity(frame, _white(frame, z), z.new_tensor(bandwidths)[best])
 
 
 def _held_out(value: Float[Tensor, "batch k n"], centres: Float[Tensor, "batch m n"], h: float) -> Tensor:

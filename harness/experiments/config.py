@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from aevb.errors import UserError
 
+Activation = Literal["tanh", "softplus"]
+
 STEP_SIZE_TYPE = float | Literal["auto"]
 STEP_SIZE_CANDIDATES = (0.01, 0.02, 0.1)
 METHODS = ("aevb", "wake_sleep", "mcem")
@@ -21,7 +23,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "decoder_log_var": ("hidden", "latent", "constant"),
     "estimator": ("a", "b"),
     "precision": ("float32", "bfloat16"),
-    "posterior_fit": ("shrunk_kde", "kde", "full", "diagonal"),
+    "posterior_fit": ("shrunk_kde", "kde", "scott_kde", "full", "diagonal"),
+    "posterior_tuning": ("burn_in", "every_move"),
+    "encoder_activation": ("tanh", "softplus"),
+    "decoder_activation": ("tanh", "softplus"),
 }
 AT_LEAST: Mapping[str, float] = {
     "n_latent": 1,
@@ -36,6 +41,9 @@ AT_LEAST: Mapping[str, float] = {
     "first_point": 1,
     "chain_leapfrog": 1,
     "chain_step_size": 0,
+    "extra_leapfrog": 0,
+    "posterior_step_size": 0,
+    "encoder_init_factor": 0,
     "weight_steps": 1,
     "posterior_leapfrog": 1,
     "posterior_burn_in": 0,
@@ -79,13 +87,17 @@ class Config:
         split: how Frey Face is split, "shuffled" or "chronological"; MNIST's split is fixed.
         binarization: "none", "threshold", "static" (drawn once) or "dynamic" (drawn anew at every minibatch).
         decoder: "bernoulli" or "gaussian".
-        hidden: widths of the tanh layers of encoder and of decoder.
+        hidden: widths of the hidden layers of encoder and of decoder.
+        encoder_activation: of the encoder's, "tanh" or "softplus".
+        decoder_activation: of the decoder's.
         decoder_log_var: what a Gaussian decoder's log σ² takes: "hidden" layer, "latent" z, nothing ("constant").
         decoder_log_var_factor: multiplies that head before its bias is added.
         decoder_log_var_zero: that head starts at zero.
         encoder_log_var_factor: multiplies the encoder's log-variance head before its bias is added.
         encoder_log_var_zero: that head starts at zero.
         init_std: standard deviation of all other initial weights and biases.
+        encoder_init_factor: multiplies it in the encoder.
+        decoder_bias_zero: the biases of the decoder's outputs, mean and log σ², start at zero.
         batch_size: M, datapoints in a minibatch, drawn uniformly with replacement; 0 for all of them, each once.
         n_samples: L, noise samples for each datapoint in training.
         estimator: of the bound that AEVB climbs, "a" or "b".
@@ -93,11 +105,13 @@ class Config:
         auto_steps: iterations that "auto" gives each candidate.
         warm_up: first iterations, in which Adagrad only accumulates.
         prior_weight: factor of the prior (M/N) · log N(θ; 0, I); 0 leaves it out.
-        prior_on_biases: the prior covers θ's biases too.
+        prior_on_biases: the prior covers biases too.
+        prior_on_encoder: the prior covers φ as well as θ.
         evaluation_points: how many test and how many training points are evaluated (the first ones).
         first_point: training samples before the first logged point.
         points_per_decade: density of the log-spaced grid of logged points.
         paper_points: the sample counts of the paper's own curve are logged too, where it has one.
+        extra_leapfrog: leapfrog steps that every HMC move makes beyond those named here, which the axis does not count.
         chain_leapfrog: leapfrog steps of an HMC move in Monte Carlo EM.
         chain_step_size: HMC's there, before any tuning.
         weight_steps: Adagrad steps of an iteration of Monte Carlo EM.
@@ -107,6 +121,9 @@ class Config:
         posterior_starts: prior draws of which the best starts a point's chain; 1 is the author's library's.
         posterior_fit: appendix D's density, as `aevb.marginal.appendix_d` names it.
         posterior_jitter: of HMC's step size in appendix D.
+        posterior_step_size: HMC's there, before any tuning.
+        posterior_tuning: what tunes each chain's step size there: "burn_in" moves, towards acceptance 0.9, or
+            "every_move", by e^1.02 up where it is accepted and down where it is not.
         precision: of the factors of matrix products in training; sums and all that is kept are float32.
     """
 
@@ -123,12 +140,16 @@ class Config:
     binarization: str = "none"
     decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
     hidden: tuple[int, ...] = (500,)
+    encoder_activation: Activation = "tanh"
+    decoder_activation: Activation = "tanh"
     decoder_log_var: Literal["hidden", "latent", "constant"] = "latent"
     decoder_log_var_factor: float = 1.0
     decoder_log_var_zero: bool = False
     encoder_log_var_factor: float = 0.1
     encoder_log_var_zero: bool = True
     init_std: float = 0.01
+    encoder_init_factor: float = 1.0
+    decoder_bias_zero: bool = False
     batch_size: int = 100
     n_samples: int = 1
     estimator: Literal["a", "b"] = "b"
@@ -137,10 +158,12 @@ class Config:
     warm_up: int = 100
     prior_weight: float = 1.0
     prior_on_biases: bool = False
+    prior_on_encoder: bool = False
     evaluation_points: int = 10_000
     first_point: int = 10_000
     points_per_decade: int = 10
     paper_points: bool = False
+    extra_leapfrog: int = 0
     chain_leapfrog: int = 10
     chain_step_size: float = 0.01
     weight_steps: int = 5
@@ -148,8 +171,10 @@ class Config:
     posterior_burn_in: int = 5
     posterior_samples: int = 50
     posterior_starts: int = 1
-    posterior_fit: Literal["shrunk_kde", "kde", "full", "diagonal"] = "kde"
+    posterior_fit: Literal["shrunk_kde", "kde", "scott_kde", "full", "diagonal"] = "kde"
     posterior_jitter: float = 0.0
+    posterior_step_size: float = 0.1
+    posterior_tuning: Literal["burn_in", "every_move"] = "burn_in"
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:

@@ -23,8 +23,6 @@ class Experiment:
         scales: names for how far to go, in training samples for each curve; each is the beginning of the next.
         compared_at: sample counts at which our curves are compared with the paper's.
         fields: fields of all its runs.
-        method_fields: further fields of one method's runs.
-        curve_fields: further fields of one method's runs at one size.
     """
 
     figure: int
@@ -36,8 +34,6 @@ class Experiment:
     scales: Mapping[str, int]
     compared_at: tuple[float, ...]
     fields: Mapping[str, Any] = field(default_factory=dict)
-    method_fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    curve_fields: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -65,8 +61,6 @@ class Experiment:
                 dataset,
                 **{
                     **self.fields,
-                    **self.method_fields.get(method, {}),
-                    **self.curve_fields.get((method, size), {}),
                     self.size: size,
                     "measure": self.measure,
                     "method": method,
@@ -120,15 +114,10 @@ FIGURE3 = Experiment(
     compared_at=(1e6, 2e6, 5e6, 2e7, 6e7),
     fields={
         "n_latent": 3,
-        "hidden": (100,),
-        "step_size": 0.1,
         "first_point": 100_000,
         "points_per_decade": 8,
         "evaluation_points": 1_000,
     },
-    # After a warm-up of 100 weight steps MCEM would begin to move at 300,000 samples, where the paper's has come far.
-    method_fields={"mcem": {"batch_size": 0, "warm_up": 0}},
-    curve_fields={("aevb", 50_000): {"step_size": 0.02}},
 )
 
 EXPERIMENTS: Mapping[int, Experiment] = {experiment.figure: experiment for experiment in (FIGURE2, FIGURE3)}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -92,8 +93,14 @@ def prepare(config: Config, dataset: Dataset, device: torch.device) -> RunData:
 
 def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> GenerativeModel:
     """A fresh p(z) p(x|z) with weights from the generator, on the CPU."""
+    layers: dict[str, Any] = {
+        "activation": config.decoder_activation,
+        "zero_output_bias": config.decoder_bias_zero,
+        "init_std": config.init_std,
+        "generator": generator,
+    }
     if config.decoder == "bernoulli":
-        return BernoulliModel(config.n_latent, n_pixels, config.hidden, init_std=config.init_std, generator=generator)
+        return BernoulliModel(config.n_latent, n_pixels, config.hidden, **layers)
     return GaussianModel(
         config.n_latent,
         n_pixels,
@@ -101,8 +108,7 @@ def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> Ge
         log_var=config.decoder_log_var,
         log_var_factor=config.decoder_log_var_factor,
         zero_log_var=config.decoder_log_var_zero,
-        init_std=config.init_std,
-        generator=generator,
+        **layers,
     )
 
 
@@ -116,7 +122,9 @@ def build_learner(config: Config, data: RunData, step_size: float, engine: str =
     generator = stream("weights", config.seed)
     model = build_model(config, n_pixels, generator)
     model = model.to(data.train.device)
-    options = AscentOptions(step_size, config.warm_up, config.prior_weight, config.prior_on_biases)
+    options = AscentOptions(
+        step_size, config.warm_up, config.prior_weight, config.prior_on_biases, config.prior_on_encoder
+    )
     if config.method == "mcem":
         starts = stream("chains", config.seed, data.train.device)
         full, part = (FastMonteCarloEM, FastMinibatchMonteCarloEM) if fast else (MonteCarloEM, MinibatchMonteCarloEM)
@@ -126,6 +134,7 @@ def build_learner(config: Config, data: RunData, step_size: float, engine: str =
             starts,
             options,
             n_leapfrog=config.chain_leapfrog,
+            extra_leapfrog=config.extra_leapfrog,
             n_weight_steps=config.weight_steps,
             step_size=config.chain_step_size,
         )
@@ -133,9 +142,10 @@ def build_learner(config: Config, data: RunData, step_size: float, engine: str =
         n_pixels,
         config.n_latent,
         config.hidden,
+        activation=config.encoder_activation,
         log_var_factor=config.encoder_log_var_factor,
         zero_log_var=config.encoder_log_var_zero,
-        init_std=config.init_std,
+        init_std=config.init_std * config.encoder_init_factor,
         generator=generator,
     )
     encoder = encoder.to(data.train.device)

@@ -92,7 +92,13 @@ class MarginalEvaluator:
     def _measure(self, learner: Learner, split: str, x: Tensor) -> Measurement:
         config = self._config
         if split not in self._chains:
-            self._chains[split] = start_chains(learner.model, x, self._generator, n_candidates=config.posterior_starts)
+            self._chains[split] = start_chains(
+                learner.model,
+                x,
+                self._generator,
+                n_candidates=config.posterior_starts,
+                step_size=config.posterior_step_size,
+            )
         with warnings.catch_warnings():
             # What the warning says is in the columns `without_estimate` and `untrusted`.
             warnings.simplefilter("ignore", UntrustedEstimateWarning)
@@ -103,7 +109,8 @@ class MarginalEvaluator:
                 self._generator,
                 n_samples=config.posterior_samples,
                 n_burn_in=config.posterior_burn_in,
-                n_leapfrog=config.posterior_leapfrog,
+                n_leapfrog=config.posterior_leapfrog + config.extra_leapfrog,
+                adapt=config.posterior_tuning,
                 fit=config.posterior_fit,
                 jitter=config.posterior_jitter,
             )

@@ -111,7 +111,7 @@ def _in_pool(
         pending = {pool.submit(function, task, saves): n for n, task in enumerate(tasks)}
         while pending:
             ready, _ = wait(pending, timeout=SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
-            for future in ready:
+            for future in sorted(ready, key=pending.__getitem__):
                 n = pending.pop(future)
                 if pool.lost(future):
                     lost.append(n)
