@@ -1,5 +1,6 @@
 """What a protocol begins with: freshly built learners."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,18 +9,20 @@ from torch import nn
 from torch.nn.utils import parameters_to_vector
 
 from aevb.data import load_dataset
+from aevb.encoder import GaussianEncoder
 from aevb.learner import Batch, Noise
 from harness.check.case import Place
 from harness.experiments.protocols import protocol_config
 from harness.runs.build import RunData, build_learner
 from harness.runs.streams import stream
+from harness.runs.tape import Tape
 
 POINTS, N_LATENT = 200, 2
 
 
 @dataclass(frozen=True)
 class Beginnings:
-    """Initial parameters, and a bound in which the factors of the log σ² heads tell.
+    """Initial parameters, the size of a minibatch, and a bound in which estimator, activations and factors tell.
 
     Attributes:
         name: in one line.
@@ -35,22 +38,27 @@ class Beginnings:
     exact: ClassVar[frozenset[str]] = frozenset()
 
     def measure(self, seed: int, place: Place) -> dict[str, float]:
-        """The number of parameters, their standard deviations, and a bound in nats."""
+        """The numbers of parameters and of datapoints, standard deviations, and a bound in nats."""
         config = protocol_config(self.protocol, self.dataset, method="aevb", n_latent=N_LATENT, seed=seed)
         x = load_dataset(str(place.waves)).test[:POINTS].to(place.torch_device)
-        learner = build_learner(config, RunData(x, dynamic=False, train_points=x, test_points=x), 1.0, place.engine)
-        assert learner.encoder is not None
+        data = RunData(x, dynamic=False, train_points=x, test_points=x)
+        learner = build_learner(config, data, 1.0, place.engine)
+        assert isinstance(learner.encoder, GaussianEncoder)
         modules = nn.ModuleDict({"decoder": learner.model, "encoder": learner.encoder})
         heads = {name: layer for name, layer in modules.named_modules() if name.endswith("log_var")}
         others = [p for name, p in modules.named_parameters() if ".log_var." not in name]
         values = {"parameters": float(sum(p.numel() for p in modules.parameters()))}
+        (batch, _), *_ = Tape(config, data, learner).take(1).batches(data)
+        values["datapoints in a minibatch"] = float(len(batch.x))
         values["standard deviation"] = _spread(others)
         for name, head in heads.items():
             values[f"standard deviation, {name.partition('.')[0]}'s log σ²"] = _spread([*head.parameters()])
         with torch.no_grad():
-            for name, parameter in modules.named_parameters():
-                if name.endswith("bias") and (".hidden." in name or name == "encoder.mean.bias"):
-                    parameter.fill_(10.0 if ".hidden." in name else 1.0)  # hidden units and z are about 1
+            for network in (learner.model, learner.encoder):
+                for layer in network.hidden:
+                    if isinstance(layer, nn.Linear):
+                        layer.bias.fill_(10.0 if network.activation == "tanh" else math.log(math.e - 1))
+            learner.encoder.mean.bias.fill_(1.0)  # hidden units and z are about 1
             for head in heads.values():
                 for parameter in head.parameters():
                     parameter.fill_(1 / parameter.shape[-1])

@@ -11,18 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from aevb.encoder import GaussianEncoder
-from aevb.learner import Batch
+from aevb.learner import Batch, Noise
 from aevb.model import GaussianModel
 from harness.check.case import Place
 from harness.check.linear_gaussian import AT_REST, exact_encoder, learners, problem
 from harness.runs.streams import stream
+
+A_AND_B = "AEVB's step, A − B at equal noise, encoder's mean"
 
 
 @dataclass(frozen=True)
 class Gradients:
     """How much longer a step's gradient is than its expectation, as a share, in the direction of the expectation.
 
-    One quantity for each learner and layer. Model and encoder are off, lest the expectations be zero.
+    One quantity for each learner and layer. Model and encoder are off, lest the expectations be zero. One more tells
+    estimator A from B: at equal noise their gradients of the encoder's mean differ by −(z − μ), summed over the points.
 
     Attributes:
         name: in one line.
@@ -39,7 +42,7 @@ class Gradients:
         f"{learner}, {layer}"
         for learner in ("AEVB's step, A", "AEVB's step, B", "wake-sleep's step")
         for layer in ("decoder's mean", "decoder's log σ²", "encoder's mean", "encoder's log σ²")
-    )
+    ) | {A_AND_B}
 
     def measure(self, seed: int, place: Place) -> dict[str, float]:
         """Shares, 0 for the gradient that is expected."""
@@ -65,7 +68,25 @@ class Gradients:
             for layer, module in layers.items():
                 found = _flat([parameter.grad for parameter in module.parameters() if parameter.grad is not None])
                 values[f"{name}, {layer}"] = float(found @ expected[layer] / expected[layer].square().sum()) - 1
+        values[A_AND_B] = _a_and_b(model, q, x, seed, place)
         return values
+
+
+def _a_and_b(model: GaussianModel, q: GaussianEncoder, x: Tensor, seed: int, place: Place) -> float:
+    """How far the difference of A's and B's gradient of the mean's bias is from −Σ (z − μ), as a share of it."""
+    eps = stream("check eps", seed, x.device)
+    noise = Noise(torch.randn(1, len(x), model.n_latent, dtype=x.dtype, device=x.device, generator=eps))
+    batch = Batch(x, torch.arange(len(x), device=x.device))
+    gradients = {}
+    for name, learner in learners(model, q, place.engine, AT_REST, len(x)).items():
+        if not learner.dreams:
+            learner.step(batch, eps, noise)
+            assert q.mean.bias.grad is not None
+            gradients[name] = q.mean.bias.grad.clone()
+    a, b = gradients.values()
+    with torch.no_grad():
+        expected = -((0.5 * q(x).log_var).exp() * noise.normal[0]).sum(0)
+    return float((a - b - expected).norm() / expected.norm())
 
 
 def _gradients(layers: dict[str, nn.Linear], objective: Callable[[], Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,8 @@ REFERENCE_SEEDS = 24
 SMALL = "author+hidden=[50]+init_std=0.2+batch_size=50+warm_up=5+step_size=0.05+prior_weight=20+points_per_decade=2"
 BERNOULLI, DYNAMIC = (f"{SMALL}+binarization={kind}" for kind in ("static", "dynamic"))
 GAUSSIAN = SMALL + "+decoder=gaussian"
-FREY_FACE = GAUSSIAN + "+decoder_log_var_factor=0.1+decoder_log_var_zero=true"
+SOFTPLUS = "+decoder_log_var=hidden+encoder_activation=softplus+decoder_activation=softplus"
+HEAD = GAUSSIAN + "+encoder_log_var_factor=0.1+decoder_log_var_factor=0.1+decoder_log_var_zero=true"
 MCEM = "+warm_up=0"
 BOUND: Mapping[str, Any] = {"n_latent": 5, "first_point": 2_000, "evaluation_points": 1000}
 MARGINAL: Mapping[str, Any] = {
@@ -48,14 +49,14 @@ CASES: tuple[Case, ...] = (
     Gradients("linear-Gaussian, gradient / expectation − 1", n_latent=3, points=1000),
     Steps("linear-Gaussian, step / Adagrad's − 1", n_latent=3, points=150),
     Marginals("linear-Gaussian, estimate − log p(x)", n_latent=3, points=100),
-    Training("AEVB, B, Bernoulli", WAVES, "aevb", BERNOULLI, SHORT),
-    Training("AEVB, A, Bernoulli", WAVES, "aevb", DYNAMIC + "+estimator=a", SHORT),
-    Training("AEVB, B, Gaussian", WAVES, "aevb", FREY_FACE, LONG),
-    Training("AEVB, A, Gaussian", WAVES, "aevb", GAUSSIAN + "+estimator=a+decoder_log_var=hidden", LONG),
+    Training("AEVB, B, Bernoulli", WAVES, "aevb", BERNOULLI + "+estimator=b", SHORT),
+    Training("AEVB, A, Bernoulli", WAVES, "aevb", DYNAMIC, SHORT),
+    Training("AEVB, B, Gaussian", WAVES, "aevb", HEAD + "+estimator=b", LONG),
+    Training("AEVB, A, Gaussian", WAVES, "aevb", GAUSSIAN + SOFTPLUS, LONG),
     Training("wake-sleep, Bernoulli", WAVES, "wake_sleep", BERNOULLI, SHORT),
-    Training("wake-sleep, Gaussian", WAVES, "wake_sleep", FREY_FACE, SHORTER),
+    Training("wake-sleep, Gaussian", WAVES, "wake_sleep", HEAD, SHORTER),
     Training("MCEM, Bernoulli", WAVES, "mcem", BERNOULLI + MCEM + "+batch_size=0", MARGINAL),
-    Training("MCEM, Gaussian", WAVES, "mcem", FREY_FACE + MCEM, {**MARGINAL, **SOONER}),
+    Training("MCEM, Gaussian", WAVES, "mcem", HEAD + MCEM, {**MARGINAL, **SOONER}),
     Training("MNIST, AEVB", "mnist", "aevb", ON_MNIST, MNIST),
     Training("MNIST, wake-sleep", "mnist", "wake_sleep", ON_MNIST, MNIST),
 )

@@ -16,7 +16,7 @@ from harness.check.linear_gaussian import exact_encoder, learners, problem
 from harness.runs.streams import stream
 
 ETA, PRIOR_WEIGHT, N_DATAPOINTS = 0.03, 1000.0, 1000  # a prior that weighs about as much as the data
-OPTIONS = AscentOptions(ETA, warm_up=1, prior_weight=PRIOR_WEIGHT)
+OPTIONS = AscentOptions(ETA, warm_up=1, prior_weight=PRIOR_WEIGHT, prior_on_encoder=True)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Steps:
     """How far parameters lie, after two steps, from where a formula has them, as a share of the way that they went.
 
     The first step only accumulates; the second one is η·g₂/√(g₁² + g₂²), with g the gradient that a step has left, and
-    for the weights of the model the prior's, −(M/N)·weight·θ. In Monte Carlo EM autograd's gradient where the chains
+    for all weights the prior's, −(M/N)·weight·θ. In Monte Carlo EM autograd's gradient where the chains
     are stands in for the one that was left.
 
     Attributes:
@@ -89,10 +89,7 @@ def _shares(learner: Learner, batch: Batch, prior_scale: float, noise: torch.Gen
         gradients["θ"] = [_autograd(learner.model, batch.x, z) for z in chains]
     shares = {}
     for letter, module in modules.items():
-        has_prior = [
-            torch.full_like(p, letter == "θ" and name.endswith("weight")).flatten()
-            for name, p in module.named_parameters()
-        ]
+        has_prior = [torch.full_like(p, name.endswith("weight")).flatten() for name, p in module.named_parameters()]
         prior = prior_scale * PRIOR_WEIGHT * torch.cat(has_prior) * starts[letter]
         first, second = (gradient - prior for gradient in gradients[letter])
         expected = ETA * second / (1e-8 + first.square() + second.square()).sqrt()

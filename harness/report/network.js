@@ -1,4 +1,4 @@
-// The trained networks, computed here: tanh layers, then a linear one.
+// The trained networks, computed here: hidden layers with their activation, then a linear one.
 const models = JSON.parse(document.getElementById("models").textContent);
 
 function bytes(text) {
@@ -34,15 +34,17 @@ function linear({ nIn, nOut, weight, bias }, input) {
   return output;
 }
 
-function throughTanh(layers, input) {
-  return layers.reduce((h, layer) => linear(layer, h).map(Math.tanh), input);
+const ACTIVATIONS = { tanh: Math.tanh, softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))) };
+
+function throughHidden(layers, activation, input) {
+  return layers.reduce((h, layer) => linear(layer, h).map(ACTIVATIONS[activation]), input);
 }
 
 for (const model of Object.values(models)) {
   model.decoder = model.decoder.map(unpack);
   if (model.encoder) {
     const { hidden, mean, logVar } = model.encoder;
-    model.encoder = { hidden: hidden.map(unpack), mean: unpack(mean), logVar: unpack(logVar) };
+    model.encoder = { ...model.encoder, hidden: hidden.map(unpack), mean: unpack(mean), logVar: unpack(logVar) };
   }
   if (model.points) {
     model.points.z = halves(model.points.z);
@@ -55,14 +57,14 @@ for (const model of Object.values(models)) {
 /** E[x|z]: a pixel mean in [0, 1] for each pixel. */
 function decode(name, z) {
   const layers = models[name].decoder;
-  const output = linear(layers.at(-1), throughTanh(layers.slice(0, -1), z));
+  const output = linear(layers.at(-1), throughHidden(layers.slice(0, -1), models[name].activation, z));
   return output.map((value) => 1 / (1 + Math.exp(-value)));
 }
 
 /** q(z|x): mean and standard deviation. */
 function encode(name, x) {
-  const { hidden, mean, logVar } = models[name].encoder;
-  const h = throughTanh(hidden, x);
+  const { activation, hidden, mean, logVar } = models[name].encoder;
+  const h = throughHidden(hidden, activation, x);
   return { mean: linear(mean, h), deviation: linear(logVar, h).map((value) => Math.exp(value / 2)) };
 }
 

@@ -29,6 +29,7 @@ def export(trained: Trained, target: Path) -> None:
     height, width = trained.shape
     content: dict[str, Any] = {"run": trained.folder.path.name, "published": trained.folder.published}
     content |= {"height": height, "width": width}
+    content["activation"] = model.activation
     content["decoder"] = [_layer(layer) for layer in (*_linear(model.hidden), model.output)]
     content["points"] = None
     if trained.encoded is not None:
@@ -38,7 +39,12 @@ def export(trained: Trained, target: Path) -> None:
         content |= _labelled(content["points"])
         log_var = _layer(encoder.log_var, encoder.log_var_factor)
         hidden = [_layer(layer) for layer in _linear(encoder.hidden)]
-        content["encoder"] = {"hidden": hidden, "mean": _layer(encoder.mean), "logVar": log_var}
+        content["encoder"] = {
+            "activation": encoder.activation,
+            "hidden": hidden,
+            "mean": _layer(encoder.mean),
+            "logVar": log_var,
+        }
     write_text(target, json.dumps(content))
 
 

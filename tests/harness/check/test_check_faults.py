@@ -5,6 +5,7 @@ With `pytest -s`, the table of faults and detections.
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from harness.check.measure import measure_all
 from harness.check.reference import PATH, read_reference
 from harness.check.roster import CASES, CHECKED_SEEDS
 from harness.check.verdict import Verdict, aligned, judge
+from harness.experiments.choices import PROTOCOLS
 from tests.planted import planted
 
 FAST, READABLE = "fast", "reference"
@@ -23,6 +25,7 @@ AEVB, AEVB_GAUSSIAN = "AEVB, B, Bernoulli", "AEVB, B, Gaussian"
 WAKE_SLEEP, WAKE_SLEEP_GAUSSIAN = "wake-sleep, Bernoulli", "wake-sleep, Gaussian"
 MCEM, MCEM_GAUSSIAN = "MCEM, Bernoulli", "MCEM, Gaussian"
 WAVES, MNIST, MNIST_1000 = "waves", "MNIST, grey", "MNIST, binarized, N = 1000"
+BUILD, TAPE = "harness.runs.build:build_learner", "harness.runs.tape:Tape.__init__"
 BEGINNINGS, BEGINNINGS_FREY = "beginnings, MNIST", "beginnings, Frey Face"
 
 STEP, READABLE_STEP = "aevb.fast.aevb:FastAEVB.step", "aevb.aevb:AEVB.step"
@@ -38,6 +41,7 @@ SAMPLE, IN_ORDER = "baselines.mcem:MonteCarloEM._sample", "waves, in order"
 ANNEAL, LEAPFROG, MOVE = "aevb.marginal.annealing:anneal", "aevb.hmc:leapfrog", "aevb.hmc:move"
 PLUG_IN = "aevb.marginal.appendix_d:_plug_in"
 ADAGRAD, PREPARE, ROWS = "aevb.learner:Ascent.climb", "harness.runs.build:prepare", "aevb.data.dataset:row_order"
+WAKE_SHARE = "wake.climb(prior_scale=m / self._n_datapoints"
 SHARE, POINTS_SHARE = "m / self._n_datapoints", "len(x) / self._n_datapoints"
 
 # The fault, its function, what is there, what is planted, the engine that has it, and the cheapest case to notice.
@@ -64,12 +68,26 @@ FAULTS = [
     ("prior lost, AEVB", STEP, SHARE, "0", FAST, AEVB_GAUSSIAN),
     ("prior doubled, AEVB", STEP, SHARE, f"2 * {SHARE}", FAST, STEPS),
     ("prior's N/M lost, AEVB", READABLE_STEP, "len(batch.x) / self._n_datapoints", "1", READABLE, STEPS),
-    ("prior's N/M lost, wake-sleep", WAKE, SHARE, "1", FAST, WAKE_SLEEP),
-    ("prior halved, wake-sleep", WAKE, SHARE, f"0.5 * {SHARE}", FAST, STEPS),
-    ("prior doubled, wake-sleep", READABLE_WAKE, SHARE, f"2 * {SHARE}", READABLE, STEPS),
+    ("prior's N/M lost, wake-sleep", WAKE, WAKE_SHARE, "wake.climb(prior_scale=1", FAST, WAKE_SLEEP),
+    ("prior halved, wake-sleep", WAKE, WAKE_SHARE, f"{WAKE_SHARE} * 0.5", FAST, STEPS),
+    (
+        "prior doubled, wake-sleep",
+        READABLE_WAKE,
+        f"log_likelihood.sum(), prior_scale={SHARE}",
+        f"log_likelihood.sum(), prior_scale=2 * {SHARE}",
+        READABLE,
+        STEPS,
+    ),
     ("prior's N/M lost, MCEM", CLIMB, POINTS_SHARE, "1", FAST, STEPS),
     ("prior lost, MCEM", READABLE_CLIMB, POINTS_SHARE, "0", READABLE, STEPS),
     ("prior on biases too", f"{ASCENT}.__init__", 'name.endswith("weight") or ', "True or ", FAST, STEPS),
+    ("prior not on the encoder", f"{ASCENT}.__init__", "options.prior_on_encoder", "False", FAST, STEPS),
+    ("prior lost, sleep", WAKE, "sleep.climb(prior_scale=m / self._n_datapoints)", "sleep.climb()", FAST, STEPS),
+    ("estimator B for A", STEP, 'self._estimator == "a"', "False", FAST, GRADIENTS),
+    ("estimator B for A", BUILD, "estimator=config.estimator", 'estimator="b"', FAST, BEGINNINGS),
+    ("estimator B for A", BUILD, "LOWER_BOUNDS[config.estimator]", 'LOWER_BOUNDS["b"]', READABLE, BEGINNINGS_FREY),
+    ("M = 100 for 500", TAPE, "config.batch_size or n", "100", FAST, BEGINNINGS_FREY),
+    ("tanh for softplus", BUILD, "activation=config.encoder_activation", 'activation="tanh"', FAST, BEGINNINGS_FREY),
     ("η doubled", ADAGRAD, "else self", "else 2 * self", FAST, WAKE_SLEEP_GAUSSIAN),
     ("η halved", ADAGRAD, "else self", "else 0.5 * self", FAST, WAKE_SLEEP_GAUSSIAN),
     ("η doubled", ADAGRAD, "else self", "else 2 * self", READABLE, AEVB),
@@ -115,7 +133,7 @@ FAULTS = [
     ),
     (
         "log σ² head starts at random",
-        "harness.runs.build:build_learner",
+        BUILD,
         "config.encoder_log_var_zero",
         "False",
         FAST,
@@ -176,6 +194,25 @@ def test_a_planted_fault_fails_the_check(name, where, right, wrong, engine, case
     drifted, farthest = sum(not verdict.passed for verdict in found), max(verdict.deviation for verdict in found)
     table.append((name, where.partition(":")[2], engine, case, str(drifted), str(len(found)), f"{farthest:.3g}"))
     assert drifted
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "case"),
+    [
+        ("estimator", "b", BEGINNINGS),
+        ("batch_size", 100, BEGINNINGS_FREY),
+        ("decoder_log_var", "latent", BEGINNINGS_FREY),
+        ("decoder_activation", "tanh", BEGINNINGS_FREY),
+        ("init_std", 0.1, BEGINNINGS),
+    ],
+)
+def test_a_wrong_choice_in_the_protocol_fails_the_check(field, wrong, case, monkeypatch):
+    altered = tuple(
+        replace(choice, fields={**choice.fields, field: wrong}) if field in choice.fields else choice
+        for choice in PROTOCOLS["author"]
+    )
+    monkeypatch.setitem(PROTOCOLS, "author", altered)
+    assert any(not verdict.passed for verdict in verdicts({case}, FAST))
 
 
 def test_what_is_not_there_cannot_be_replaced():
