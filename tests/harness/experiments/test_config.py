@@ -5,8 +5,9 @@ from itertools import takewhile
 import pytest
 
 from aevb.errors import UserError
+from harness.experiments.choices import EVIDENCE
 from harness.experiments.config import Config
-from harness.experiments.paper import FIGURE2
+from harness.experiments.paper import FIGURE2, FIGURE3
 from harness.experiments.protocols import CHANGEABLE, PROTOCOLS, protocol_config
 from harness.runs.curve import grid
 
@@ -25,12 +26,15 @@ def test_equal_configs_have_equal_ids_and_any_change_another():
     other = {
         "dataset": "x", "method": "wake_sleep", "n_latent": 3, "seed": 1, "data_sha256": "0",
         "n_samples": 2, "pixel_scale": 9.0, "split": "chronological", "binarization": "static", "decoder": "gaussian",
-        "hidden": (3,), "batch_size": 3, "estimator": "a", "auto_steps": 3, "prior_weight": 0.5, "first_point": 9,
+        "hidden": (3,), "batch_size": 3, "auto_steps": 3, "prior_weight": 0.5, "first_point": 9,
         "evaluation_points": 9, "points_per_decade": 3, "measure": "marginal_log_likelihood", "n_train": 8,
         "chain_leapfrog": 9, "chain_step_size": 0.5, "weight_steps": 9, "posterior_leapfrog": 9,
         "posterior_burn_in": 9, "posterior_samples": 9, "posterior_starts": 9, "posterior_fit": "full",
         "posterior_jitter": 0.5, "decoder_log_var_factor": 0.5, "decoder_log_var_zero": True, "protocol": "x",
-        "precision": "bfloat16", "paper_points": True,
+        "precision": "bfloat16", "paper_points": True, "encoder_activation": "softplus",
+        "decoder_activation": "softplus", "encoder_init_factor": 5.0, "decoder_bias_zero": False,
+        "encoder_log_var_factor": 0.5, "prior_on_encoder": False, "extra_leapfrog": 0, "posterior_step_size": 0.5,
+        "posterior_tuning": "every_move", "estimator": "b",
     }  # fmt: skip
     other = asdict(small("paper", "mnist")) | other
     for field in fields(Config):
@@ -57,26 +61,61 @@ def test_a_config_of_an_older_version_keeps_its_id():
     assert Config.from_json(json.dumps(values)).id == AUTHOR.id
 
 
-def test_the_author_protocol_is_the_fitted_one():
+def test_the_author_protocol_is_what_the_evidence_says():
     mnist, frey = small("author", "mnist"), small("author", "frey_face")
-    assert (mnist.hidden, mnist.decoder, mnist.step_size, mnist.pixel_scale) == ((500,), "bernoulli", 0.02, 255)
-    assert (frey.hidden, frey.decoder, frey.step_size, frey.pixel_scale) == ((200,), "gaussian", 0.02, 256)
-    assert (frey.decoder_log_var_factor, frey.decoder_log_var_zero) == (0.1, True)
+    assert (mnist.hidden, mnist.decoder, mnist.batch_size, mnist.pixel_scale) == ((500,), "bernoulli", 100, 255)
+    assert (frey.hidden, frey.decoder, frey.batch_size, frey.pixel_scale) == ((200,), "gaussian", 500, 256)
+    assert (frey.decoder_log_var, frey.decoder_log_var_factor, frey.decoder_log_var_zero) == ("hidden", 1.0, False)
+    assert (mnist.encoder_activation, frey.encoder_activation, frey.decoder_activation) == ("tanh", "softplus", "tanh")
     for config in (mnist, frey):
-        assert (config.encoder_log_var_factor, config.encoder_log_var_zero, config.decoder_log_var) == (
-            0.1,
-            True,
-            "latent",
-        )
-        assert (config.batch_size, config.n_samples, config.warm_up, config.init_std) == (100, 1, 100, 0.01)
+        assert (config.estimator, config.n_samples, config.warm_up, config.init_std) == ("a", 1, 101, 0.01)
+        assert (config.encoder_log_var_factor, config.encoder_log_var_zero) == (1.0, True)
+        assert (config.prior_on_encoder, config.prior_on_biases, config.binarization) == (True, False, "none")
 
 
-def test_wake_sleep_has_a_step_size_of_its_own_on_frey_face():
-    etas = {(c.dataset, c.method): c.step_size for c in FIGURE2.configs("author", ["mnist", "frey_face"], [0])}
-    assert etas == {
-        ("mnist", "aevb"): 0.02, ("mnist", "wake_sleep"): 0.02,
-        ("frey_face", "aevb"): 0.02, ("frey_face", "wake_sleep"): 0.1,
-    }  # fmt: skip
+def test_wake_sleep_has_the_recognition_model_of_the_library():
+    for dataset in ("mnist", "frey_face"):
+        config = protocol_config("author", dataset, method="wake_sleep", n_latent=10, seed=0)
+        assert (config.encoder_log_var_factor, config.encoder_activation) == (0.1, "tanh")
+
+
+def test_step_sizes_are_chosen_for_each_curve():
+    etas = {
+        (c.dataset, c.n_latent, c.method): c.step_size for c in FIGURE2.configs("author", ["mnist", "frey_face"], [0])
+    }
+    assert {name: eta for name, eta in etas.items() if eta != 0.02} == {("mnist", 20, "wake_sleep"): 0.01}
+    figure3 = {(c.n_train, c.method): c.step_size for c in FIGURE3.configs("author", ["mnist"], [0])}
+    assert {name: eta for name, eta in figure3.items() if eta != 0.1} == {(50_000, "aevb"): 0.02}
+
+
+def test_the_paper_protocol_is_the_text():
+    for config in (small("paper", "mnist"), small("paper", "frey_face")):
+        assert (config.batch_size, config.estimator, config.step_size, config.warm_up) == (100, "b", "auto", 0)
+        assert (config.init_std, config.prior_on_biases, config.prior_on_encoder) == (0.1, True, False)
+        assert (config.encoder_activation, config.encoder_log_var_factor) == ("tanh", 1.0)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_choice_has_evidence_and_names_fields_of_a_config(protocol):
+    known = {field.name for field in fields(Config)}
+    for choice in PROTOCOLS[protocol]:
+        assert choice.evidence
+        assert {*choice.evidence} <= {*EVIDENCE}
+        assert {*choice.fields, *choice.where} <= known
+        assert choice.why.endswith(".")
+
+
+def test_every_choice_is_made_for_some_curve_of_the_figures():
+    configs = [
+        (protocol, asdict(config))
+        for protocol in PROTOCOLS
+        for figure, datasets in ((FIGURE2, ["mnist", "frey_face"]), (FIGURE3, ["mnist"]))
+        for config in figure.configs(protocol, datasets, [0])
+    ]
+    for protocol, choices in PROTOCOLS.items():
+        for choice in choices:
+            chosen = [config for name, config in configs if name == protocol and choice.holds(config)]
+            assert any(choice.fields.items() <= config.items() for config in chosen), choice
 
 
 def test_one_and_one_point_zero_are_one_config():
