@@ -14,9 +14,11 @@ from harness.store.run_folder import RunFolder
 from harness.store.shelves import state_of
 from harness.store.status import Status
 from harness.store.tables import read_table
+from harness.studies.choices import study as study_choices
 from harness.studies.marginal import study as study_marginal
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.reparameterization.table import CURVE
+from harness.studies.step_sizes import study as study_step_sizes
 from harness.workers.parts import Part, is_done, study_folder
 
 MORE = 1_000_000  # training samples, unless the user says
@@ -75,28 +77,36 @@ def catalogue(request: Request, speeds: Speeds) -> pd.DataFrame:
     of like runs; NaN where none was measured.
     """
     rows: list[dict[str, object]] = []
-    reached = {folder.config: _completed(folder.status()) for folder in speeds.published}
     for experiment in (*EXPERIMENTS.values(), *PICTURES.values()):
         methods = [method for method in request.methods or experiment.methods if method in experiment.methods]
         for scale, samples in experiment.scales.items() if methods else ():
             for dataset in experiment.panels:
                 configs = experiment.configs(request.protocol, [dataset], request.seeds, methods=methods)
-                folders = [request.shelves.own_run(config) for config in configs]
-                left = [folder for folder in folders if not folder.is_done(samples)]
-                hours = [speeds.core_hours(f.config, _there(f), samples) for f in left]
-                rows.append(
-                    {
-                        "what": f"figure {experiment.figure}",
-                        "scale": scale,
-                        "samples": f"{samples:,}",
-                        "dataset": dataset,
-                        "runs": len(configs),
-                        "done": len(configs) - len(left),
-                        "published": sum(reached.get(config, 0) >= samples for config in configs),
-                        "core_hours": sum(hours),
-                    }
-                )
+                rows.append(_runs_row(f"figure {experiment.figure}", scale, samples, dataset, configs, request, speeds))
+    for name, study in study_choices.STUDIES.items():
+        every = [*study_choices.configs_of(study)]
+        for dataset in dict.fromkeys(config.dataset for config in every):
+            configs = [config for config in every if config.dataset == dataset]
+            rows.append(_runs_row("study choices", name, study.samples, dataset, configs, request, speeds))
     return pd.DataFrame([*rows, *_studies(request)])
+
+
+def _runs_row(
+    what: str, scale: str, samples: int, dataset: str, configs: Sequence[Config], request: Request, speeds: Speeds
+) -> dict[str, object]:
+    folders = [request.shelves.own_run(config) for config in configs]
+    left = [folder for folder in folders if not folder.is_done(samples)]
+    reached = {folder.config: _completed(folder.status()) for folder in speeds.published}
+    return {
+        "what": what,
+        "scale": scale,
+        "samples": f"{samples:,}",
+        "dataset": dataset,
+        "runs": len(configs),
+        "done": len(configs) - len(left),
+        "published": sum(reached.get(config, 0) >= samples for config in configs),
+        "core_hours": sum(speeds.core_hours(f.config, _there(f), samples) for f in left),
+    }
 
 
 def runs_table(request: Request, speeds: Speeds, more: int) -> pd.DataFrame:
@@ -156,6 +166,10 @@ def _studies(request: Request) -> Iterable[dict[str, object]]:
     for name, study in study_reparameterization.STUDIES.items():
         parts = [*study_reparameterization.parts_of(study, folder)]
         yield _study_row("reparameterization", name, "mnist", parts, spent)
+    folder = study_folder(request.results, "step-sizes")
+    for name, steps in study_step_sizes.STUDIES.items():
+        parts = [*study_step_sizes.parts_of(steps, folder, request.data)]
+        yield _study_row("step-sizes", name, "mnist, frey_face", parts, float("nan"))
 
 
 def _seconds(request: Request, study: str, table: str, part: Sequence[str]) -> float:

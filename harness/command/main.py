@@ -28,14 +28,21 @@ from harness.runs.publish import publish_runs
 from harness.runs.verify import anew, find_runs, verify
 from harness.store.environment import program
 from harness.store.run_folder import RunFolder
+from harness.studies.choices import study as study_choices
 from harness.studies.marginal import study as study_marginal
 from harness.studies.reparameterization import study as study_reparameterization
+from harness.studies.step_sizes import study as study_step_sizes
 from harness.timing.run import show_benchmarks
 from harness.workers.parts import PartsFailed
 from harness.workers.progress import Display
 from harness.workers.schedule import WorkerDied
 
-STUDIES = {"marginal": study_marginal.show_study, "reparameterization": study_reparameterization.show_study}
+STUDIES = {
+    "choices": study_choices.show_study,
+    "marginal": study_marginal.show_study,
+    "reparameterization": study_reparameterization.show_study,
+    "step-sizes": study_step_sizes.show_study,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

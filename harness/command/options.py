@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   python reproduce.py --figure 3 --re-estimate                     marginal likelihoods, and how far off they are
   python reproduce.py --figure 4                                   manifolds of models with two latents
   python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
+  python reproduce.py --study choices                              what each choice of the protocol is worth
   python reproduce.py --study marginal                             estimators of log p(x) against exact values
   python reproduce.py --study reparameterization                   the noise of gradients, with the trick and without
   python reproduce.py --report                                     all that is in the store, as one HTML file
@@ -33,8 +34,10 @@ EXAMPLES = """examples:
   python reproduce.py --check --junit check.xml                    has anything drifted? for continuous integration
 """
 STUDIES = {
+    "choices": "what each choice that the paper leaves open is worth",
     "marginal": "estimators of log p(x) against exact values",
     "reparameterization": "noise of the gradient with the trick and without",
+    "step-sizes": "which step size the paper's rule picks for each curve",
 }
 # What each task would ignore, and therefore refuses.
 UNUSED = {
@@ -50,7 +53,10 @@ UNUSED = {
     "--check": "dataset latent train method scale samples protocol seed cluster results data points plot_only force "
     "re_estimate dry_run",
     "--update-reference": "junit engine device",
-    "--study": "dataset latent train method samples protocol seed device engine data points re_estimate dry_run",
+    "--study": "dataset latent train method samples protocol seed points re_estimate dry_run",
+    "--study marginal": "device engine data",
+    "--study reparameterization": "device engine data",
+    "--study step-sizes": "device engine",
     "--figure 2": "train points re_estimate",
     "--figure 3": "latent points",
     "--figure 4": "latent train method points re_estimate",
@@ -188,6 +194,7 @@ def check(options: argparse.Namespace) -> None:
         "--verify": options.verify,
         "--update-reference": options.update_reference,
         "--study": options.study,
+        f"--study {options.study}": options.study,
         "--report": options.report,
         f"--figure {options.figure}": options.figure,
         "--demo": options.demo,

@@ -98,10 +98,10 @@ def compare(
             rows.append((protocol, *name, count, mean, error, seeds, theirs_at, mean - theirs_at, not_own))
     numbers = ["samples", "ours", "standard_error", "seeds", "paper", "difference", "published"]
     table = pd.DataFrame(rows, columns=["protocol", *key, *numbers])
-    return table.sort_values(["protocol", *key, "samples"], key=_rank, ignore_index=True)
+    return table.sort_values(["protocol", *key, "samples"], key=ranked, ignore_index=True)
 
 
-def _rank(column: pd.Series) -> pd.Series:
+def ranked(column: pd.Series) -> pd.Series:
     """Sort key: the paper's names in the paper's order, then others by name; other columns by their own order."""
     if column.name not in ("dataset", "method", "split"):
         return column

@@ -10,6 +10,7 @@ from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from harness.experiments.paper import PICTURES, Experiment
 from harness.experiments.paper_curves import read_published
+from harness.figures.agreement import agreement, format_agreement
 from harness.figures.compare import compare, format_comparison
 from harness.figures.plan import Plan, stored_configs_of
 from harness.figures.plot2 import plot_figure2
@@ -27,8 +28,9 @@ PLOTS: Mapping[int, Plot] = {2: plot_figure2, 3: plot_figure3}
 def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays: Mapping[str, str]) -> None:
     """Write the tables and the figure from what the store holds, and print the comparison.
 
-    figureN.csv has every logged point, runs.csv how each run ended and comparison.csv the differences: of all runs of
-    the reader's, whoever asked for them, and of published ones for curves of this protocol that the reader has not.
+    figureN.csv has every logged point, runs.csv how each run ended, comparison.csv the differences and agreement.csv
+    the distances: of all runs of the reader's, whoever asked for them, and of published ones for curves of this
+    protocol that the reader has not.
     What is printed and drawn is the request's protocol, in the paper's panels and those that were asked for.
 
     Args:
@@ -54,23 +56,26 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     order, key = ["protocol", *experiment.key, "seed"], (*experiment.key, "split")
     published = read_published(experiment.figure)
     comparison = compare(curves, published, experiment.compared_at, key, experiment.measure)
+    distances = agreement(curves, published, experiment.compared_from, key, experiment.measure)
     estimates = collect_estimates(folders, experiment.key)
     write_text(request.folder / "runs.csv", runs.sort_values(order).to_csv(index=False))
     write_text(request.folder / f"{name}.csv", curves.sort_values([*order, "samples", "split"]).to_csv(index=False))
     write_text(request.folder / "comparison.csv", comparison.to_csv(index=False))
+    write_text(request.folder / "agreement.csv", distances.to_csv(index=False))
     if len(estimates):
         ordered = estimates.sort_values([*order, "samples", "split"])
         write_text(request.folder / "reestimates.csv", ordered.to_csv(index=False))
 
-    curves, runs, comparison, estimates = (
+    curves, runs, comparison, distances, estimates = (
         in_panels(table[table["protocol"] == request.protocol], experiment, request.sizes)
-        for table in (curves, runs, comparison, estimates)
+        for table in (curves, runs, comparison, distances, estimates)
     )
     remedies = {dataset: error.remedy for dataset, error in missing.items()}
     # The protocol that fits the paper's curves is the figure; another's has its name.
     stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
     print(format_comparison(comparison, key))  # once all is drawn, for who reads may go away
+    print(format_agreement(distances, key), end="\n" if len(distances) else "")
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
     if len(estimates):

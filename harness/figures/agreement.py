@@ -1,0 +1,77 @@
+"""How far our curves lie from the paper's, all along: the root mean square of the difference over a range."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.figures.compare import HEADINGS, KEY, drawable, label, ranked, scientific, value_at
+
+POINTS = 41  # evenly spaced on a log axis, where the figures' points would lie
+
+
+def agreement(
+    curves: pd.DataFrame,
+    published: pd.DataFrame,
+    since: Mapping[str, float],
+    key: Sequence[str] = KEY,
+    value: str = "lower_bound",
+) -> pd.DataFrame:
+    """The distance of each of our curves from the paper's, for each protocol, in nats.
+
+    Differences are of the mean over seeds, at sample counts evenly spaced on a log axis, from where both curves have
+    begun to where the first of all ends.
+
+    Args:
+        curves: ours, with protocol and seed.
+        published: the paper's.
+        since: where the range begins, for each dataset; no row for others.
+        key: columns that tell curves apart.
+        value: column of the nats.
+
+    Returns:
+        Columns: protocol, the `key`, begin and end of the range (training samples), rms (of the mean's difference),
+        standard_error (of the mean's difference, root mean square along the range; NaN for one seed), largest
+        (difference, with its sign), largest_at, seed_rms (the root mean square of single seeds' distances), seeds.
+    """
+    paper = {name: curve for name, curve in drawable(published, value).groupby(list(key))}
+    rows = []
+    for (protocol, *name), group in drawable(curves, value).groupby(["protocol", *key]):
+        theirs, dataset = paper.get(tuple(name)), str(name[0])
+        if theirs is None or dataset not in since:
+            continue
+        runs = [run for _, run in group.groupby("seed")]
+        begin = max(since[dataset], *(curve["samples"].min() for curve in (theirs, *runs)))
+        end = min(curve["samples"].max() for curve in (theirs, *runs))
+        if end <= begin:
+            continue
+        at = np.geomspace(begin, end, POINTS)
+        ours = np.stack([value_at(run["samples"], run[value], at) for run in runs])
+        off = ours - value_at(theirs["samples"], theirs[value], at)
+        mean = off.mean(0)
+        error = off.std(0, ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.full(POINTS, np.nan)
+        worst = int(np.abs(mean).argmax())
+        rows.append((protocol, *name, begin, end, rms(mean), rms(error), mean[worst], at[worst], rms(off), len(off)))
+    numbers = ["begin", "end", "rms", "standard_error", "largest", "largest_at", "seed_rms", "seeds"]
+    table = pd.DataFrame(rows, columns=["protocol", *key, *numbers])
+    return table.sort_values(["protocol", *key], key=ranked, ignore_index=True)
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def format_agreement(table: pd.DataFrame, key: Sequence[str] = KEY) -> str:
+    """A plain text table of `agreement`'s answer, a row for each curve; empty where there is none."""
+    if table.empty:
+        return ""
+    shown = pd.DataFrame({HEADINGS.get(column, column): table[column].map(lambda v: label(str(v))) for column in key})
+    shown["from"], shown["to"] = table["begin"].map(scientific), table["end"].map(scientific)
+    shown["RMS"] = table["rms"].map("{:.1f}".format)
+    shown["s.e."] = table["standard_error"].map(lambda error: "–" if np.isnan(error) else f"{error:.1f}")
+    shown["largest"] = [
+        f"{off:+.1f} at {scientific(at)}" for off, at in zip(table["largest"], table["largest_at"], strict=True)
+    ]
+    shown["seeds"] = table["seeds"]
+    return f"distance from the paper's curve, nats\n{shown.to_string(index=False)}"

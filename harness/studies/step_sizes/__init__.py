@@ -1,0 +1,1 @@
+"""Which step size the paper's rule picks for each curve, and whether its curves were made with that one."""

@@ -1,0 +1,75 @@
+"""The paper's rule for the step size, as a table: what it picks, and what the protocol has."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from harness.experiments.protocols import protocol_config
+from harness.figures.compare import label, ranked
+
+CURVE = ["measure", "dataset", "n_train", "n_latent", "method"]
+
+
+def picks(table: pd.DataFrame) -> pd.DataFrame:
+    """What the rule picks for each curve after each number of iterations.
+
+    Columns: those that name a curve, iterations, pick (the step size with the highest mean bound over seeds; what is
+    not finite loses), lead (of its bound over the next best, mean over pairs of equal seeds, nats) with lead_error (its
+    standard error, NaN for one seed), decided (the lead exceeds two of them) and protocol (the author protocol's η).
+    """
+    rows = []
+    for name, curve in table.groupby([*CURVE, "iterations"]):
+        bounds = curve.pivot_table(index="seed", columns="step_size", values="bound", dropna=False)
+        bounds = bounds.where(np.isfinite(bounds), -np.inf)
+        order = bounds.mean().sort_values(ascending=False).index
+        lead = (bounds[order[0]] - bounds[order[1]]).to_numpy()
+        error = float(lead.std(ddof=1) / math.sqrt(len(lead))) if len(lead) > 1 else math.nan
+        fields = dict(zip(CURVE, name, strict=False))
+        dataset = str(fields.pop("dataset"))
+        protocol = protocol_config("author", dataset, seed=0, **fields).step_size
+        mean = float(lead.mean())
+        rows.append((*name, order[0], mean, error, bool(mean > 2 * error), protocol))
+    columns = [*CURVE, "iterations", "pick", "lead", "lead_error", "decided", "protocol"]
+    return pd.DataFrame(rows, columns=columns).sort_values([*CURVE, "iterations"], key=ranked, ignore_index=True)
+
+
+def format_step_sizes(table: pd.DataFrame) -> str:
+    """A row for each curve: what the rule picks after each number of iterations; a mark where the lead is undecided."""
+    found = picks(table)
+    counts = sorted(found["iterations"].unique())
+    text = [
+        "The step size that leads in the training bound after so many iterations, and",
+        "that of protocol author; ? where its lead is within two standard errors. Monte",
+        "Carlo EM has no bound to compare.",
+    ]
+    rows = []
+    for name, curve in found.groupby(CURVE, sort=False):
+        fields = dict(zip(CURVE, name, strict=True))
+        figure2 = fields["measure"] == "lower_bound"
+        size = f"N_z = {fields['n_latent']}" if figure2 else f"N = {fields['n_train']:,}"
+        cells = {
+            f"{n:,}": f"{pick:g}{'' if sure else '?'}"
+            for n, pick, sure in zip(curve["iterations"], curve["pick"], curve["decided"], strict=True)
+        }
+        rows.append(
+            {
+                "figure": 2 if figure2 else 3,
+                "dataset": label(str(fields["dataset"])),
+                "panel": size,
+                "method": label(str(fields["method"])),
+                **cells,
+                "protocol": f"{curve['protocol'].iloc[0]:g}",
+            }
+        )
+    return "\n".join([*text, pd.DataFrame(rows).to_string(index=False), *verdicts(found, counts)])
+
+
+def verdicts(found: pd.DataFrame, counts: list[int]) -> list[str]:
+    """How often the rule picks what the protocol has."""
+    return [
+        f"After {n:,} iterations it picks the protocol's η for {int((part['pick'] == part['protocol']).sum())} of "
+        f"{len(part)} curves."
+        for n in counts
+        for part in [found[found["iterations"] == n]]
+    ]
