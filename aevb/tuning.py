@@ -1,6 +1,5 @@
 """Step sizes of Hamiltonian Monte Carlo: one for all chains by the paper's rule, or one for each chain."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -60,7 +59,7 @@ def tune_by_test(step_size: Float[Tensor, "*chains"], accepted: Bool[Tensor, "*c
 
     Source: its paper's first author's library.
     """
-    return step_size * torch.where(accepted, math.exp(1.02), math.exp(-1.02)).to(step_size)
+    return step_size * torch.exp(1.02 * (2 * accepted.to(step_size) - 1))
 
 
 def sample_and_tune(

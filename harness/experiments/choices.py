@@ -83,9 +83,9 @@ AUTHOR: tuple[Choice, ...] = (
         WAKE_SLEEP,
     ),
     Choice(
-        {"encoder_activation": "softplus"},
+        {"encoder_activation": "softplus", "decoder_activation": "softplus"},
         ("library", "fit"),
-        "An option of the library; with tanh, which the text says, growth depends far more on N_z than in the paper.",
+        "The library's default for a while; with tanh, as in the text, growth depends far more on N_z than in the paper.",
         FREY_FACE | AEVB,
     ),
     Choice({"step_size": 0.02}, ("fit",), "Of 0.01, 0.02 and 0.1, chosen for each curve.", BOUND),

@@ -21,11 +21,13 @@ from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from baselines.wake_sleep import WakeSleep
 
 N, M, D = 300, 12, 14
-OPTIONS = AscentOptions(0.05, warm_up=2, prior_on_biases=False)
+OPTIONS = AscentOptions(0.05, warm_up=2, prior_on_encoder=True)
 DECODERS = {
     "bernoulli": (BernoulliModel, {}),
     "gaussian": (GaussianModel, {"log_var_factor": 0.3}),
     "gaussian from the hidden layer": (GaussianModel, {"log_var": "hidden"}),
+    "bernoulli, softplus": (BernoulliModel, {"activation": "softplus"}),
+    "gaussian, softplus": (GaussianModel, {"activation": "softplus", "zero_output_bias": True}),
     "gaussian with a constant": (GaussianModel, {"log_var": "constant", "squash_mean": False}),
 }
 
@@ -33,7 +35,10 @@ DECODERS = {
 def modules(decoder, hidden, generator, dtype):
     kind, more = DECODERS[decoder]
     model = kind(3, D, hidden, init_std=0.3, generator=generator, **more)
-    encoder = GaussianEncoder(D, 3, hidden, init_std=0.3, log_var_factor=0.5, zero_log_var=False, generator=generator)
+    encoder = GaussianEncoder(
+        D, 3, hidden, activation=more.get("activation", "tanh"), init_std=0.3, log_var_factor=0.5, zero_log_var=False,
+        generator=generator,
+    )  # fmt: skip
     return model.to(dtype), encoder.to(dtype)
 
 

@@ -50,12 +50,30 @@ def test_ascent_is_adagrad_as_the_protocol_writes_it(prior_on_biases, generator)
             np.testing.assert_allclose(parameters_of(layer)[name], expected[name], rtol=1e-12)
 
 
-def test_the_encoder_carries_no_prior(generator):
-    encoder = GaussianEncoder(4, 2, (3,), init_std=1.0, generator=generator)
+@pytest.mark.parametrize("prior_on_encoder", [False, True])
+def test_the_encoder_carries_a_prior_only_if_it_is_asked_for(prior_on_encoder, generator):
+    encoder = GaussianEncoder(4, 2, (3,), zero_log_var=False, init_std=1.0, generator=generator).double()
     before = parameters_of(encoder)
     flat = sum((p * 0).sum() for p in encoder.parameters())
-    Ascent(AscentOptions(0.1, warm_up=0), phi=encoder).step(flat, prior_scale=1.0)
-    assert all(torch.equal(value, before[name]) for name, value in parameters_of(encoder).items())
+    options = AscentOptions(0.1, warm_up=0, prior_weight=2.0, prior_on_encoder=prior_on_encoder)
+    Ascent(options, phi=encoder).step(flat, prior_scale=0.25)
+    for name, value in parameters_of(encoder).items():
+        gradient = -0.5 * before[name] if prior_on_encoder and name.endswith("weight") else 0 * before[name]
+        torch.testing.assert_close(value, before[name] + 0.1 * gradient / (gradient.square() + 1e-8).sqrt())
+
+
+def test_the_sleep_phase_climbs_the_encoders_prior_at_the_minibatchs_share(generator):
+    moved = []
+    for weight in (0.0, 50.0):
+        options = AscentOptions(0.05, warm_up=0, prior_weight=weight, prior_on_encoder=True)
+        learner = small(WakeSleep, torch.Generator().manual_seed(3), options)
+        x, noise = batch(torch.Generator().manual_seed(4)), torch.Generator().manual_seed(5)
+        start = parameters_of(learner.encoder)
+        learner.step(x, noise)
+        moved.append({name: p.grad.clone() for name, p in learner.encoder.named_parameters()} | {"start": start})
+        change = parameters_of(learner.encoder)["hidden.0.weight"] - start["hidden.0.weight"]
+        gradient = moved[-1]["hidden.0.weight"] - weight * 20 / 50 * start["hidden.0.weight"]
+        torch.testing.assert_close(change, 0.05 * gradient / (gradient.square() + 1e-8).sqrt())
 
 
 @LEARNERS

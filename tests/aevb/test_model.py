@@ -4,7 +4,9 @@ import torch
 from scipy.stats import bernoulli, norm
 
 from aevb.encoder import GaussianEncoder
+from aevb.errors import ArgumentError
 from aevb.model import BernoulliModel, GaussianModel
+from aevb.trained import build, describe
 
 
 def as_numpy(layer):
@@ -59,6 +61,49 @@ def test_encoder_multiplies_the_log_variance_head_before_the_bias(generator):
     for result, layer, factor in ((q.mean, encoder.mean, 1.0), (q.log_var, encoder.log_var, 0.1)):
         weight, bias = as_numpy(layer)
         np.testing.assert_allclose(result.detach(), factor * (h @ weight.T) + bias, rtol=1e-10)
+
+
+def test_softplus_layers_are_the_logarithm_of_one_plus_the_exponential(generator):
+    model = BernoulliModel(3, 11, (7,), activation="softplus", init_std=0.5, generator=generator).double()
+    encoder = GaussianEncoder(11, 3, (7,), activation="softplus", init_std=0.5, generator=generator).double()
+    z, x = draw(generator, 4, 3), torch.rand(4, 11, generator=generator).double()
+    for network, head, given, found in (
+        (model, model.output, z, model.logits(z)),
+        (encoder, encoder.mean, x, encoder(x).mean),
+    ):
+        weight, bias = as_numpy(network.hidden[0])
+        h = np.log1p(np.exp(given.numpy() @ weight.T + bias))
+        weight, bias = as_numpy(head)
+        np.testing.assert_allclose(found.detach(), h @ weight.T + bias, rtol=1e-10)
+
+
+@pytest.mark.parametrize("cls", [BernoulliModel, GaussianModel])
+def test_output_biases_start_at_zero_if_asked_for_and_nothing_else_changes(cls, generator):
+    models = []
+    for zero in (False, True):
+        generator.manual_seed(0)
+        models.append(cls(2, 6, (5,), zero_output_bias=zero, generator=generator))
+    outputs = [name for name, _ in models[0].named_parameters() if name in ("output.bias", "log_var.bias")]
+    for name, parameter in models[0].named_parameters():
+        other = models[1].get_parameter(name)
+        assert torch.all(other == 0) if name in outputs else torch.equal(parameter, other)
+    assert len(outputs) == (1 if cls is BernoulliModel else 2)
+
+
+@pytest.mark.parametrize("kind", [BernoulliModel, GaussianModel])
+def test_a_description_builds_the_same_networks(kind, generator):
+    model = kind(2, 6, (5, 4), activation="softplus", init_std=0.5, generator=generator)
+    encoder = GaussianEncoder(6, 2, (5, 4), activation="softplus", init_std=0.5, generator=generator)
+    again, encoder_again = build(describe(model, encoder))
+    x, z = torch.rand(3, 6, generator=generator), torch.randn(3, 2, generator=generator)
+    torch.testing.assert_close(again.log_likelihood(x, z), model.log_likelihood(x, z))
+    torch.testing.assert_close(encoder_again(x).mean, encoder(x).mean)
+    torch.testing.assert_close(encoder_again(x).log_var, encoder(x).log_var)
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(ArgumentError, match="`activation` must be one of tanh, softplus"):
+        GaussianEncoder(6, 2, (5,), activation="relu")
 
 
 def test_a_fresh_author_encoder_has_unit_variance(generator):

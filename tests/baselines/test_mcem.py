@@ -117,6 +117,18 @@ def test_an_iteration_counts_fifteen_samples_for_each_point_and_has_no_bound() -
     assert info.samples == 15 * 30
 
 
+def test_an_extra_leapfrog_step_moves_the_chains_and_is_not_counted() -> None:
+    ends = []
+    for how in ({"n_leapfrog": 11}, {"n_leapfrog": 10, "extra_leapfrog": 1}):
+        x, model = data(), fresh_model()
+        learner = MonteCarloEM(model, N, seeded(1), AscentOptions(0.05, warm_up=0), **how)
+        infos = [learner.step(whole(x), generator) for generator in (seeded(2),) for _ in range(3)]
+        ends.append((infos[-1].samples, [p.detach().clone() for p in model.parameters()]))
+    assert [samples for samples, _ in ends] == [16 * N, 15 * N]
+    for one, other in zip(ends[0][1], ends[1][1], strict=True):
+        assert torch.equal(one, other)
+
+
 @pytest.mark.parametrize("kind", [MonteCarloEM, MinibatchMonteCarloEM])
 def test_a_restored_learner_goes_on_bit_for_bit(kind: type[MonteCarloEM]) -> None:
     x = data()

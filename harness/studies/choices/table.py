@@ -144,7 +144,7 @@ def format_choices(table: pd.DataFrame) -> str:
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     sides = "<" + ">" * (len(cells) - 2) + "<"
-    return "  " + "  ".join(f"{c:{s}{w}}" for c, s, w in zip(cells, sides, widths, strict=True)).rstrip()
+    return "  " + " ".join(f"{c:{s}{w}}" for c, s, w in zip(cells, sides, widths, strict=True)).rstrip()
 
 
 def _arrow(ours: float, otherwise: float) -> str:
@@ -154,7 +154,7 @@ def _arrow(ours: float, otherwise: float) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.1f}" if abs(value) < 1e4 else f"{value:.0e}"
+    return f"{value:.1f}" if abs(value) < 1e3 else f"{value:.0f}" if abs(value) < 1e5 else f"{value:.0e}"
 
 
 def verdicts(table: pd.DataFrame) -> list[str]:
@@ -182,7 +182,7 @@ def verdicts(table: pd.DataFrame) -> list[str]:
 
 
 def _curve(dataset: str, method: str, n_latent: int) -> str:
-    return f"{label(dataset)} {label(method)} {n_latent}"
+    return f"{label(dataset).removesuffix(' Face')} {label(method)} {n_latent}"
 
 
 def _pm(mean: float, error: float) -> str:

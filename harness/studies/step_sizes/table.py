@@ -24,12 +24,14 @@ def picks(table: pd.DataFrame) -> pd.DataFrame:
         bounds = bounds.where(np.isfinite(bounds), -np.inf)
         order = bounds.mean().sort_values(ascending=False).index
         lead = (bounds[order[0]] - bounds[order[1]]).to_numpy()
+        lead = lead[np.isfinite(lead)] if np.isfinite(lead).any() else np.array([math.inf])
         error = float(lead.std(ddof=1) / math.sqrt(len(lead))) if len(lead) > 1 else math.nan
         fields = dict(zip(CURVE, name, strict=False))
         dataset = str(fields.pop("dataset"))
         protocol = protocol_config("author", dataset, seed=0, **fields).step_size
         mean = float(lead.mean())
-        rows.append((*name, order[0], mean, error, bool(mean > 2 * error), protocol))
+        sure = bool(mean > 2 * error) or math.isinf(float(bounds[order[1]].mean()))
+        rows.append((*name, order[0], mean, error, sure, protocol))
     columns = [*CURVE, "iterations", "pick", "lead", "lead_error", "decided", "protocol"]
     return pd.DataFrame(rows, columns=columns).sort_values([*CURVE, "iterations"], key=ranked, ignore_index=True)
 

@@ -66,7 +66,11 @@ def test_the_author_protocol_is_what_the_evidence_says():
     assert (mnist.hidden, mnist.decoder, mnist.batch_size, mnist.pixel_scale) == ((500,), "bernoulli", 100, 255)
     assert (frey.hidden, frey.decoder, frey.batch_size, frey.pixel_scale) == ((200,), "gaussian", 500, 256)
     assert (frey.decoder_log_var, frey.decoder_log_var_factor, frey.decoder_log_var_zero) == ("hidden", 1.0, False)
-    assert (mnist.encoder_activation, frey.encoder_activation, frey.decoder_activation) == ("tanh", "softplus", "tanh")
+    assert (mnist.encoder_activation, frey.encoder_activation, frey.decoder_activation) == (
+        "tanh",
+        "softplus",
+        "softplus",
+    )
     for config in (mnist, frey):
         assert (config.estimator, config.n_samples, config.warm_up, config.init_std) == ("a", 1, 101, 0.01)
         assert (config.encoder_log_var_factor, config.encoder_log_var_zero) == (1.0, True)
