@@ -47,6 +47,6 @@ def inventory(
     for demo, dataset in product(DEMOS, DATASETS):
         line = command(f"--demo {demo} --dataset {dataset}")
         items.append(Item(("item.demo", f"{demo}, {label(dataset)}"), line, int(has[f"demo.{demo}.{dataset}"]), 1))
-    for study in ("marginal", "reparameterization"):
+    for study in ("choices", "step-sizes", "marginal", "reparameterization"):
         items.append(Item((f"item.{study}", ""), command(f"--study {study}"), int(has[f"study.{study}"]), 1))
     return [*items, Item(("item.benchmarks", ""), command("--benchmark"), int(has["benchmarks"]), 1)]

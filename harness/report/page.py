@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from aevb import shipped
+from harness.experiments.describe import choices_table
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import LABELS
 from harness.figures.panel import OURS, PAPER
@@ -20,11 +21,13 @@ from harness.report.figures import figure_section
 from harness.report.inventory import DATASETS, DEMOS, inventory
 from harness.report.picture import Embedded, Picture, embed, pictures
 from harness.report.source import Source, benchmark_source, folder_source, picture_sources, run_source
-from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, variance_table
+from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, text_table, variance_table
 from harness.report.text import page_strings, translator
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table
+from harness.studies.choices import table as choices
 from harness.studies.marginal.table import claim_holds, worst_errors
+from harness.studies.step_sizes import table as step_sizes
 
 MAX_CHARACTERS = 3_900_000
 SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "plane.js", "explorer.js", "drawing.js")
@@ -70,6 +73,8 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             f"demo.{demo}.{dataset}": _demo(folder("demos", f"{dataset}-{demo}"), LABELS[dataset])
             for demo, dataset in product(DEMOS, DATASETS)
         },
+        "study.choices": _choices(folder("studies", "choices")),
+        "study.step-sizes": _step_sizes(folder("studies", "step-sizes")),
         "study.marginal": _marginal(folder("studies", "marginal")),
         "study.reparameterization": _reparameterization(folder("studies", "reparameterization")),
         "benchmarks": _benchmarks(folder("benchmarks")),
@@ -90,7 +95,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
         return template.render(
             t=translator(environment), figures=figures, parts=parts, images=images, labels=LABELS,
             inks={"ours": OURS.colours, "paper": PAPER.colours}, demos=DEMOS, datasets=DATASETS,
-            protocol=protocol, published=published,
+            protocol=protocol, published=published, choices=choices_table(protocol.partition("+")[0]),
             inventory=inventory(figures, shown, has, command), command=command,
             sources=list({source.id: source for source in sources}.values()), worst=worst,
             claim_holds=claim_holds(worst) if len(worst) else None, models=list(shown), strings=data(page_strings()),
@@ -142,6 +147,18 @@ def _benchmarks(folder: Path) -> Part:
     tables = [benchmark_table(path, origin.id) for path, origin in zip(devices, origins, strict=True)]
     shown = [Picture(path.stem, path, origins) for path in sorted(folder.glob("*.png"))]
     return Part(folder, shown, tables, origins)
+
+
+def _choices(folder: Path) -> Part:
+    path, name = folder / "choices.csv", "study-choices"
+    tables = [text_table("choices", choices.cells(read_table(path)), name)] if path.exists() else []
+    return replace(_folder(folder, name), tables=tables)
+
+
+def _step_sizes(folder: Path) -> Part:
+    path, name = folder / "step-sizes.csv", "study-step-sizes"
+    tables = [text_table("", step_sizes.cells(step_sizes.picks(read_table(path))), name)] if path.exists() else []
+    return replace(_folder(folder, name), tables=tables)
 
 
 def _marginal(folder: Path) -> Part:

@@ -68,6 +68,11 @@ def variance_table(table: pd.DataFrame, source: str) -> Table:
     return Table("variance", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
 
 
+def text_table(title: str, content: pd.DataFrame, source: str) -> Table:
+    """Cells that are text already."""
+    return Table(title, [*content.columns], [list(map(str, row)) for row in content.to_numpy()], source)
+
+
 def number(value: Any) -> str:
     """A value as the page shows it."""
     if isinstance(value, str):

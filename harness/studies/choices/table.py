@@ -109,13 +109,12 @@ def decided(mean: float, error: float) -> int:
     return int(np.sign(mean)) if abs(mean) > 2 * error else 0
 
 
-def format_choices(table: pd.DataFrame) -> str:
-    """The table for print, a section for each alternative, and what it says of each choice."""
-    if table.empty:
-        return "No pair of runs is there yet."
-    heads = ["curve", "shift", "spread", "distance", "farther", "seeds"]
-    cells = [
+def cells(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text cells: choice, otherwise, curve, shift, spread, distance, farther and seeds."""
+    rows = [
         [
+            row["choice"],
+            row["value"],
             _curve(*(row[column] for column in CURVE)),
             _pm(row["shift"], row["shift_error"]),
             _arrow(row["spread"], row["spread_otherwise"]),
@@ -125,13 +124,23 @@ def format_choices(table: pd.DataFrame) -> str:
         ]
         for _, row in table.iterrows()
     ]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    return pd.DataFrame(
+        rows, columns=["choice", "otherwise", "curve", "shift", "spread", "distance", "farther", "seeds"]
+    )
+
+
+def format_choices(table: pd.DataFrame) -> str:
+    """The table for print, a section for each alternative, and what it says of each choice."""
+    if table.empty:
+        return "No pair of runs is there yet."
+    rows = cells(table)
+    heads, content = rows.columns.tolist()[2:], rows.to_numpy().tolist()
+    widths = [max(map(len, column)) for column in zip(heads, *(row[2:] for row in content), strict=True)]
     text = [_line(heads, widths)]
-    names = [*zip(table["choice"], table["value"], strict=True)]
-    for k, (name, row) in enumerate(zip(names, cells, strict=True)):
-        if k == 0 or name != names[k - 1]:
-            text.append(f"{name[0]}: {name[1]}")
-        text.append(_line(row, widths))
+    for k, row in enumerate(content):
+        if k == 0 or row[:2] != content[k - 1][:2]:
+            text.append(f"{row[0]}: {row[1]}")
+        text.append(_line(row[2:], widths))
     head = (
         "One choice at a time made otherwise, test bound, nats. "
         f"Shift at {scientific(table['samples'].max())} samples, otherwise − protocol, ± s.e.; spread over seeds; "

@@ -39,12 +39,16 @@ def picks(table: pd.DataFrame) -> pd.DataFrame:
 def format_step_sizes(table: pd.DataFrame) -> str:
     """A row for each curve: what the rule picks after each number of iterations; a mark where the lead is undecided."""
     found = picks(table)
-    counts = sorted(found["iterations"].unique())
     text = [
         "The step size that leads in the training bound after so many iterations, and",
         "that of protocol author; ? where its lead is within two standard errors. Monte",
         "Carlo EM has no bound to compare.",
     ]
+    return "\n".join([*text, cells(found).to_string(index=False), *verdicts(found)])
+
+
+def cells(found: pd.DataFrame) -> pd.DataFrame:
+    """What `picks` found as text cells, a row for each curve."""
     rows = []
     for name, curve in found.groupby(CURVE, sort=False):
         fields = dict(zip(CURVE, name, strict=True))
@@ -64,14 +68,14 @@ def format_step_sizes(table: pd.DataFrame) -> str:
                 "protocol": f"{curve['protocol'].iloc[0]:g}",
             }
         )
-    return "\n".join([*text, pd.DataFrame(rows).to_string(index=False), *verdicts(found, counts)])
+    return pd.DataFrame(rows)
 
 
-def verdicts(found: pd.DataFrame, counts: list[int]) -> list[str]:
+def verdicts(found: pd.DataFrame) -> list[str]:
     """How often the rule picks what the protocol has."""
     return [
         f"After {n:,} iterations it picks the protocol's η for {int((part['pick'] == part['protocol']).sum())} of "
         f"{len(part)} curves."
-        for n in counts
+        for n in sorted(found["iterations"].unique())
         for part in [found[found["iterations"] == n]]
     ]
