@@ -30,8 +30,8 @@ def write_array(folder: Path, rows: int = 300, pixels: int = 16) -> Path:
     return path
 
 
-def small_config(array: Path, protocol: str = SMALL, **changes) -> Config:
-    config = protocol_config(protocol, array.name, method="aevb", n_latent=2, seed=0)
+def small_config(array: Path, protocol: str = SMALL, method: str = "aevb", **changes) -> Config:
+    config = protocol_config(protocol, array.name, method=method, n_latent=2, seed=0)
     return replace(config, data_sha256=load_dataset(str(array)).sha256, **{"evaluation_points": 100, **changes})
 
 

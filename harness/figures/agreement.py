@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from harness.figures.compare import HEADINGS, KEY, drawable, label, ranked, scientific, value_at
+from harness.figures.compare import KEY, drawable, ranked, value_at
 
 POINTS = 41  # evenly spaced on a log axis, where the figures' points would lie
 
@@ -60,18 +60,3 @@ def agreement(
 def rms(values: np.ndarray) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
-
-
-def format_agreement(table: pd.DataFrame, key: Sequence[str] = KEY) -> str:
-    """A plain text table of `agreement`'s answer, a row for each curve; empty where there is none."""
-    if table.empty:
-        return ""
-    shown = pd.DataFrame({HEADINGS.get(column, column): table[column].map(lambda v: label(str(v))) for column in key})
-    shown["from"], shown["to"] = table["begin"].map(scientific), table["end"].map(scientific)
-    shown["RMS"] = table["rms"].map("{:.1f}".format)
-    shown["s.e."] = table["standard_error"].map(lambda error: "–" if np.isnan(error) else f"{error:.1f}")
-    shown["largest"] = [
-        f"{off:+.1f} at {scientific(at)}" for off, at in zip(table["largest"], table["largest_at"], strict=True)
-    ]
-    shown["seeds"] = table["seeds"]
-    return f"distance from the paper's curve, nats\n{shown.to_string(index=False)}"

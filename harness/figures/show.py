@@ -1,5 +1,6 @@
 """From the store to a figure: tabulate, compare with the paper, draw."""
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,14 @@ from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from harness.experiments.paper import PICTURES, Experiment
 from harness.experiments.paper_curves import read_published
-from harness.figures.agreement import agreement, format_agreement
-from harness.figures.compare import compare, format_comparison
+from harness.figures.agreement import agreement
+from harness.figures.compare import compare
 from harness.figures.plan import Plan, stored_configs_of
 from harness.figures.plot2 import plot_figure2
 from harness.figures.plot3 import plot_figure3
 from harness.figures.reestimate import collect_estimates, format_bias
 from harness.figures.request import Request
+from harness.figures.summary import format_summary, on_the_whole
 from harness.figures.trust import format_trust
 from harness.store.collect import collect
 from harness.store.files import write_text
@@ -74,8 +76,8 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     # The protocol that fits the paper's curves is the figure; another's has its name.
     stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
-    print(format_comparison(comparison, key))  # once all is drawn, for who reads may go away
-    print(format_agreement(distances, key), end="\n" if len(distances) else "")
+    print(textwrap.fill(on_the_whole(distances), 80))  # once all is drawn, for who reads may go away
+    print(format_summary(comparison, distances, key))
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
     if len(estimates):

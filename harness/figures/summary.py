@@ -1,0 +1,96 @@
+"""The comparison with the paper for print: a line on the whole, a row for each curve, and what stands out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.figures.compare import HEADINGS, KEY, label, scientific
+
+# Nats below which a difference is none: what a curve's own wiggles and the reading of the paper's strokes come to.
+LIMITS: Mapping[str, float] = {"mnist": 1.0, "frey_face": 10.0}
+LIMIT = 1.0
+MARK = "!"
+
+
+def limit(dataset: str) -> float:
+    """Differences on this dataset up to so many nats are none."""
+    return LIMITS.get(dataset, LIMIT)
+
+
+def stands_out(difference: float, standard_error: float, dataset: str) -> bool:
+    """Beyond both two standard errors and the limit; where the error is not known, beyond the limit."""
+    known = 0.0 if np.isnan(standard_error) else standard_error
+    return bool(abs(difference) > max(2 * known, limit(dataset)))
+
+
+def on_the_whole(distances: pd.DataFrame) -> str:
+    """How many curves agree with the paper's, and how well; empty where there are none to compare."""
+    if distances.empty:
+        return ""
+    rows = zip(distances["rms"], distances["standard_error"], distances["dataset"], strict=True)
+    agree = sum(not stands_out(*row) for row in rows)
+    worst = distances.sort_values("rms").iloc[-1]
+    where = " ".join(label(str(worst[column])) for column in NAMED if column in distances)
+    return (
+        f"{agree} of {len(distances)} curves agree with the paper's, within 2 standard errors or "
+        f"{LIMIT:g} nat ({LIMITS['frey_face']:g} on Frey Face); RMS distance: median {distances['rms'].median():.1f}, "
+        f"largest {worst['rms']:.1f} nats ({where})"
+    )
+
+
+NAMED = ("dataset", "n_latent", "n_train", "method", "split")
+
+
+def format_summary(comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str] = KEY) -> str:
+    """A section for each protocol: a row for each curve, at the last sample count at which it is compared.
+
+    Ours is the mean over seeds, ± its standard error, as is the difference; RMS is the distance all along, in the range
+    that the last column begins. A mark stands where `stands_out` holds; "–" where the paper has no value, and a star at
+    published curves where not all are.
+    """
+    if comparison.empty:
+        return "No run has reached a sample count at which it could be compared."
+    return "\n\n".join(
+        _section(str(protocol), rows, distances[distances["protocol"] == protocol], key)
+        for protocol, rows in comparison.groupby("protocol", sort=False)
+    )
+
+
+def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str]) -> str:
+    along = {tuple(row[column] for column in key): row for row in distances.to_dict("records")}
+    published = comparison["published"].astype(bool)
+    starred = bool(published.any() and not published.all())
+    heads = [HEADINGS.get(column, column) for column in key]
+    table = [[*heads, "at", "ours", "paper", "ours − paper", "", "RMS", "since"]]
+    for name, curve in comparison.groupby(list(key), sort=False):
+        last = curve.iloc[-1]
+        found = along.get(tuple(name))
+        marked = pd.notna(last["difference"]) and stands_out(last["difference"], last["standard_error"], str(name[0]))
+        table.append(
+            [
+                *(label(str(part)) for part in name),
+                scientific(last["samples"]),
+                f"{last['ours']:z.1f} ± {last['standard_error']:.1f}",
+                _number(last["paper"], "z.1f"),
+                "–" if pd.isna(last["difference"]) else f"{last['difference']:+z.1f} ± {last['standard_error']:.1f}",
+                (MARK if marked else "") + ("*" if starred and last["published"] else ""),
+                "–" if found is None else f"{found['rms']:.1f}",
+                "–" if found is None else scientific(float(f"{found['begin']:.0e}")),
+            ]
+        )
+    right = {"at", "ours", "paper", "ours − paper", "RMS", "since", *HEADINGS.values()}
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    sides = [">" if head in right else "<" for head in table[0]]
+    rows = [" ".join(f"{c:{s}{w}}" for c, s, w in zip(row, sides, widths, strict=True)).rstrip() for row in table]
+    few, many = comparison["seeds"].min(), comparison["seeds"].max()
+    seeds = f"mean of {few} to {many} seeds" if few < many else f"mean of {many} seeds" if many > 1 else "one seed"
+    whose = "; published with the project, not computed here" if published.all() else ""
+    notes = [f"{MARK} beyond 2 standard errors and {LIMIT:g} nat ({LIMITS['frey_face']:g} on Frey Face)"]
+    notes += ["* published with the project, not computed here"] if starred else []
+    head = [f"protocol {protocol}, nats, {seeds} ± standard error{whose}"]
+    return "\n".join([*head, *rows, *(notes if any(MARK in row[-3] for row in table[1:]) else notes[1:])])
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if np.isnan(value) else f"{value:{form}}"

@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.experiments.paper_curves import read_published
+from harness.figures.agreement import agreement
+from harness.figures.compare import KEY, compare, label
+from harness.figures.summary import format_summary, on_the_whole, stands_out
+
+SINCE = {"mnist": 3e5, "frey_face": 5e5}
+
+
+def as_ours(published, seed=0, shift=0.0, protocol="paper"):
+    ours = published.assign(protocol=protocol, seed=seed, standard_error=0.25)
+    return ours.assign(lower_bound=ours["lower_bound"] + shift)
+
+
+def summary(curves, at=(1e6, 1e7)):
+    paper = read_published(2)
+    return format_summary(compare(curves, paper, at), agreement(curves, paper, SINCE))
+
+
+def test_every_curve_has_a_row_in_eighty_columns():
+    paper = read_published(2)
+    text = summary(pd.concat([as_ours(paper, shift=-2.5), as_ours(paper, protocol="other")]))
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    for dataset, size, method, split in paper[list(KEY)].drop_duplicates().to_numpy():
+        words = f"{label(dataset)} {size} {label(method)} {split} "
+        assert sum(" ".join(line.split()).startswith(words) for line in lines) == 2, words
+    assert [line.split(",")[0] for line in lines if line.startswith("protocol")] == ["protocol other", "protocol paper"]
+    assert "-0.0" not in text
+
+
+def test_a_difference_has_its_standard_error_and_stands_out_where_it_clears_both_limits():
+    paper = read_published(2).query("dataset == 'mnist' and n_latent == 3 and split == 'test'")
+    close = [as_ours(paper, seed, shift) for seed, shift in enumerate((2.0, 3.0, 4.0))]
+    far = [as_ours(paper, seed, shift) for seed, shift in enumerate((-3.0, 3.0, 9.0))]
+    (row,) = [line for line in summary(pd.concat(close)).splitlines() if "AEVB" in line]
+    assert "+3.0 ± 0.6 !" in row
+    (row,) = [line for line in summary(pd.concat(far)).splitlines() if "AEVB" in line]
+    assert "+3.0 ± 3.5" in row
+    assert "!" not in row
+
+
+@pytest.mark.parametrize(
+    ("difference", "error", "dataset", "out"),
+    [(1.1, 0.5, "mnist", True), (0.9, 0.1, "mnist", False), (1.9, 1.0, "mnist", False), (-9.0, 1.0, "frey_face", False),
+     (-11.0, 1.0, "frey_face", True), (1.1, np.nan, "mnist", True)],
+)  # fmt: skip
+def test_what_stands_out(difference, error, dataset, out):
+    assert stands_out(difference, error, dataset) is out
+
+
+def test_the_line_on_the_whole_counts_curves_that_agree():
+    paper = read_published(2)
+    moved = paper.assign(lower_bound=paper["lower_bound"].where(paper["n_latent"] != 20, paper["lower_bound"] + 30))
+    text = on_the_whole(agreement(as_ours(moved), paper, SINCE))
+    assert text.startswith("28 of 36 curves agree")
+    assert "median 0.0, largest 30.0 nats" in text
+    assert on_the_whole(agreement(as_ours(paper), paper, {})) == ""
+
+
+def test_what_is_missing_is_marked():
+    own = pd.DataFrame(
+        {"protocol": "p", "dataset": "faces.npy", "n_latent": 3, "method": "aevb", "split": "test", "seed": 0,
+         "samples": [1e6, 1e7], "lower_bound": [-90.0, -80.0], "standard_error": 0.5}
+    )  # fmt: skip
+    assert summary(own).splitlines()[-1].split() == [
+        "faces.npy", "3", "AEVB", "test", "10⁷", "-80.0", "±", "0.5", "–", "–", "–", "–",
+    ]  # fmt: skip
+    assert "No run" in summary(own.assign(samples=[1e3, 1e4]))
