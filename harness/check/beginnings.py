@@ -28,18 +28,20 @@ class Beginnings:
         name: in one line.
         dataset: whose defaults hold; the data are the waves.
         protocol: named, with changes.
+        method: one with an encoder.
     """
 
     name: str
     dataset: str
     protocol: str
+    method: str = "aevb"
 
     random: ClassVar[bool] = True
     exact: ClassVar[frozenset[str]] = frozenset()
 
     def measure(self, seed: int, place: Place) -> dict[str, float]:
         """The numbers of parameters and of datapoints, standard deviations, and a bound in nats."""
-        config = protocol_config(self.protocol, self.dataset, method="aevb", n_latent=N_LATENT, seed=seed)
+        config = protocol_config(self.protocol, self.dataset, method=self.method, n_latent=N_LATENT, seed=seed)
         x = load_dataset(str(place.waves)).test[:POINTS].to(place.torch_device)
         data = RunData(x, dynamic=False, train_points=x, test_points=x)
         learner = build_learner(config, data, 1.0, place.engine)
@@ -54,10 +56,11 @@ class Beginnings:
         for name, head in heads.items():
             values[f"standard deviation, {name.partition('.')[0]}'s log σ²"] = _spread([*head.parameters()])
         with torch.no_grad():
-            for network in (learner.model, learner.encoder):
+            networks = (learner.model, config.decoder_activation), (learner.encoder, config.encoder_activation)
+            for network, activation in networks:
                 for layer in network.hidden:
                     if isinstance(layer, nn.Linear):
-                        layer.bias.fill_(10.0 if network.activation == "tanh" else math.log(math.e - 1))
+                        layer.bias.fill_(10.0 if activation == "tanh" else math.log(math.e - 1))
             learner.encoder.mean.bias.fill_(1.0)  # hidden units and z are about 1
             for head in heads.values():
                 for parameter in head.parameters():

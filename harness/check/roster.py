@@ -43,6 +43,7 @@ CASES: tuple[Case, ...] = (
     Splits("waves", WAVES, "author"),
     Splits("waves, in order", WAVES, "author+split=chronological"),
     Beginnings("beginnings, MNIST", "mnist", "author"),
+    Beginnings("beginnings, MNIST, wake-sleep", "mnist", "author", "wake_sleep"),
     Beginnings("beginnings, Frey Face", "frey_face", "author"),
     Beginnings("beginnings, Frey Face, paper", "frey_face", "paper"),
     Bounds("linear-Gaussian, bound − log p(x)", n_latent=3, points=500),

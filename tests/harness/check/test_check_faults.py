@@ -26,6 +26,7 @@ WAKE_SLEEP, WAKE_SLEEP_GAUSSIAN = "wake-sleep, Bernoulli", "wake-sleep, Gaussian
 MCEM, MCEM_GAUSSIAN = "MCEM, Bernoulli", "MCEM, Gaussian"
 WAVES, MNIST, MNIST_1000 = "waves", "MNIST, grey", "MNIST, binarized, N = 1000"
 BUILD, TAPE = "harness.runs.build:build_learner", "harness.runs.tape:Tape.__init__"
+BEGINNINGS_WAKE_SLEEP = "beginnings, MNIST, wake-sleep"
 BEGINNINGS, BEGINNINGS_FREY = "beginnings, MNIST", "beginnings, Frey Face"
 
 STEP, READABLE_STEP = "aevb.fast.aevb:FastAEVB.step", "aevb.aevb:AEVB.step"
@@ -129,7 +130,7 @@ FAULTS = [
         "h * self.log_var_factor",
         "h",
         READABLE,
-        BEGINNINGS,
+        BEGINNINGS_WAKE_SLEEP,
     ),
     (
         "log σ² head starts at random",
@@ -145,7 +146,7 @@ FAULTS = [
         "config.decoder_log_var_factor",
         "1.0",
         FAST,
-        BEGINNINGS_FREY,
+        AEVB_GAUSSIAN,
     ),
     (
         "importance weights without the prior",
