@@ -65,7 +65,8 @@ class Beginnings:
             for head in heads.values():
                 for parameter in head.parameters():
                     parameter.fill_(1 / parameter.shape[-1])
-        noise = Noise(torch.zeros(learner.n_normal, len(x), N_LATENT, device=x.device))
+        pixels = learner.model.pixel_noise(len(x), stream("check", seed, x.device)) if learner.dreams else None
+        noise = Noise(torch.zeros(learner.n_normal, len(x), N_LATENT, device=x.device), pixels)
         bound = learner.step(Batch(x, torch.arange(len(x), device=x.device)), stream("check", seed), noise).bound
         assert bound is not None
         values["bound, hidden units and log σ² heads at 1"] = float(bound.mean())
