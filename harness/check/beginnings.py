@@ -1,6 +1,5 @@
 """What a protocol begins with: freshly built learners."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,12 +55,9 @@ class Beginnings:
         for name, head in heads.items():
             values[f"standard deviation, {name.partition('.')[0]}'s log σ²"] = _spread([*head.parameters()])
         with torch.no_grad():
-            networks = (learner.model, config.decoder_activation), (learner.encoder, config.encoder_activation)
-            for network, activation in networks:
-                for layer in network.hidden:
-                    if isinstance(layer, nn.Linear):
-                        layer.bias.fill_(10.0 if activation == "tanh" else math.log(math.e - 1))
-            learner.encoder.mean.bias.fill_(1.0)  # hidden units and z are about 1
+            for name, parameter in modules.named_parameters():
+                if name.endswith("bias") and (".hidden." in name or name == "encoder.mean.bias"):
+                    parameter.fill_(1.0)  # hidden units are about tanh(1) or softplus(1), z is about that of the mean
             for head in heads.values():
                 for parameter in head.parameters():
                     parameter.fill_(1 / parameter.shape[-1])
@@ -69,7 +65,7 @@ class Beginnings:
         noise = Noise(torch.zeros(learner.n_normal, len(x), N_LATENT, device=x.device), pixels)
         bound = learner.step(Batch(x, torch.arange(len(x), device=x.device)), stream("check", seed), noise).bound
         assert bound is not None
-        values["bound, hidden units and log σ² heads at 1"] = float(bound.mean())
+        values["bound, hidden biases and log σ² heads at 1"] = float(bound.mean())
         return values
 
 
