@@ -1,13 +1,16 @@
-"""Affine layers and activations with their gradients written by hand, for one run or for a stack of equal runs.
+"""Affine layers and stacks of them with their gradients written by hand, for one run or for a stack of equal runs.
 
 A layer is made for one number of rows and owns the tensors that it fills, so that a step allocates nothing and looks
 nothing up. Rows are samples: x has shape (rows, n), or (run, rows, n) where the parameters have a leading axis of runs.
 """
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
+
+from aevb.fast.activation import Activation, fast_activation
 
 
 class Affine:
@@ -26,7 +29,9 @@ class Affine:
         dx: what `backward_input` leaves, shape (*rows, in).
     """
 
-    def __init__(self, layer: nn.Module, rows: Sequence[int], factor: float = 1.0, dx: Tensor | None = None) -> None:
+    def __init__(
+        self, layer: nn.Module | SimpleNamespace, rows: Sequence[int], factor: float = 1.0, dx: Tensor | None = None
+    ) -> None:
         weight, bias = layer.weight, layer.bias
         assert isinstance(bias, Tensor)
         assert weight is None or isinstance(weight, Tensor)
@@ -43,28 +48,28 @@ class Affine:
             self._weight_transposed = self._weight.mT
             self.dx = bias.new_empty(*rows, weight.shape[-1]) if dx is None else dx
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute and return y."""
+    def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+        """Compute and return y, times a gain where one is asked for; dy stays the gradient of y without it."""
         if self._constant:
             return self.y.copy_(self._bias)
-        if self._factor == 1.0:  # arguments cost time too
+        if gain == self._factor == 1.0:  # arguments cost time too
             return self._product(self._bias, x, self._weight_transposed, out=self.y)
-        return self._product(self._bias, x, self._weight_transposed, alpha=self._factor, out=self.y)
+        return self._product(self._bias, x, self._weight_transposed, beta=gain, alpha=gain * self._factor, out=self.y)
 
     def backward(self, x: Tensor, accumulate: bool = False) -> None:
         """Gradients of the parameters from dy, added to what is there if `accumulate`."""
         weight, bias = self._parameters
         if weight is not None:
-            grad = _gradient(weight)
+            grad = gradient(weight)
             if accumulate or self._factor != 1.0:
                 kept = 1.0 if accumulate else 0.0
                 self._product(grad, self._dy_transposed, x, beta=kept, alpha=self._factor, out=grad)
             else:
                 torch.matmul(self._dy_transposed, x, out=grad)
         if accumulate:
-            _gradient(bias).add_(self.dy.sum(-2))
+            gradient(bias).add_(self.dy.sum(-2))
         else:
-            torch.sum(self.dy, -2, out=_gradient(bias))
+            torch.sum(self.dy, -2, out=gradient(bias))
 
     def backward_input(self) -> Tensor:
         """Compute and return dx from dy."""
@@ -72,7 +77,7 @@ class Affine:
         return self.dx if self._factor == 1.0 else self.dx.mul_(self._factor_tensor)
 
 
-def _gradient(parameter: Tensor) -> Tensor:
+def gradient(parameter: Tensor) -> Tensor:
     """The parameter's ``grad``, made where there is none."""
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)
@@ -93,21 +98,22 @@ class HiddenStack:
 
     def __init__(self, layers: nn.Sequential, rows: Sequence[int]) -> None:
         self._affine: list[Affine] = []
-        self._tanh = not any(isinstance(layer, nn.Softplus) for layer in layers)
+        self._activations: list[Activation] = []
+        self._inputs: list[Tensor] = []
         self.dy: Tensor | None = None
-        for layer in layers:
-            if isinstance(layer, nn.Linear):
-                self._affine.append(Affine(layer, rows, dx=self.dy))
-                self.dy = self._affine[-1].dy
+        modules = list(layers)
+        for layer, activation in zip(modules[::2], modules[1::2], strict=True):
+            self._affine.append(Affine(layer, rows, dx=self.dy))
+            self._activations.append(fast_activation(activation, self._affine[-1].y))
+            self.dy = self._affine[-1].dy
         self.dx = self._affine[0].dx if self._affine else None
-        self._x = torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
         """The last layer's activations; all are kept for the gradients."""
-        self._x = x
-        for layer in self._affine:
-            y = layer.forward(x)
-            x = y.tanh_() if self._tanh else _softplus(y, out=y)
+        self._inputs.clear()
+        for layer, activation in zip(self._affine, self._activations, strict=True):
+            self._inputs.append(x)
+            x = activation.forward(layer.forward(x, activation.gain))
         return x
 
     def backward(self, *, parameters: bool = True, to_input: bool = False, accumulate: bool = False) -> None:
@@ -120,15 +126,8 @@ class HiddenStack:
         """
         for depth in reversed(range(len(self._affine))):
             layer = self._affine[depth]
-            if self._tanh:
-                _tanh_backward(layer.dy, layer.y, grad_input=layer.dy)
-            else:
-                layer.dy.mul_(torch.neg(layer.y).expm1_().neg_())  # of y = log(1 + eᵃ) it is 1 − e⁻ʸ
+            self._activations[depth].backward(layer.dy)
             if parameters:
-                layer.backward(self._affine[depth - 1].y if depth else self._x, accumulate)
+                layer.backward(self._inputs[depth], accumulate)
             if depth or to_input:
                 layer.backward_input()
-
-
-_tanh_backward = torch.ops.aten.tanh_backward.grad_input
-_softplus = torch.ops.aten.softplus.out
