@@ -77,10 +77,8 @@ class FastAEVB(LearnerState):
         bound = sample_mean(decoder.log_likelihood(rows), n_samples)
         decoder.backward(rows, scale=1 / n_samples, to_z=True)
         if self._estimator == "a":
-            z = z.view(eps.shape)
-            squares = z.square().sum((-3, -1)) - eps.square().sum((-3, -1))
-            bound.sub_(squares, alpha=0.5 / n_samples).add_(q.log_var.sum(-1), alpha=0.5)
-            dz.sub_(z, alpha=1 / n_samples)
+            bound.add_(q.log_ratio(eps))
+            dz.sub_(z.view(eps.shape), alpha=1 / n_samples)
             d_std = sample_sum(dz * eps)
             q.d_mean.copy_(sample_sum(dz))
         else:
