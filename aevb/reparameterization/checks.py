@@ -25,6 +25,16 @@ def positive(**parameters: Tensor) -> None:
         require(name, value, (value > 0) & torch.isfinite(value), "positive and finite")
 
 
+def finite(**parameters: Tensor) -> None:
+    """Each parameter is finite.
+
+    Raises:
+        ArgumentError: one is not.
+    """
+    for name, value in parameters.items():
+        require(name, value, torch.isfinite(value), "finite")
+
+
 def require(name: str, value: Tensor, holds: Tensor, rule: str) -> None:
     """All of `holds` is true.
 
