@@ -30,6 +30,11 @@ from harness.workers.schedule import Failure, Place
 
 IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
 AIS_POINTS = 20
+BIAS_HEADING = """\
+appendix D minus a better estimate, last logged point, nats. worst: the
+datapoint farthest off, in older results farthest below (a chain in a wrong mode
+shows nowhere else); rest: the mean without it; untrusted: better estimates that
+do not count as trusted, of how many datapoints"""
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ def _compare(better: MarginalEstimate, appendix_d: Tensor) -> dict[str, Any]:
         "bias": float(bias.mean()),
         "bias_standard_error": float(bias.std()) / math.sqrt(max(len(bias), 1)),
         "largest_deficit": float((-bias).max()) if len(bias) else math.nan,
+        "worst": float(bias[bias.abs().argmax()]) if len(bias) else math.nan,
         "without_estimate": int((~both).sum()),
         "untrusted": int((~better.trusted).sum()),
     }
@@ -148,16 +154,24 @@ def collect_estimates(folders: Iterable[RunFolder], key: Sequence[str]) -> pd.Da
 
 
 def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
-    """How far appendix D lies from the better estimates at the last logged point of each curve, nats."""
-    lines = [
-        "appendix D minus a better estimate, last logged point, nats (standard error; worst shortfall of a datapoint)"
-    ]
+    """How far appendix D lies from the better estimates at the last logged point of each curve, nats.
+
+    A chain in a wrong mode leaves its datapoint tens of nats low, and the mean and its normal standard error with it.
+    """
+    rows = []
     for name, curve in estimates.groupby([*key, "seed", "split"], sort=False):
         *names, seed, split = (label(str(part)) for part in name)
-        cells = [
-            f"{row.estimator} {row.bias:+.2f} ({row.bias_standard_error:.2f}; {row.largest_deficit:.1f})"
-            for row in curve[curve["samples"] == curve["samples"].max()].itertuples()
-        ]
-        curve_name = f"{' '.join(names)} seed {seed} {split}"
-        lines.append(f"{curve_name:37s}" + "".join(f"{cell:33s}" for cell in cells).rstrip())
-    return "\n".join(lines)
+        for _, row in curve[curve["samples"] == curve["samples"].max()].iterrows():
+            n, mean, worst = row["datapoints"], row["bias"], row.get("worst", -row["largest_deficit"])
+            rows.append(
+                {
+                    "curve": f"{' '.join(names)} seed {seed} {split}",
+                    "better": row["estimator"],
+                    "mean": f"{mean:+.2f}",
+                    "s.e.": f"{row['bias_standard_error']:.2f}",
+                    "worst": f"{worst:+.1f}",
+                    "rest": f"{(n * mean - worst) / (n - 1):+.2f}" if n > 1 else "–",
+                    "untrusted": f"{row['untrusted']}/{n + row['without_estimate']}",
+                }
+            )
+    return f"{BIAS_HEADING}\n{pd.DataFrame(rows).to_string(index=False)}"

@@ -28,6 +28,7 @@ from harness.store.tables import read_json, read_table
 from harness.studies.choices import table as choices
 from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.step_sizes import table as step_sizes
+from harness.studies.verdict import holds
 
 MAX_CHARACTERS = 3_900_000
 SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "plane.js", "explorer.js", "drawing.js")
@@ -98,7 +99,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             protocol=protocol, published=published, choices=choices_table(protocol.partition("+")[0]),
             inventory=inventory(figures, shown, has, command), command=command,
             sources=list({source.id: source for source in sources}.values()), worst=worst,
-            claim_holds=claim_holds(worst) if len(worst) else None, models=list(shown), strings=data(page_strings()),
+            claim=holds(claim_holds(worst)), models=list(shown), strings=data(page_strings()),
             model_data=data({name: content | {"source": origin.id} for name, content in shown.items()
                              if (origin := origins[name]) is not None}),
             data=data, style=_asset("style.css"), script=Markup("\n").join(map(_asset, SCRIPTS)),
@@ -180,5 +181,5 @@ def _folder_of(shelves: Shelves, *parts: str) -> Path:
     return published if published.exists() else own
 
 
-def _worst(path: Path) -> pd.Series:
-    return worst_errors(read_table(path)) if path.exists() else pd.Series(dtype=float)
+def _worst(path: Path) -> pd.DataFrame:
+    return worst_errors(read_table(path)) if path.exists() else pd.DataFrame(columns=["off", "error"])

@@ -237,6 +237,68 @@ def test_ess_of_an_autoregression_is_the_closed_form() -> None:
     assert ess == pytest.approx(n * chains * (1 - a) / (1 + a), rel=0.05)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_the_reported_ess_of_antithetic_chains_is_that_of_what_changes_slowly(seed: int) -> None:
+    # Sides change at every draw, how far out the chain is only slowly: a bulk of more draws than there are.
+    rng = np.random.default_rng(seed)
+    n, chains = 400, 4
+    log_radius = np.zeros((n, chains))
+    for t in range(1, n):
+        log_radius[t] = 0.98 * log_radius[t - 1] + 0.2 * np.sqrt(1 - 0.98**2) * 5 * rng.standard_normal(chains)
+    side = np.where(np.arange(n) % 2, 1.0, -1.0)[:, None] * np.where(rng.uniform(size=(n, chains)) < 0.97, 1, -1)
+    z = torch.from_numpy(side * np.exp(log_radius) * (1 + 0.1 * rng.standard_normal((n, chains))))[..., None]
+    log_density = -0.5 * z[..., 0].square()
+    nothing = torch.zeros(chains, dtype=torch.int64)
+    state = hmc.State(z[-1], log_density[-1], -z[-1])
+    found = diagnostics.report(hmc.Samples(z, log_density, torch.ones(chains), nothing + n, nothing, state))
+    assert found.bulk_ess[0] > n
+    assert found.ess[0] <= min(found.tail_ess[0], found.log_density_ess)
+    squares = diagnostics.effective_sample_size(z.square())[0]
+    assert found.ess[0] < 2 * squares
+    assert found.ess[0] < 0.2 * found.bulk_ess[0]
+
+
+def test_the_reported_ess_of_independent_draws_is_their_number() -> None:
+    z = noise(1000, 4, 2)
+    nothing = torch.zeros(4, dtype=torch.int64)
+    log_density = -0.5 * z.square().sum(-1)
+    state = hmc.State(z[-1], log_density[-1], -z[-1])
+    found = diagnostics.report(hmc.Samples(z, log_density, torch.ones(4), nothing + 1000, nothing, state))
+    assert (found.ess > 0.7 * 4000).all()
+
+
+def test_the_global_rule_biases_few_chains_and_not_a_hundred() -> None:
+    # As its docstring says: E z² of a standard normal law, from 3,000 chains in groups of one size.
+    def second_moment(n_chains: int) -> tuple[float, float]:
+        groups, generator = 3000 // n_chains, seeded()
+        state = hmc.evaluate(
+            gaussian_of_one, torch.randn(groups, n_chains, 1, dtype=torch.float64, generator=generator)
+        )
+        log_step = torch.full((groups,), math.log(1.2), dtype=torch.float64)
+        factor = math.log(min(1.25, 1.02**n_chains))
+        total, moves = torch.zeros(groups, dtype=torch.float64), 400
+        for n in range(moves):
+            step = log_step.exp()[:, None].expand(groups, n_chains)
+            outcome = hmc.move(gaussian_of_one, state, step, 4, generator, jitter=0.0)
+            low = outcome.accept_probability.mean(1) < tuning.TARGET_ACCEPTANCE
+            expected = tuning.tune_global(log_step[0].exp(), outcome.accept_probability[0]).log()
+            log_step = torch.where(low, log_step - factor, log_step + factor)
+            torch.testing.assert_close(log_step[0], expected)
+            state = outcome.state
+            if n >= moves // 4:
+                total += state.z.square().mean((1, 2))
+        means = total / (moves - moves // 4)
+        return float(means.mean()), float(means.std()) / math.sqrt(groups)
+
+    (one, one_error), (hundred, hundred_error) = second_moment(1), second_moment(100)
+    assert 0.03 < one - 1 - 3 * one_error < one - 1 + 3 * one_error < 0.2, (one, one_error)
+    assert abs(hundred - 1) < 3 * hundred_error + 0.005, (hundred, hundred_error)
+
+
+def gaussian_of_one(z: torch.Tensor) -> torch.Tensor:
+    return -0.5 * z.square().sum(-1)
+
+
 def test_r_hat_tells_chains_that_disagree() -> None:
     draws = noise(500, 4, 2)
     draws[:, 0, 1] += 3

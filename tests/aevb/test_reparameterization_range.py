@@ -321,7 +321,7 @@ def test_the_erlangs_noise_gradient_is_one_over_the_density(exponent, dtype, gen
 
 @pytest.mark.parametrize("exponent", range(5, 16))
 def test_large_shapes_are_cornish_and_fishers(exponent):
-    # The normal law's quantile x and terms in 1/√k; the series leaves 1e-11 at 10⁵, and no more than rounding from 10⁶ on.
+    # The normal law's quantile x and terms in 1/√k: good to 1e-11 at 10⁵, and to rounding from 10⁶ on.
     rng = np.random.default_rng(exponent)
     shape = torch.as_tensor(10.0 ** (exponent + rng.uniform(size=60)))
     low = torch.as_tensor(2.0 ** -rng.uniform(1, 53, 60))

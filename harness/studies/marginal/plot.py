@@ -13,6 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator
 
 from harness.figures.panel import DARK, STYLE, save
+from harness.studies.marginal.table import first_seed
 
 PANELS = (
     ("appendix D", "the paper's appendix D"),
@@ -32,6 +33,7 @@ def plot_marginal(table: pd.DataFrame, stem: Path) -> list[Path]:
 
     Darker is more effort.
     """
+    table = first_seed(table)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.2 * len(PANELS), 6.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
         axes = figure.subplots(len(ROWS), len(PANELS), sharex=True, sharey=True)

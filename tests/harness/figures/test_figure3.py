@@ -118,6 +118,23 @@ def test_the_bias_is_of_paired_points():
     assert (row["datapoints"], row["without_estimate"], row["largest_deficit"]) == (2, 1, 1.0)
 
 
+def test_the_table_shows_what_the_worst_point_carries_and_how_many_are_untrusted():
+    estimates = pd.DataFrame(
+        [
+            {"dataset": "mnist", "n_train": 1000, "method": "aevb", "seed": 0, "split": "test", "samples": samples,
+             "estimator": "importance", "datapoints": 200, "bias": -1.04, "bias_standard_error": 0.86,
+             "largest_deficit": 161.1, "without_estimate": 3, "untrusted": 7}
+            for samples in (10, 100)
+        ]
+    )  # fmt: skip
+    printed = format_bias(estimates, ("dataset", "n_train", "method"))
+    # Of the sum of 200 differences, −208, one datapoint is −161.1: the others' mean is −46.9/199.
+    assert printed.splitlines()[-1].split()[-6:] == ["importance", "-1.04", "0.86", "-161.1", "-0.24", "7/203"]
+    assert max(map(len, printed.splitlines())) <= 80
+    above = format_bias(estimates.assign(worst=161.1), ("dataset", "n_train", "method"))
+    assert above.splitlines()[-1].split()[-3:] == ["+161.1", "-1.85", "7/203"]
+
+
 def test_figure_3_from_the_command_line(array, tmp_path):
     arguments = ["--figure", 3, "--dataset", array.name, "--protocol", SMALL, "--samples", "2e4"]
     done = reproduce(*arguments, "--re-estimate", cwd=tmp_path)

@@ -1,0 +1,51 @@
+"""One rule for every verdict of a study: a number decides a claim where it clears the limit by two standard errors."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from scipy import stats
+
+ERRORS = 2.0
+
+
+def above(value: float, standard_error: float, limit: float) -> bool | None:
+    """Whether the number is above the limit; None where it is not two standard errors away, or its error unknown.
+
+    What is infinite, as for runs that diverged, needs no error.
+    """
+    if math.isinf(value):
+        return value > 0
+    if not abs(value - limit) > ERRORS * standard_error:  # NaN too
+        return None
+    return value > limit
+
+
+def below(value: float, standard_error: float, limit: float) -> bool | None:
+    """Whether the number is below the limit; None where `above` does not know."""
+    answer = above(value, standard_error, limit)
+    return None if answer is None else not answer
+
+
+def every(answers: Iterable[bool | None]) -> bool | None:
+    """False if one is, else None if one is, else True."""
+    found = [*answers]
+    return False if False in found else None if None in found else True
+
+
+def holds(answer: bool | None) -> str:
+    """The last words of a verdict."""
+    return {True: "holds", False: "does not hold as stated", None: "is undecided"}[answer]
+
+
+def widened(standard_error: float, degrees: float) -> float:
+    """A standard error of few values, so that two of it exclude as much as two of a known one: Student's t for 2."""
+    level = stats.norm.cdf(ERRORS)
+    return standard_error * float(stats.t.ppf(level, degrees)) / ERRORS if degrees >= 1 else math.nan
+
+
+def mean_and_error(values: Iterable[float]) -> tuple[float, float]:
+    """Mean over seeds with its widened standard error; NaN of a single one."""
+    found = np.asarray([*values], dtype=float)
+    error = float(found.std(ddof=1)) / math.sqrt(len(found)) if len(found) > 1 else math.nan
+    return float(found.mean()), widened(error, len(found) - 1)
