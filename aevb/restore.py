@@ -85,7 +85,8 @@ def sample_posterior(
     Each chain starts at the best of `n_candidates` draws of its own from the prior. Over the first half of the burn-in
     the likelihood comes in as a power that rises from 0.05 to 1, so that a chain can leave a wrong mode while that is
     easy. Where chains stay in different modes all the same, their draws count alike, whatever the modes' weights:
-    `aevb.diagnostics.split_r_hat` of the draws says so.
+    `aevb.diagnostics.split_r_hat` of the draws says so. Where all of them are in one mode they agree, and nothing
+    says that there are others.
 
     Args:
         log_likelihood: log p(seen|z).

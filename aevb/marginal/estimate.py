@@ -20,12 +20,15 @@ class MarginalEstimate:
     Attributes:
         method: which estimator, in words.
         log_likelihood: the estimate; NaN where there is none (a chain that is stuck, a density that is not finite).
-        standard_error: by the delta method, nats; NaN or ∞ where it is not known.
+        standard_error: how far the log of the mean moves if the mean is one standard error smaller, nats. For small
+            errors that is the delta method's; it grows beyond all bounds as the weights come down to one that counts.
+            NaN or ∞ where it is not known.
         ess: effective number of samples behind the estimate.
         acceptance: mean accept probability of the HMC moves; NaN where no chain was run.
         n_non_finite: densities and proposals that were not finite. A proposal is merely rejected; a weight that is
             NaN or +∞ makes the estimate NaN.
-        trusted: no known reason to doubt the estimate and its error. A chain in a wrong mode gives no such reason.
+        trusted: no known reason to doubt the estimate and its error. A chain in a wrong mode gives no such reason. How
+            often trusted estimates are wrong, and errors too small, is measured: docs/estimators.md.
     """
 
     method: str
@@ -61,21 +64,28 @@ def concatenate(parts: list[MarginalEstimate]) -> MarginalEstimate:
 def log_mean(log_weights: Float[Tensor, "sample batch"]) -> tuple[Tensor, Tensor, Tensor]:
     """Log of the mean weight, its standard error if the samples are independent, and the weights' ESS.
 
-    log w̄ = logsumexp − log K; ESS = (Σw)² / Σw²; by the delta method se² = (K / ESS − 1) / (K − 1), in double.
+    log w̄ = logsumexp − log K; ESS = (Σw)² / Σw²; the mean's relative error is r² = (K / ESS − 1) / (K − 1), that of
+    its log −log(1 − r), all in double.
 
     Returns:
         Three tensors of shape (batch,). The first is NaN if a weight is NaN or +∞; a weight of 0 is allowed.
     """
     log_weights = log_weights.double()
-    return summary(log_weights.logsumexp(0), (2 * log_weights).logsumexp(0), len(log_weights))
+    mean, relative, ess = summary(log_weights.logsumexp(0), (2 * log_weights).logsumexp(0), len(log_weights))
+    return mean, error_of_log(relative), ess
+
+
+def error_of_log(relative: Tensor) -> Tensor:
+    """−log(1 − r), the error of a log for the relative error r of its argument; ∞ from 1 on, where nothing is known."""
+    return -torch.log1p(-relative.clamp(max=1))
 
 
 def summary(total: Tensor, squares: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
-    """`log_mean` from log Σw and log Σw² of n weights, for those who do not keep them all."""
+    """`log_mean` from log Σw and log Σw² of n weights, for those who do not keep them all; the error is relative."""
     total = torch.where(total == torch.inf, torch.nan, total)
     ess = torch.exp(2 * total - squares).clamp(max=n)
-    standard_error = ((n / ess - 1) / (n - 1)).sqrt() if n > 1 else torch.full_like(total, torch.inf)
-    return total - math.log(n), standard_error, ess
+    relative = ((n / ess - 1) / (n - 1)).sqrt() if n > 1 else torch.full_like(total, torch.inf)
+    return total - math.log(n), relative, ess
 
 
 def independent_draws(series: Float[Tensor, "draw batch"]) -> Float[Tensor, " batch"]:

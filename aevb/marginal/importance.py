@@ -8,11 +8,11 @@ from torch import Tensor
 
 from aevb import checks
 from aevb.estimators import standard_normal
-from aevb.marginal.estimate import MarginalEstimate, summary
+from aevb.marginal.estimate import MarginalEstimate, error_of_log, summary
 from aevb.marginal.gaussian import Density
 from aevb.model import GenerativeModel
 
-MAX_TAIL_SHAPE, MIN_ESS = 0.7, 10.0
+MAX_TAIL_SHAPE, MIN_ESS, MAX_STANDARD_ERROR = 0.7, 10.0, 0.3
 
 
 def importance_log_likelihood(
@@ -37,10 +37,10 @@ def importance_log_likelihood(
         chunk: decoder evaluations at a time (but one for each datapoint at least).
 
     Returns:
-        The estimates. Trusted are those whose weights are worth at least 10 equal ones and whose largest weights fall
-        off like a generalised Pareto distribution of shape below 0.7: beyond, the standard error means nothing
-        (Vehtari et al. 2024, "Pareto smoothed importance sampling"). Both look at the draws alone: a mode that q
-        never visits goes unseen.
+        The estimates. Trusted are those whose weights are worth at least 10 equal ones, whose standard error is below
+        0.3 nats and whose largest weights fall off like a generalised Pareto distribution of shape below 0.7: beyond,
+        the standard error means nothing (Vehtari et al. 2024, "Pareto smoothed importance sampling"). All look at the
+        draws alone: a mode that q never visits goes unseen (docs/estimators.md has how often).
 
     Raises:
         ArgumentError: fewer than 25 samples, too few to judge their tail, or x is not what the model takes, or not
@@ -67,7 +67,8 @@ def importance_log_likelihood(
             seen = torch.cat([largest, log_weights])
             largest = seen.topk(min(n_tail + 1, len(seen)), dim=0).values
             n_non_finite += (~log_weights.isfinite()).sum(0)
-    log_likelihood, standard_error, ess = summary(total, squares, n_samples)
+    log_likelihood, relative, ess = summary(total, squares, n_samples)
+    standard_error = error_of_log(relative)
     shape = tail_shape(largest)
     estimate = MarginalEstimate(
         method="importance sampling",
@@ -76,7 +77,10 @@ def importance_log_likelihood(
         ess=ess,
         acceptance=torch.full_like(log_likelihood, torch.nan),
         n_non_finite=n_non_finite,
-        trusted=log_likelihood.isfinite() & (ess >= MIN_ESS) & (shape < MAX_TAIL_SHAPE),
+        trusted=log_likelihood.isfinite()
+        & (ess >= MIN_ESS)
+        & (standard_error < MAX_STANDARD_ERROR)
+        & (shape < MAX_TAIL_SHAPE),
     )
     estimate.warn("draw more samples or use a proposal closer to the posterior and no narrower")
     return estimate

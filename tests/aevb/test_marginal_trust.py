@@ -12,8 +12,8 @@ from torch import Tensor
 from aevb import diagnostics, tuning
 from aevb.densities import DiagonalGaussian
 from aevb.linear_gaussian import exact_posterior
-from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood
-from aevb.marginal.annealing import Annealing, sigmoidal_schedule
+from aevb.marginal.ais import _estimate, ais_log_likelihood, reverse_ais_log_likelihood
+from aevb.marginal.annealing import Annealing, Run, sigmoidal_schedule
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning, independent_draws, log_mean
@@ -278,3 +278,48 @@ def test_chains_of_other_datapoints_are_refused() -> None:
 def test_a_schedule_that_does_not_rise_from_zero_to_one_is_refused(betas: list[float]) -> None:
     with pytest.raises(ValueError, match="must rise from 0 to 1"):
         Annealing(torch.tensor(betas))
+
+
+@pytest.mark.parametrize("n", [16, 100, 1000])
+def test_a_small_ess_makes_the_stated_error_large_and_one_weight_makes_it_infinite(n: int) -> None:
+    # One weight of e^t among n − 1 equal ones: the larger it is, the less is known.
+    log_weights = torch.zeros(n, 60, dtype=torch.float64)
+    log_weights[0] = torch.linspace(math.log(n) - 2, 80, 60)
+    _, error, ess = log_mean(log_weights)
+    assert (ess[1:] <= ess[:-1]).all()
+    assert (error[1:] >= error[:-1]).all()
+    assert error[-1] > 10
+    assert error[(ess - 1).abs() < 1e-3].min() > 3
+    torch.testing.assert_close(log_mean(torch.zeros(n, 1).double())[1], torch.zeros(1).double())
+    alone = torch.full((n, 1), -math.inf, dtype=torch.float64)
+    alone[0] = 0
+    assert log_mean(alone)[1] == math.inf
+
+
+@pytest.mark.parametrize("spread", [1.0, 1.5, 2.0, 3.0])
+def test_ais_weights_that_are_spread_have_an_error_that_covers_the_truth(spread: float) -> None:
+    # Log-normal weights of mean 1, as many as AIS has chains.
+    log_weights = spread * torch.randn(16, 4000, dtype=torch.float64, generator=seeded()) - spread**2 / 2
+    run = Run(log_weights, torch.ones(5, 4000), torch.zeros(4000, dtype=torch.int64))
+    estimate = _estimate("AIS", [run], sign=1)
+    covered = (estimate.log_likelihood.abs() < 2 * estimate.standard_error).double().mean()
+    assert covered > 0.9
+    wrong = estimate.trusted & (estimate.log_likelihood.abs() > 1)
+    assert wrong.double().mean() < 0.01
+    assert (estimate.standard_error >= log_mean(log_weights)[1]).all()
+    alone = [
+        _estimate("AIS", [Run(log_weights[:, [n]], torch.ones(5, 1), torch.zeros(1, dtype=torch.int64))], sign=1)
+        for n in range(300)
+    ]
+    errors = torch.cat([each.standard_error for each in alone])
+    assert (torch.cat([each.log_likelihood for each in alone]).abs() < 2 * errors).double().mean() > 0.9
+
+
+def test_importance_estimates_with_a_large_error_are_not_trusted() -> None:
+    x = ORACLE.simulate(200)
+    exact = exact_posterior(ORACLE.model, x)
+    wide = FullGaussian(exact.mean, 3 * exact.cholesky)
+    with pytest.warns(UntrustedEstimateWarning):
+        estimate = importance_log_likelihood(ORACLE.model, x, wide, seeded(), n_samples=100)
+    assert (estimate.standard_error[estimate.trusted] < 0.3).all()
+    assert (estimate.ess[~estimate.trusted] < 30).all()
