@@ -305,3 +305,32 @@ def test_r_hat_tells_chains_that_disagree() -> None:
     agree, disagree = diagnostics.split_r_hat(draws)
     assert abs(agree - 1) < 0.01
     assert disagree > 1.1
+
+
+def mixture(z: torch.Tensor) -> torch.Tensor:
+    """Two modes of unequal weight and width, and a second coordinate that bends with the first."""
+    modes = torch.stack(
+        [math.log(0.3) - 0.5 * (z[..., 0] + 2).square(), math.log(0.7 / 0.5) - 2 * (z[..., 0] - 1.5) ** 2]
+    )
+    return modes.logsumexp(0) - 0.5 * (z[..., 1] - z[..., 0].square() / 2).square()
+
+
+def exact_draws(n: int, generator: torch.Generator) -> torch.Tensor:
+    noise = torch.randn(n, 2, dtype=torch.float64, generator=generator)
+    first = torch.rand(n, dtype=torch.float64, generator=generator) < 0.3
+    x = torch.where(first, noise[:, 0] - 2, 0.5 * noise[:, 0] + 1.5)
+    return torch.stack([x, noise[:, 1] + x.square() / 2], -1)
+
+
+@pytest.mark.parametrize("n_moves", [1, 10, 100])
+@pytest.mark.parametrize(("step_size", "jitter"), [(0.2, 0.0), (0.6, 0.5)])
+def test_from_exact_draws_any_number_of_moves_leaves_the_law_unchanged(
+    n_moves: int, step_size: float, jitter: float
+) -> None:
+    generator = seeded(n_moves)
+    state = hmc.evaluate(mixture, exact_draws(20_000, generator))
+    for _ in range(n_moves):
+        state = hmc.move(mixture, state, scalar(step_size), 3, generator, jitter=jitter).state
+    fresh = exact_draws(20_000, generator)
+    for law in (lambda z: z[:, 0], lambda z: z[:, 1], lambda z: mixture(z), lambda z: z[:, 1] - z[:, 0].square() / 2):
+        assert stats.ks_2samp(law(state.z).numpy(), law(fresh).numpy()).pvalue > 1e-3
