@@ -69,7 +69,7 @@ def appendix_d_log_likelihood(
         it, whose terms are worth at least 4 independent ones and whose standard error is below 1 nat. With 50 samples
         the error is within twice itself for five of six trusted estimates; about one in a hundred is off by more than
         1 nat on the trained model of two latents, whose chains may sit in a wrong mode, and then by tens of nats. With
-        "kde" and "scott_kde" 3 to 12 in a hundred are: see docs/estimators.md.
+        "kde" and "scott_kde" 3 to 10 in a hundred are: see docs/estimators.md.
 
     Note:
         `fit="scott_kde", jitter=0, adapt="every_move", n_leapfrog=5` is what the author's library does where the paper
