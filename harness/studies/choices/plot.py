@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from harness.figures.compare import label, scientific
 from harness.figures.panel import DARK, GREY, STYLE, save
 from harness.studies.choices.table import decided
+from harness.studies.verdict import ERRORS, widened
 
 # A colour for each size, darker the larger, and a marker for each method.
 COLOURS: Mapping[int, str] = {2: "#6fb1e0", 3: "#6fb1e0", 5: "#3f8fc9", 10: "#1f4fa0", 20: "#a50f22"}
@@ -49,7 +50,7 @@ def plot_choices(table: pd.DataFrame, stem: Path) -> list[Path]:
         panels[0].set_ylim(len(rows) - 0.4, -0.6)
         figure.suptitle(
             f"One choice at a time made otherwise, at {scientific(table['samples'].max())} samples. Bars: ± 2 standard "
-            "errors over pairs of equal seeds; hollow where they reach 0.\n"
+            "errors over pairs of equal seeds, widened as these are few; hollow where they reach 0.\n"
             "Right of 0 in the second panels, the paper's curve speaks for the protocol.",
             fontsize=10, x=0.01, ha="left", color=DARK,
         )  # fmt: skip
@@ -71,8 +72,9 @@ def _draw(axes: Axes, part: pd.DataFrame, rows: list[tuple[str, str]], value: st
         for place, row in enumerate(here.to_dict("records")):
             y = k + (0.18 * (place - (len(here) - 1) / 2) if len(here) > 1 else 0)
             colour = COLOURS.get(int(row["n_latent"]), DARK)
-            sure = decided(row[value], row[error]) != 0
-            spread = 2 * row[error] if np.isfinite(row[error]) else 0.0
+            sure = decided(row[value], row[error], int(row["seeds"])) != 0
+            spread = ERRORS * widened(row[error], int(row["seeds"]) - 1)
+            spread = spread if np.isfinite(spread) else 0.0
             x = float(np.clip(row[value], -most, most))
             marker = MARKERS.get(row["method"], "s") if x == row[value] else ">" if x > 0 else "<"
             axes.errorbar(x, y, xerr=min(spread, 3 * most), fmt="none", **BAR)

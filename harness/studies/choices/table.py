@@ -10,6 +10,7 @@ import pandas as pd
 from harness.figures.agreement import POINTS, rms
 from harness.figures.compare import drawable, label, scientific, value_at
 from harness.studies.choices.roster import ALTERNATIVES, CHOICES, Alternative, Curve
+from harness.studies.verdict import above, widened
 
 WIDTH = 80  # of the printed text
 CURVE = ["dataset", "method", "n_latent"]
@@ -104,9 +105,9 @@ def _mean(values: np.ndarray) -> tuple[float, float]:
     return mean, float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
 
 
-def decided(mean: float, error: float) -> int:
-    """1 or −1 where the mean's sign would survive other seeds, by the rule of two standard errors; else 0."""
-    return int(np.sign(mean)) if abs(mean) > 2 * error else 0
+def decided(mean: float, error: float, seeds: int) -> int:
+    """1 or −1 where the mean's sign would survive other seeds, by the rule of `harness.studies.verdict`; else 0."""
+    return {True: 1, False: -1, None: 0}[above(mean, widened(error, seeds - 1), 0.0)] if mean else 0
 
 
 def cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -167,7 +168,7 @@ def _short(value: float) -> str:
 
 
 def verdicts(table: pd.DataFrame) -> list[str]:
-    """A sentence on each choice: on which curves the paper's decide it, by the rule of two standard errors."""
+    """A sentence on each choice: on which curves the paper's decide it, by the rule of all verdicts."""
     sentences = []
     measured = table[table["farther"].notna() & table["farther_error"].notna()]
     for choice in CHOICES:
@@ -175,7 +176,7 @@ def verdicts(table: pd.DataFrame) -> list[str]:
         for _, row in measured[measured["choice"] == choice].iterrows():
             far = row["farther"], row["farther_error"]
             curve = f"{_curve(*(row[column] for column in CURVE))} against {row['value']} ({_pm(*far)})"
-            found[decided(*far)].append(curve)
+            found[decided(*far, row["seeds"])].append(curve)
         if not any(found.values()):
             continue
         parts = [

@@ -7,6 +7,7 @@ import pandas as pd
 
 from harness.experiments.protocols import protocol_config
 from harness.figures.compare import label, ranked
+from harness.studies.verdict import above, widened
 
 CURVE = ["measure", "dataset", "n_train", "n_latent", "method"]
 
@@ -16,7 +17,8 @@ def picks(table: pd.DataFrame) -> pd.DataFrame:
 
     Columns: those that name a curve, iterations, pick (the step size with the highest mean bound over seeds; what is
     not finite loses), lead (of its bound over the next best, mean over pairs of equal seeds, nats) with lead_error (its
-    standard error, NaN for one seed), decided (the lead exceeds two of them) and protocol (the author protocol's η).
+    standard error, NaN for one seed), decided (by the rule of `harness.studies.verdict`) and protocol (the author
+    protocol's η).
     """
     rows = []
     for name, curve in table.groupby([*CURVE, "iterations"]):
@@ -30,7 +32,7 @@ def picks(table: pd.DataFrame) -> pd.DataFrame:
         dataset = str(fields.pop("dataset"))
         protocol = protocol_config("author", dataset, seed=0, **fields).step_size
         mean = float(lead.mean())
-        sure = bool(mean > 2 * error) or math.isinf(float(bounds[order[1]].mean()))
+        sure = above(mean, widened(error, len(lead) - 1), 0.0) is True or math.isinf(float(bounds[order[1]].mean()))
         rows.append((*name, order[0], mean, error, sure, protocol))
     columns = [*CURVE, "iterations", "pick", "lead", "lead_error", "decided", "protocol"]
     return pd.DataFrame(rows, columns=columns).sort_values([*CURVE, "iterations"], key=ranked, ignore_index=True)

@@ -96,8 +96,9 @@ def test_only_pairs_of_equal_seeds_count_and_a_run_without_a_value_is_told():
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ((5.0, 4.0, 6.0), "speak for the protocol"),
+        ((6.0, 6.1, 5.9), "speak for the protocol"),
         ((0.0, 0.1, -0.1), "speak against"),
+        ((5.0, 4.0, 6.0), "undecided"),
         ((1.0, 3.0, 2.0), "undecided"),
     ],
 )
@@ -107,8 +108,9 @@ def test_the_verdict_follows_the_numbers(other, said):
     assert said in sentence
 
 
-def test_the_rule_is_two_standard_errors():
-    assert [decided(2.1, 1), decided(-2.1, 1), decided(1.9, 1), decided(0, 0)] == [1, -1, 0, 0]
+def test_the_rule_is_two_standard_errors_and_more_where_seeds_are_few():
+    assert [decided(2.1, 1, 999), decided(-2.1, 1, 999), decided(1.9, 1, 999), decided(0, 0, 999)] == [1, -1, 0, 0]
+    assert [decided(4.0, 1, 3), decided(4.6, 1, 3), decided(4.0, float("nan"), 1)] == [0, 1, 0]
 
 
 @pytest.mark.usefixtures("_one_alternative")
