@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from aevb import checks
+from aevb import construction
 from aevb.estimators import LowerBound, lower_bound_b
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
@@ -35,7 +35,8 @@ class AEVB(LearnerState):
         estimator: LowerBound = lower_bound_b,
         n_samples: int = 1,
     ) -> None:
-        checks.learner(model, encoder, n_datapoints, n_samples)
+        construction.learner(model, encoder, n_datapoints, n_samples)
+        construction.function(estimator=estimator)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._q = encoder
@@ -46,7 +47,7 @@ class AEVB(LearnerState):
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
-        checks.datapoints(self.model, batch.x)
+        self._check(batch)
         noise = noise or draw_noise(self, batch, generator)
         bound = self._estimator(self.model, self._q, batch.x, noise.normal)
         self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)

@@ -1,15 +1,15 @@
 """What the arguments of public functions must be. Shapes, types and devices cost nothing to check; values, a wait."""
 
 import math
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Collection
 from numbers import Integral, Real
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from aevb.errors import ArgumentError
-from aevb.layers import ACTIVATIONS
+from aevb.errors import ArgumentError, did_you_mean
 
 
 class Decoder(Protocol):
@@ -41,7 +41,9 @@ def whole(least: int, **numbers: int) -> None:
     """
     for name, value in numbers.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-            raise ArgumentError(f"`{name}` must be a whole number, at least {least}, got {value!r}: choose another")
+            raise ArgumentError(
+                f"`{name}` must be a whole number, at least {least}, got {shown(value)}: choose another"
+            )
 
 
 def number(least: float, most: float = math.inf, **numbers: float) -> None:
@@ -52,19 +54,43 @@ def number(least: float, most: float = math.inf, **numbers: float) -> None:
     """
     for name, value in numbers.items():
         if not isinstance(value, Real) or isinstance(value, bool) or not (least <= value <= most and value < math.inf):
-            raise ArgumentError(f"`{name}` must be finite, from {least:g} to {most:g}, got {value!r}: choose another")
+            raise ArgumentError(
+                f"`{name}` must be finite, from {least:g} to {most:g}, got {shown(value)}: choose another"
+            )
 
 
-def network(n_latent: int, n_pixels: int, hidden: Sequence[int], init_std: float, activation: str) -> None:
-    """Sizes of a decoder or an encoder are positive, its first weights' spread too, and its activation is known.
+def flag(**values: bool) -> None:
+    """Each is True or False.
 
     Raises:
-        ArgumentError: not so.
+        ArgumentError: one is not.
     """
-    whole(1, n_latent=n_latent, n_pixels=n_pixels, **{f"hidden[{n}]": width for n, width in enumerate(hidden)})
-    number(0, init_std=init_std)
-    if activation not in ACTIVATIONS:
-        raise ArgumentError(f"`activation` must be one of {', '.join(ACTIVATIONS)}, got {activation!r}: choose one")
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ArgumentError(f"`{name}` must be True or False, got {shown(value)}: choose one")
+
+
+def choice(known: Collection[str], **values: str) -> None:
+    """Each is one of the known names.
+
+    Raises:
+        ArgumentError: one is not.
+    """
+    for name, value in values.items():
+        if not (isinstance(value, str) and value in known):
+            meant = did_you_mean(value, known)
+            raise ArgumentError(f"`{name}` must be one of {', '.join(known)}, got {shown(value)}: choose one{meant}")
+
+
+def kind(expected: type, remedy: str, **values: object) -> None:
+    """Each is an object of this class.
+
+    Raises:
+        ArgumentError: one is not.
+    """
+    for name, value in values.items():
+        if not isinstance(value, expected):
+            raise ArgumentError(f"`{name}` must be {_article(expected)}, got {shown(value)}: {remedy}")
 
 
 def last_axis(name: str, value: Tensor, size: int, like: Tensor) -> None:
@@ -119,6 +145,36 @@ def pixels(model: Decoder, x: Tensor) -> None:
         raise ArgumentError(f"`x` must lie in [0, 1], got {low:g} to {high:g}: rescale it, or use a GaussianModel")
 
 
+def first_batch(model: Decoder, x: Tensor) -> None:
+    """`pixels`, of one run or of a stack of them.
+
+    Raises:
+        ArgumentError: not so.
+    """
+    stacked = model.output.weight.ndim == 3 and isinstance(x, Tensor) and x.ndim == 3
+    pixels(model, x.flatten(0, 1) if stacked else x)
+
+
+def places(indices: Tensor, n_rows: int, n_datapoints: int) -> None:
+    """A place in the training set for each row of a batch.
+
+    Raises:
+        ArgumentError: not so.
+    """
+    whole_numbers = isinstance(indices, Tensor) and not indices.is_floating_point() and not indices.is_complex()
+    if not whole_numbers or indices.dtype == torch.bool or indices.shape != (n_rows,):
+        got = f"{indices.dtype} {tuple(indices.shape)}" if isinstance(indices, Tensor) else type(indices).__name__
+        raise ArgumentError(
+            f"`indices` must be {n_rows} whole numbers, a place for each row of x, got {got}: give them"
+        )
+    low, high = (int(value) for value in torch.aminmax(indices))
+    if low < 0 or high >= n_datapoints:
+        raise ArgumentError(
+            f"`indices` must lie in 0 to {n_datapoints - 1}, got {low} to {high}: n_datapoints is the size of the "
+            "whole training set"
+        )
+
+
 def positions(model: Decoder, x: Tensor, chains: Positions) -> None:
     """There is a chain for each datapoint, with one step size for all or for each.
 
@@ -136,13 +192,12 @@ def positions(model: Decoder, x: Tensor, chains: Positions) -> None:
     same("chains", chains.z, x)
 
 
-def learner(model: Decoder, encoder: Any, n_datapoints: int, n_samples: int) -> None:
-    """A decoder and an encoder are of one size, and N and L are at least 1.
+def shown(value: object) -> str:
+    """A value as an error shows it: short, whatever it is."""
+    if isinstance(value, (Tensor, nn.Module)):
+        return type(value).__name__
+    return reprlib.repr(value)
 
-    Raises:
-        ArgumentError: not so.
-    """
-    whole(1, n_datapoints=n_datapoints, n_samples=n_samples)
-    for size in ("n_latent", "n_pixels"):
-        if (own := getattr(encoder, size, None)) not in (None, expected := getattr(model, size)):
-            raise ArgumentError(f"`encoder` must have {size} {expected} as `model`, got {own}: make it anew")
+
+def _article(expected: type) -> str:
+    return f"{'an' if expected.__name__[0] in 'AEIOU' else 'a'} {expected.__name__}"

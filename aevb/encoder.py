@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb import checks
+from aevb import checks, construction
 from aevb.densities import DiagonalGaussian
 from aevb.layers import Activation, hidden_stack, linear
 
@@ -31,7 +31,8 @@ class GaussianEncoder(nn.Module):
         generator: source of the initial values.
 
     Raises:
-        ArgumentError: a size is not positive, or `init_std` is negative; x is of another size, type or device.
+        ArgumentError: a size is not positive, a factor is negative or no number, or an argument is of another type; x
+            is of another size, type or device.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class GaussianEncoder(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        checks.network(n_latent, n_pixels, hidden, init_std, activation)
+        construction.network(n_latent, n_pixels, hidden, init_std, activation, generator)
+        checks.number(0, log_var_factor=log_var_factor)
+        checks.flag(zero_log_var=zero_log_var)
         self.n_pixels = n_pixels
         self.n_latent = n_latent
         self.activation = activation

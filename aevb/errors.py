@@ -1,5 +1,8 @@
 """The errors a user can cause, and therefore mend."""
 
+import difflib
+from collections.abc import Iterable
+
 LONGEST = 2000  # characters of a message
 
 
@@ -17,6 +20,13 @@ class DataError(UserError):
 
 class ArgumentError(UserError, ValueError):
     """A function was called with an argument that it cannot take."""
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """ "; did you mean mnist?" where a known name is near, else nothing: to be added to an error's remedy."""
+    names = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(str(word)[:100].casefold(), names, n=1, cutoff=0.6)
+    return f"; did you mean {names[near[0]]}?" if near else ""
 
 
 def one_line(text: object) -> str:

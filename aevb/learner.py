@@ -95,7 +95,7 @@ class AscentOptions:
         prior_on_encoder: it covers φ as well as θ.
 
     Raises:
-        ArgumentError: a number is negative, or not finite.
+        ArgumentError: a number is negative, or not finite, or a flag is none.
     """
 
     step_size: float = 0.02
@@ -108,6 +108,7 @@ class AscentOptions:
         """Check the numbers."""
         checks.number(0, step_size=self.step_size, prior_weight=self.prior_weight)
         checks.whole(0, warm_up=self.warm_up)
+        checks.flag(prior_on_biases=self.prior_on_biases, prior_on_encoder=self.prior_on_encoder)
 
 
 class Ascent:
@@ -122,6 +123,10 @@ class Ascent:
     """
 
     def __init__(self, options: AscentOptions, *, theta: nn.Module | None = None, phi: nn.Module | None = None) -> None:
+        checks.kind(AscentOptions, "make them with AscentOptions(step_size=…)", options=options)
+        for name, module in {"theta": theta, "phi": phi}.items():
+            if module is not None:
+                checks.kind(nn.Module, "give the network whose parameters climb, or None", **{name: module})
         prior: list[Tensor] = []
         free: list[Tensor] = []
         for module, has_prior in ((phi, options.prior_on_encoder), (theta, True)):
@@ -205,6 +210,29 @@ _ONE = torch.tensor(1.0)  # the count of steps, which matters only where the ste
 
 class LearnerState:
     """`state_dict` and `load_state_dict` for a learner made of modules and ascents, which `_parts` names."""
+
+    model: GenerativeModel
+    _known: frozenset[object] = frozenset()
+
+    def _check(self, batch: Batch) -> bool:
+        """Look at the first batch of each shape, type and device; of later ones the caller sees that they are alike.
+
+        A look at values waits for the device, once; while a CUDA graph is recorded, which nothing may wait for, the
+        steps before it have looked.
+
+        Returns:
+            It has looked.
+
+        Raises:
+            ArgumentError: pixels of another shape or type, not finite, or not in [0, 1] where the model's are.
+        """
+        x = batch.x
+        look = (x.shape, x.dtype, x.device) if isinstance(x, Tensor) else None
+        if look in self._known or (look and x.is_cuda and torch.cuda.is_current_stream_capturing()):
+            return False
+        checks.first_batch(self.model, x)
+        self._known |= {look}
+        return True
 
     def _parts(self) -> dict[str, Any]:
         raise NotImplementedError

@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb import checks
+from aevb import checks, construction
 from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
-from aevb.errors import ArgumentError
 from aevb.layers import Activation, hidden_stack, linear
 
 DecoderLogVar = Literal["hidden", "latent", "constant"]
@@ -32,8 +31,8 @@ class GenerativeModel(nn.Module, ABC):
         unit_interval: pixels lie in [0, 1].
 
     Raises:
-        ArgumentError: a size is not positive, or `init_std` is negative; in all methods, x or z is of another size,
-            type or device than the model.
+        ArgumentError: a size is not positive, `init_std` is negative, or an argument is of another type; in all
+            methods, x or z is of another size, type or device than the model.
     """
 
     unit_interval = False
@@ -50,7 +49,8 @@ class GenerativeModel(nn.Module, ABC):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        checks.network(n_latent, n_pixels, hidden, init_std, activation)
+        construction.network(n_latent, n_pixels, hidden, init_std, activation, generator)
+        checks.flag(zero_output_bias=zero_output_bias)
         self.n_latent = n_latent
         self.n_pixels = n_pixels
         self.activation = activation
@@ -137,7 +137,7 @@ class GaussianModel(GenerativeModel):
         `squash_mean=False` with `hidden=()` and `"constant"` is the linear-Gaussian model, whose answers are known.
 
     Raises:
-        ArgumentError: `log_var` is none of the three.
+        ArgumentError: `log_var` is none of the three, its factor is negative or no number, or a flag is none.
     """
 
     def __init__(
@@ -164,8 +164,9 @@ class GaussianModel(GenerativeModel):
             init_std=init_std,
             generator=generator,
         )
-        if log_var not in get_args(DecoderLogVar):
-            raise ArgumentError(f"`log_var` must be one of {get_args(DecoderLogVar)}, got {log_var!r}: choose one")
+        checks.choice(get_args(DecoderLogVar), log_var=log_var)
+        checks.number(0, log_var_factor=log_var_factor)
+        checks.flag(zero_log_var=zero_log_var, squash_mean=squash_mean)
         self.log_var_input = log_var
         self.squash_mean = squash_mean
         n_in = hidden[-1] if log_var == "hidden" and hidden else n_latent

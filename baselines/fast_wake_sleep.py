@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from aevb import checks
+from aevb import construction
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean
 from aevb.fast.encoder import FastEncoder
@@ -36,7 +36,7 @@ class FastWakeSleep(LearnerState):
         *,
         n_samples: int = 1,
     ) -> None:
-        checks.learner(model, encoder, n_datapoints, n_samples)
+        construction.learner(model, encoder, n_datapoints, n_samples)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._encoder = encoder
@@ -58,6 +58,7 @@ class FastWakeSleep(LearnerState):
     @torch.no_grad()
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """Wake on the minibatch, then sleep on as many dreams. Shapes may have a leading axis of runs."""
+        self._check(batch)
         x, noise = batch.x, noise or draw_noise(self, batch, generator)
         assert noise.pixels is not None
         eps, dreamt_z = noise.normal[..., :-1, :, :], noise.normal[..., -1, :, :]

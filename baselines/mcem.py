@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from aevb import checks, hmc, tuning
+from aevb import checks, construction, hmc, tuning
 from aevb.errors import ArgumentError
 from aevb.fast.posterior import posterior
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo
@@ -53,7 +53,8 @@ class MonteCarloEM(LearnerState):
         n_weight_steps: int = 5,
         step_size: float = 0.01,
     ) -> None:
-        checks.learner(model, None, n_datapoints, 1)
+        construction.learner(model, construction.NO_ENCODER, n_datapoints, 1)
+        construction.generator(generator)
         checks.whole(1, n_leapfrog=n_leapfrog)
         checks.whole(0, n_weight_steps=n_weight_steps, extra_leapfrog=extra_leapfrog)
         checks.number(0, step_size=step_size)
@@ -74,7 +75,7 @@ class MonteCarloEM(LearnerState):
         Raises:
             ArgumentError: the batch is not every training point once.
         """
-        checks.datapoints(self.model, batch.x)
+        self._check(batch)
         n = self._n_datapoints
         if len(batch.x) != n or not batch.indices.sort().values.equal(torch.arange(n, device=batch.indices.device)):
             raise ArgumentError(
@@ -96,6 +97,13 @@ class MonteCarloEM(LearnerState):
         chains.z[indices] = outcome.state.z
         chains.count(indices, outcome)
         return outcome.state.z
+
+    def _check(self, batch: Batch) -> bool:
+        """Chains have places too."""
+        looked = super()._check(batch)
+        if looked:
+            checks.places(batch.indices, len(batch.x), self._n_datapoints)
+        return looked
 
     def _climb(self, x: Float[Tensor, "batch pixel"], z: Float[Tensor, "batch latent"]) -> None:
         for _ in range(self._n_weight_steps):
@@ -128,7 +136,7 @@ class MinibatchMonteCarloEM(MonteCarloEM):
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One iteration over a minibatch, whose points may repeat."""
-        checks.datapoints(self.model, batch.x)
+        self._check(batch)
         points, row_of = batch.indices.unique(return_inverse=True)
         rows = torch.arange(len(row_of), device=row_of.device)
         # The first row of each point: a repeat need not have the same pixels if they are binarized on the fly.

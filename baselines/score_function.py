@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb import checks
+from aevb import checks, construction
 from aevb.errors import ArgumentError
 from aevb.estimators import Encoder, check_noise
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
@@ -98,7 +98,8 @@ class ScoreFunction(LearnerState):
         n_samples: int = 1,
         with_baseline: bool = False,
     ) -> None:
-        checks.learner(model, encoder, n_datapoints, n_samples)
+        construction.learner(model, encoder, n_datapoints, n_samples)
+        checks.flag(with_baseline=with_baseline)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._q = encoder
@@ -110,7 +111,7 @@ class ScoreFunction(LearnerState):
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
-        checks.datapoints(self.model, batch.x)
+        self._check(batch)
         noise = noise or draw_noise(self, batch, generator)
         bound = score_function_bound(self.model, self._q, batch.x, noise.normal, self._baseline())
         self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)

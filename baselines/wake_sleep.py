@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from aevb import checks
+from aevb import construction
 from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
@@ -35,7 +35,7 @@ class WakeSleep(LearnerState):
         *,
         n_samples: int = 1,
     ) -> None:
-        checks.learner(model, encoder, n_datapoints, n_samples)
+        construction.learner(model, encoder, n_datapoints, n_samples)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._q = encoder
@@ -46,7 +46,7 @@ class WakeSleep(LearnerState):
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """Wake on the minibatch, then sleep on as many dreams; counts M samples, as the paper's axes do."""
-        checks.datapoints(self.model, batch.x)
+        self._check(batch)
         m = len(batch.x)
         noise = noise or draw_noise(self, batch, generator)
         assert noise.pixels is not None

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from aevb import checks
+from aevb import checks, construction
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean, sample_sum
 from aevb.fast.encoder import FastEncoder
@@ -44,7 +44,8 @@ class FastAEVB(LearnerState):
         estimator: Literal["a", "b"] = "b",
         n_samples: int = 1,
     ) -> None:
-        checks.learner(model, encoder, n_datapoints, n_samples)
+        construction.learner(model, encoder, n_datapoints, n_samples)
+        checks.choice(("a", "b"), estimator=estimator)
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._encoder = encoder
@@ -67,6 +68,7 @@ class FastAEVB(LearnerState):
     @torch.no_grad()
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb. Shapes may have a leading axis of runs."""
+        self._check(batch)
         x, eps = batch.x, (noise or draw_noise(self, batch, generator)).normal
         q, decoder, dz = self._at(eps.shape)
         n_samples, m = eps.shape[-3:-1]

@@ -232,8 +232,10 @@ def test_a_model_that_is_not_finite_moves_no_chain_and_says_so() -> None:
 def test_one_stuck_chain_is_counted_however_well_the_others_move() -> None:
     oracle = linear_gaussian(n_latent=2, n_pixels=5, diagonal_posterior=False)
     x, generator = oracle.simulate(N), seeded(1)
-    x[17] = torch.nan
     learner = MonteCarloEM(oracle.model, N, generator, n_weight_steps=0)
+    learner.step(whole(x), generator)  # the first batch, which is looked at
+    learner.diagnostics()
+    x[17] = torch.nan
     for _ in range(10):
         learner.step(whole(x), generator)
     found = learner.diagnostics()
