@@ -3,12 +3,13 @@
 import os
 from pathlib import Path
 
-from aevb.data.array import load_array
+from aevb.data.array import load_array, near_file
 from aevb.data.binarize import BINARIZATIONS, binarize
 from aevb.data.dataset import SPLITS, Dataset, check_folder, check_split, data_error
 from aevb.data.download import DatasetUnavailable
 from aevb.data.frey_face import load_frey_face
 from aevb.data.mnist import load_mnist
+from aevb.errors import did_you_mean
 
 NAMES = ("mnist", "frey_face")
 
@@ -41,6 +42,7 @@ def load_dataset(
     path = Path(os.path.expanduser(name))
     if not (path.suffix in (".npy", ".npz") or os.sep in str(name) or os.path.exists(path)):
         expected, remedy = f"one of {', '.join(NAMES)}", "use one, or the path of a .npy or .npz file"
+        remedy += did_you_mean(name, NAMES) or near_file(path)
         raise data_error("dataset", "the name must be known", expected, repr(str(name)), remedy)
     if pixel_scale is not None:
         remedy = "leave it out; an array holds values in [0, 1]"

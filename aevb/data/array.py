@@ -1,6 +1,8 @@
 """The user's own array: a .npy file, or a .npz file of one array or of train, test and perhaps valid."""
 
+import contextlib
 import hashlib
+import itertools
 import math
 import os
 from functools import lru_cache
@@ -12,7 +14,7 @@ import torch
 
 from aevb.data.dataset import Dataset, data_error, describe, row_order
 from aevb.data.files import open_regular
-from aevb.errors import DataError
+from aevb.errors import DataError, did_you_mean
 
 Array = npt.NDArray[np.generic]
 
@@ -30,7 +32,7 @@ def load_array(path: Path, split: str) -> Dataset:
             _check_size(path, os.fstat(file.fileno()).st_size)
             key = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:
-        rule, remedy = "the data must be a readable file", "correct the path"
+        rule, remedy = "the data must be a readable file", f"correct the path{near_file(path)}"
         raise data_error(path, rule, "a file", describe(error), remedy) from error
     if not path.name.isprintable():
         raise data_error(path, "the file's name must be printable", "no line breaks and the like", "some", "rename it")
@@ -97,16 +99,19 @@ def _read(path: Path) -> dict[str, Array]:
     except Exception as error:  # NumPy and zipfile have no common error for a file they cannot read
         expected = "an intact .npy or .npz file without Python objects"
         remedy = "write it with numpy.save or numpy.savez"
+        if "Object arrays" in str(error):
+            remedy = 'save x.astype("float32") in place of x; rows of unequal length must be made equal first'
         raise data_error(path, "the data must be in NumPy's own format", expected, describe(error), remedy) from error
 
 
 def _rows(array: Array, where: str) -> npt.NDArray[np.float32]:
     """Return the array as contiguous float32 rows; raise DataError for the first rule that it breaks."""
     if array.dtype.kind not in "fbiu":
-        raise data_error(where, "the values must be real numbers", "float or bool", array.dtype, "convert to float32")
+        part = "x.real or abs(x)" if array.dtype.kind == "c" else 'x.astype("float32")'
+        raise data_error(where, "the values must be real numbers", "float or bool", array.dtype, f"save {part}")
     if array.ndim not in (2, 3):
-        rule, remedy = "the array must be N x D or N x H x W", "reshape it to one row per point"
-        raise data_error(where, rule, "2 or 3 dimensions", f"shape {array.shape}", remedy)
+        rule = "the array must be N x D or N x H x W"
+        raise data_error(where, rule, "2 or 3 dimensions", f"shape {array.shape}", _reshape(array.shape))
     if len(array) < 2 or array.size == 0:
         remedy = "supply more data"
         raise data_error(where, "there must be data", "2 rows or more, none empty", f"shape {array.shape}", remedy)
@@ -120,6 +125,27 @@ def _rows(array: Array, where: str) -> npt.NDArray[np.float32]:
         found = f"{array.dtype} from {low} to {high}"
         raise data_error(where, "the values must lie in [0, 1]", "0 to 1", found, remedy)
     return np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)
+
+
+def _reshape(shape: tuple[int, ...]) -> str:
+    """What to do about an array of another number of dimensions."""
+    if len(shape) < 2:
+        return "save x[:, None], if each value is a point" if shape else "save an array with a row for each point"
+    if len(shape) == 4 and 1 in (shape[1], shape[-1]):
+        return f"drop the axis of size 1: save {'x[..., 0]' if shape[-1] == 1 else 'x[:, 0]'}"
+    if len(shape) == 4 and (shape[1] in (3, 4) or shape[-1] in (3, 4)):
+        colours = -1 if shape[-1] in (3, 4) else 1
+        return f"save grey images, x.mean({colours}), or rows, x.reshape(len(x), -1), which are drawn as lines"
+    return "save x.reshape(len(x), -1), one row for each point"
+
+
+def near_file(path: Path) -> str:
+    """A hint where a file of nearly this name lies in the folder."""
+    with contextlib.suppress(OSError, ValueError):
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in itertools.islice(entries, 1000)]
+        return did_you_mean(path.name, [name for name in names if name.endswith((".npy", ".npz"))])
+    return ""
 
 
 def _check_size(where: object, n_bytes: int) -> None:

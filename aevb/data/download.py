@@ -50,8 +50,9 @@ class TransferError(Exception):
 def fetch_first(urls: Sequence[str], accept: Callable[[str, bytes], T], seconds: float) -> T:
     """Return accept(url, body) for the first URL whose body arrives and is accepted, that is, raises no DataError.
 
-    Each URL may take an equal share of the time that those before it left. Raises TransferError, naming every URL and
-    its failure, when all have failed, which is after `seconds` seconds at the latest.
+    Anything else that goes wrong, on this machine too, is a failure of that URL. Each URL may take an equal share of
+    the time that those before it left. Raises TransferError, naming every URL and its failure, when all have failed,
+    which is after `seconds` seconds at the latest.
     """
     end = time.monotonic() + seconds
     failures = []
@@ -63,6 +64,8 @@ def fetch_first(urls: Sequence[str], accept: Callable[[str, bytes], T], seconds:
             failures.append(f"{url}: {error}")
         except DataError as error:
             failures.append(str(error))
+        except Exception as error:  # noqa: BLE001 - certificates, proxies and answers can be bad in any way at all
+            failures.append(f"{url}: {describe(error)}")
         _log.info("download failed: %s", failures[-1])
     raise TransferError("; ".join(failures))
 
@@ -88,7 +91,7 @@ def _transfer(url: str, end: float) -> bytes:
     """
     outcome: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
-    is_terminal = sys.stderr.isatty()
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
     if not is_terminal:
         _log.info("downloading %s", url)
     with Progress(*columns, console=Console(stderr=True), disable=not is_terminal, transient=True) as progress:

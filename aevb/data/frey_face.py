@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -80,7 +81,7 @@ def _in_folders(data_dir: Path | None) -> Frames | None:
 
 
 def _in_cache_or_download(deadline: float) -> Frames:
-    path = Path(platformdirs.user_cache_dir("aevb")) / "frey_face" / FILE
+    path = _cache() / "frey_face" / FILE
     try:
         if (content := read_if_present(path)) is not None:
             return frames_from_mat(content, path)
@@ -96,6 +97,12 @@ def _in_cache_or_download(deadline: float) -> Frames:
     # Always in the form of the original, whichever source it came from: one reader for every copy on this machine.
     _change_cache(path, mat_from_frames(frames))
     return frames
+
+
+def _cache() -> Path:
+    """The user's cache folder; for a user without a home, whose "~" stays as it is, one among temporary files."""
+    folder = Path(platformdirs.user_cache_dir("aevb"))
+    return folder if folder.is_absolute() else Path(tempfile.gettempdir()) / "aevb"
 
 
 def _accept(url: str, body: bytes) -> Frames:

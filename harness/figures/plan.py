@@ -50,10 +50,10 @@ def make_plan(request: Request) -> Plan:
         own = wanted not in NAMES
         try:
             dataset = load_dataset(wanted, data_dir=None if own else request.data)
-        except DatasetUnavailable as error:
+        except DataError as error:
             if request.datasets:
                 raise
-            missing[wanted] = error
+            missing[wanted] = _missing(error)
             continue
         if own and dataset.name in NAMES:
             raise UserError(f"an array must have a name of its own, got {wanted}: rename the file")
@@ -68,6 +68,13 @@ def make_plan(request: Request) -> Plan:
         raise _no_panel(request)
     _check(jobs)
     return Plan(jobs, missing)
+
+
+def _missing(error: DataError) -> DatasetUnavailable:
+    """Whatever keeps a dataset away that nobody asked for by name, it is missing; the others need not wait for it."""
+    if isinstance(error, DatasetUnavailable):
+        return error
+    return DatasetUnavailable(str(error), str(error).rpartition("; ")[2])
 
 
 def stored_configs_of(request: Request) -> list[Config]:

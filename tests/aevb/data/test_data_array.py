@@ -1,7 +1,9 @@
 """The user's own arrays: what is good comes back unchanged, what is bad is named."""
 
 import hashlib
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -170,6 +172,65 @@ def test_bad_splits_are_refused_with_file_and_reason(
         load_dataset(tmp_path / "mine.npz")
     assert "mine.npz" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+GREY = np.zeros((4, 5, 6), np.float32)
+REMEDIES = {
+    "objects": (GREY.astype(object), r'save x\.astype\("float32"\)'),
+    "objects in rows": (GOOD.astype(object), r'save x\.astype\("float32"\)'),
+    "rows of unequal length": (np.array([[1.0], [0.5, 0.5]], dtype=object), "equal first"),
+    "decimals": (np.array([[Decimal(1)], [Decimal(0)]]), r'save x\.astype\("float32"\)'),
+    "text": (GOOD.astype(str), r'save x\.astype\("float32"\)'),
+    "bytes of text": (GOOD.astype(bytes), r'save x\.astype\("float32"\)'),
+    "complex": (GOOD.astype(complex), r"save x\.real or abs"),
+    "a channel at the end": (GREY[..., None], r"drop the axis of size 1: save x\[\.\.\., 0\]"),
+    "a channel at the front": (GREY[:, None], r"drop the axis of size 1: save x\[:, 0\]"),
+    "colours at the end": (np.stack([GREY] * 3, -1), r"x\.mean\(-1\)"),
+    "colours at the front": (np.stack([GREY] * 3, 1), r"x\.mean\(1\)"),
+    "four bands": (np.stack([GREY] * 4, -1), r"x\.mean\(-1\)"),
+    "films": (np.zeros((4, 7, 5, 6)), r"x\.reshape\(len\(x\), -1\)"),
+    "five axes": (np.zeros((4, 7, 5, 6, 1)), r"x\.reshape\(len\(x\), -1\)"),
+    "one axis": (GOOD[0], r"x\[:, None\]"),
+    "standardised": (GOOD * 2 - 1, "rescale"),
+    "bytes": ((GREY + 255).astype(np.uint8), "divide by 255"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["npy", "npz"])
+@pytest.mark.parametrize(("array", "remedy"), REMEDIES.values(), ids=REMEDIES.keys())
+def test_the_remedy_is_what_to_write(array: npt.NDArray[Any], remedy: str, packed: bool, tally, tmp_path: Path) -> None:
+    path = tmp_path / f"mine.{'npz' if packed else 'npy'}"
+    np.savez(path, array) if packed else np.save(path, array, allow_pickle=True)
+    with pytest.raises(DataError, match=remedy):
+        load_dataset(path)
+    tally("bad arrays")
+
+
+NEAR = {
+    "mnsit": "mnist", "MNIST": "mnist", "minst": "mnist", "mnist_": "mnist", "frey-face": "frey_face",
+    "freyface": "frey_face", "FreyFace": "frey_face", "frey": "frey_face", "fray_face": "frey_face",
+    "faces": "faces.npy", "face.npy": "faces.npy", "faces.npz": "faces.npy", "./Faces.npy": "faces.npy",
+    "facse.npy": "faces.npy",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "meant"), NEAR.items())
+def test_a_name_that_is_nearly_right_is_answered_by_the_right_one(
+    name: str, meant: str, tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "faces.npy", GOOD)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=rf"did you mean {meant}\?"):
+        load_dataset(name)
+    tally("near misses")
+
+
+@pytest.mark.parametrize("name", ["cifar", "zebra.npy", "", "x" * 5000, "../elsewhere/q.npy", "~nobody/x.npy"])
+def test_a_name_that_is_near_nothing_gets_no_guess(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught:
+        load_dataset(name)
+    assert "did you mean" not in str(caught.value)
 
 
 def test_objects_are_refused(tmp_path: Path) -> None:

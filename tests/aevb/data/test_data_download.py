@@ -1,21 +1,26 @@
 """Downloads end in time, with the right bytes whole in the cache or with nothing there."""
 
 import errno
+import http.client
 import io
 import logging
 import os
 import pickle
 import socket
+import ssl
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import requests
 import torch
 from misbehaving_server import Answer, Server, body, status, trickle
+from urllib3.exceptions import LocationParseError
 
 from aevb.data import DatasetUnavailable, download, frey_face, frey_frames, load_dataset
 from aevb.data.files import write_atomically
@@ -262,3 +267,86 @@ def test_progress_is_drawn_on_a_terminal_and_logged_elsewhere(
         load_dataset("frey_face")
     assert ("downloading" in stream.getvalue()) is is_terminal
     assert (f"downloading {url}" in caplog.text) is not is_terminal
+
+
+def raising(error: BaseException) -> object:
+    def get(*_: object, **__: object) -> None:
+        raise error
+
+    return get
+
+
+ANYTHING = [
+    OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /nowhere"), PermissionError(13, "no"),
+    OSError(24, "Too many open files"), ssl.SSLError("self-signed"), ssl.CertificateError("not this host"),
+    socket.gaierror(-2, "Name or service not known"), TimeoutError("slow"), ConnectionResetError(), EOFError(),
+    UnicodeError("label too long"), UnicodeDecodeError("idna", b"x", 0, 1, "bad"), ValueError("Invalid IPv6 URL"),
+    LocationParseError("::"), http.client.BadStatusLine("?"), http.client.LineTooLong("header"), KeyError("location"),
+    AttributeError("read"), TypeError("proxies"), RuntimeError("can't start new thread"), MemoryError(), zlib.error("-3"),
+    RecursionError("redirects"), ImportError("socks"), requests.exceptions.InvalidProxyURL("?"),
+    requests.exceptions.ContentDecodingError("gzip"), IndexError(), ZeroDivisionError(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", ANYTHING, ids=lambda error: f"{type(error).__name__} {error}")
+def test_whatever_stops_a_download_the_dataset_is_missing(error: BaseException, tally, monkeypatch) -> None:
+    use(monkeypatch, "https://one.invalid/a.mat", "https://two.invalid/b.pkl")
+    monkeypatch.setattr(download.requests, "get", raising(error))
+    with pytest.raises(DatasetUnavailable, match=r"one\.invalid.*two\.invalid.*put frey_rawface\.mat") as caught:
+        load_dataset("frey_face")
+    assert str(caught.value).isprintable()
+    tally("failed downloads")
+
+
+@pytest.mark.parametrize("error", ANYTHING, ids=lambda error: f"{type(error).__name__} {error}")
+def test_whatever_stops_the_reading_of_an_answer_the_next_address_is_tried(
+    error: BaseException, tally, mat: bytes, server: Server, monkeypatch
+) -> None:
+    monkeypatch.setattr(frey_face, "frames_from_pickle", raising(error))
+    use(monkeypatch, server.url("a.pkl", body(b"odd")), server.url("b.mat", body(mat)))
+    assert load_dataset("frey_face").train.shape == (1600, 560)
+    tally("failed downloads")
+
+
+SURROUNDINGS = {
+    "no bundle": {"REQUESTS_CA_BUNDLE": "/nowhere/ca.pem"}, "a folder for a bundle": {"REQUESTS_CA_BUNDLE": "/proc"},
+    "an empty bundle": {"REQUESTS_CA_BUNDLE": "/dev/null"}, "curl's bundle": {"CURL_CA_BUNDLE": "/nowhere"},
+    "no port": {"https_proxy": "http://127.0.0.1:", "http_proxy": "http://127.0.0.1:"},
+    "no proxy's address": {"https_proxy": "::::", "http_proxy": "::::"},
+    "half an address": {"https_proxy": "http://[::1", "http_proxy": "http://[::1"},
+    "a socket's proxy": {"https_proxy": "socks5://127.0.0.1:9", "http_proxy": "socks5h://127.0.0.1:9"},
+    "a file's proxy": {"https_proxy": "file:///etc/passwd", "http_proxy": "file:///etc/passwd"},
+    "a port that is none": {"https_proxy": "http://127.0.0.1:99999", "http_proxy": "http://127.0.0.1:99999"},
+    "for all": {"ALL_PROXY": "http://user:p%40ss@127.0.0.1:9"}, "netrc": {"NETRC": "/proc/self/mem"},
+    "no home": {"HOME": "/nowhere", "NETRC": "/nowhere"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", SURROUNDINGS.values(), ids=SURROUNDINGS.keys())
+def test_proxies_and_certificates_that_are_none_leave_the_dataset_missing(changes, tally, monkeypatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        for spelt in (name, name.upper()):
+            monkeypatch.delenv(spelt, raising=False)
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    use(monkeypatch, refusing_url().replace("http:", "https:"), refusing_url())
+    with pytest.raises(DatasetUnavailable):
+        load_dataset("frey_face", deadline=3)
+    tally("failed downloads")
+
+
+def test_without_a_standard_error_a_download_says_nothing(mat: bytes, server: Server, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    use(monkeypatch, server.url("a.mat", body(mat)))
+    assert load_dataset("frey_face").train.shape == (1600, 560)
+
+
+def test_a_user_without_a_home_has_no_cache_named_tilde_in_the_working_folder(
+    mat: bytes, server: Server, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(frey_face.platformdirs, "user_cache_dir", lambda name: f"~/.cache/{name}")
+    monkeypatch.setattr(frey_face.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path)
+    use(monkeypatch, server.url("a.mat", body(mat)))
+    load_dataset("frey_face")
+    assert [path.name for path in tmp_path.iterdir()] == ["temporary"]
