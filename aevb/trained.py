@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from aevb import checks, shipped
 from aevb.encoder import GaussianEncoder
-from aevb.errors import DataError, UserError
+from aevb.errors import DataError, UserError, did_you_mean
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 
 INDEX = "models.json"
@@ -47,7 +47,10 @@ def load_published(
     if not found:
         known = "; ".join(", ".join(f"{name} {entry[name]}" for name in wanted) for entry in models)
         got = ", ".join(f"{name} {value}" for name, value in wanted.items())
-        raise UserError(f"a model must be one of those that come with the project ({known or 'none'}), got {got}")
+        raise UserError(
+            f"a model must be one of those that come with the project ({known or 'none'}), got {got}: choose one"
+            f"{did_you_mean(dataset, {str(entry['dataset']) for entry in models} - {dataset})}"
+        )
     entry = max(found, key=lambda entry: entry["samples"])
     path = shipped.RESULTS / entry["file"]
     try:

@@ -10,6 +10,7 @@ from harness.experiments.paper import EXPERIMENTS, PICTURES
 from harness.figures.compare import label, scientific
 from harness.figures.request import Request
 from harness.runs.curve import points
+from harness.store.columns import format_table
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import state_of
 from harness.store.status import Status
@@ -25,13 +26,20 @@ MORE = 1_000_000  # training samples, unless the user says
 
 
 def show_catalogue(request: Request) -> None:
-    """Print the catalogue, and how far each run is."""
+    """Print the catalogue, and how far each run is: figures, studies, then the runs of each protocol."""
     speeds = Speeds(request)
-    print(_in_print(catalogue(request, speeds)).to_string(index=False))
+    known = catalogue(request, speeds)
+    studies = known["what"].str.startswith("study")
+    tables = [known[~studies], known[studies].drop(columns=["samples", "published"])]
+    print("\n\n".join(format_table(_in_print(table)) for table in tables if len(table)))
     more = request.samples or MORE
     runs = runs_table(request, speeds, more)
     if len(runs):
-        print(f"\nruns, and the core-hours of {more:,} samples more\n{_in_print(runs).to_string(index=False)}")
+        print(f"\nruns, and the core-hours of {more:,} samples more")
+    for protocol, own in runs.groupby("protocol", sort=False):
+        names = own["run"].str.rpartition("-")[0]  # less the id, where it tells nothing
+        own = own.assign(run=names.where(~names.duplicated(keep=False), own["run"]))
+        print(f"protocol {protocol}\n{format_table(_in_print(own.drop(columns='protocol')))}")
 
 
 def _in_print(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Reproduce the experiments of "Auto-Encoding Variational Bayes" (Kingma & Welling 2013, arXiv:1312.6114)."""
+"""The command: what the options ask for, done; its answer is the exit status."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from harness.check.command import run_check, update_reference
 from harness.command.catalogue import show_catalogue
-from harness.command.options import check, parser, read_request
+from harness.command.options import read_options, read_request
 from harness.experiments.config import Config
 from harness.experiments.paper import PICTURES
 from harness.figures.compute import compute
@@ -26,7 +26,7 @@ from harness.runs.job import Job
 from harness.runs.migrate import migrate
 from harness.runs.publish import publish_runs
 from harness.runs.verify import anew, find_runs, verify
-from harness.store.environment import program
+from harness.store.invocation import program
 from harness.store.run_folder import RunFolder
 from harness.studies.choices import study as study_choices
 from harness.studies.marginal import study as study_marginal
@@ -47,9 +47,9 @@ STUDIES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 a run failed, 2 wrong request, 130 interrupted."""
-    options = parser(__doc__ or "", program()).parse_args(arguments)
+    options = argparse.Namespace(force=False, check=False, benchmark=False)
     try:
-        check(options)
+        options = read_options(arguments)
         request = read_request(options)
         if options.list:
             show_catalogue(request)

@@ -2,37 +2,57 @@
 
 import argparse
 import os
+import re
+import shutil
 import stat
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
-from aevb.data.frey_face import VARIABLE
-from aevb.errors import UserError, one_line
+from aevb.errors import UserError, did_you_mean, one_line
 from harness.experiments.config import METHODS
 from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES
-from harness.figures.request import Request
-from harness.pictures.demos import DEMOS
-from harness.store.environment import command_line, invocation
+from harness.store.invocation import command_line, invocation, program
 
+if TYPE_CHECKING:  # options are read, and refused, before anything that takes seconds to import
+    from harness.figures.request import Request
+
+DESCRIPTION = """Reproduce the experiments of "Auto-Encoding Variational Bayes"
+(Kingma & Welling 2013, arXiv:1312.6114)."""
 EXAMPLES = """examples:
-  python reproduce.py --figure 2                                   lower bounds, six to ten minutes on two cores
-  python reproduce.py --figure 2 --dataset mnist --latent 10       one panel
-  python reproduce.py --figure 2 --seed 0 1 2                      three seeds for each curve, drawn as a band
-  python reproduce.py --figure 2 --dataset faces.npy               your own array, N×D with values in [0, 1]
+  python reproduce.py --figure 2
+      lower bounds, six to ten minutes on two cores
+  python reproduce.py --figure 2 --dataset mnist --latent 10
+      one panel
+  python reproduce.py --figure 2 --seed 0 1 2
+      three seeds for each curve, drawn as a band
+  python reproduce.py --figure 2 --dataset faces.npy
+      your own array, N×D or N×H×W with values in [0, 1]
   python reproduce.py --figure 2 --protocol author+binarization=dynamic
-  python reproduce.py --figure 3 --re-estimate                     marginal likelihoods, and how far off they are
-  python reproduce.py --figure 4                                   manifolds of models with two latents
-  python reproduce.py --demo denoise --dataset frey_face           what a trained model is good for
-  python reproduce.py --study choices                              what each choice of the protocol is worth
-  python reproduce.py --study marginal                             estimators of log p(x) against exact values
-  python reproduce.py --study reparameterization                   the noise of gradients, with the trick and without
-  python reproduce.py --report                                     all that is in the store, as one HTML file
-  python reproduce.py --benchmark --device cpu cuda                how fast each method and estimator is
-  python reproduce.py --check --junit check.xml                    has anything drifted? for continuous integration
+      any choice, by name
+  python reproduce.py --figure 3 --re-estimate
+      marginal likelihoods, and how far off they are
+  python reproduce.py --figure 4
+      manifolds of models with two latents
+  python reproduce.py --demo denoise --dataset frey_face
+      what a trained model is good for
+  python reproduce.py --study choices
+      what each choice of the protocol is worth
+  python reproduce.py --study marginal
+      estimators of log p(x) against exact values
+  python reproduce.py --study reparameterization
+      the noise of gradients, with the trick and without
+  python reproduce.py --report
+      all that is in the store, as one HTML file
+  python reproduce.py --benchmark --device cpu cuda
+      how fast each method and estimator is
+  python reproduce.py --check --junit check.xml
+      has anything drifted? for continuous integration
 """
+DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")
 STUDIES = {
     "choices": "what each choice that the paper leaves open is worth",
     "marginal": "estimators of log p(x) against exact values",
@@ -69,11 +89,30 @@ UNUSED = {
 }
 
 
+TASKS = """(--figure N | --demo NAME | --study NAME |
+                    --report | --list | --benchmark | --verify RUN [RUN ...] |
+                    --migrate | --publish | --check)"""
+
+
+class Help(argparse.RawTextHelpFormatter):
+    """Lines that were broken by hand stay so; what is longer than the terminal is broken too."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=max(min(shutil.get_terminal_size().columns, 100), 40) - 2)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return [part for line in text.splitlines() for part in textwrap.wrap(line, width)]
+
+
 class Parser(argparse.ArgumentParser):
-    """Errors in one line, exit status 2."""
+    """Errors in one line, with what was meant where that is near, exit status 2."""
 
     def error(self, message: str) -> NoReturn:
         """Print the message and leave."""
+        if bad := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL):
+            message += did_you_mean(bad[1], re.findall(r"\w+", bad[2]))
+        if bad := re.match(r"unrecognized arguments: (--[^\s=]+)", message):
+            message += did_you_mean(bad[1], [text for action in self._actions for text in action.option_strings])
         self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
@@ -110,21 +149,24 @@ def address(text: str) -> str:
     raise argparse.ArgumentTypeError(f"must be tcp://HOST:PORT or tls://HOST:PORT, got {text!r}")
 
 
-def parser(description: str = "", program: str = "reproduce.py") -> argparse.ArgumentParser:
+def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argparse.ArgumentParser:
     """The command line."""
     p = Parser(
-        prog=program,
+        prog=name,
         description=description,
         epilog=EXAMPLES.replace("python reproduce.py", invocation()),
-        formatter_class=argparse.RawTextHelpFormatter,
+        usage=f"%(prog)s [-h] {TASKS} [options]",
+        formatter_class=Help,
         allow_abbrev=False,
     )
     task = p.add_mutually_exclusive_group(required=True)
     figures = [*EXPERIMENTS, *PICTURES]
-    task.add_argument("--figure", type=int, choices=figures, help="figure of the paper to reproduce")
-    task.add_argument("--demo", choices=DEMOS, help="what a trained model can do: " + ", ".join(DEMOS))
+    task.add_argument(
+        "--figure", type=int, choices=figures, metavar="N", help="figure of the paper to reproduce, 2 to 5"
+    )
+    task.add_argument("--demo", choices=DEMOS, metavar="NAME", help="what a trained model can do: " + ", ".join(DEMOS))
     studies = "\n".join(f"{name}: {what}" for name, what in STUDIES.items())
-    task.add_argument("--study", choices=STUDIES, help=studies)
+    task.add_argument("--study", choices=STUDIES, metavar="NAME", help=studies)
     task.add_argument(
         "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
     )
@@ -207,6 +249,11 @@ def check(options: argparse.Namespace) -> None:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out")
     _check_results(options.results)
+    if options.data is not None and not os.path.isdir(os.path.expanduser(options.data)):
+        raise UserError(
+            f"--data must name a folder: expected an existing folder, got {options.data}; "
+            "create it, or correct or leave out --data"
+        )
     if not options.check and (unused := sorted(given & {"junit", "update_reference"})):
         raise UserError(f"--{unused[0].replace('_', '-')} is for --check alone: leave it out")
     several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]
@@ -230,8 +277,28 @@ def _check_results(folder: Path) -> None:
         raise UserError(f"results must be in a folder; {folder}: {reason}; choose another with --results DIR")
 
 
-def read_request(options: argparse.Namespace) -> Request:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of this process, or these.
+
+    Raises:
+        UserError: one is of no use.
+    """
+    options = parser(name=program()).parse_args(arguments)
+    check(options)
+    return options
+
+
+def is_long(options: argparse.Namespace) -> bool:
+    """It may take longer than a reader waits without a word."""
+    reads = options.list or options.publish or options.migrate or options.plot_only or options.dry_run
+    return not reads
+
+
+def read_request(options: argparse.Namespace) -> "Request":
     """What the options ask for."""
+    from aevb.data.frey_face import VARIABLE
+    from harness.figures.request import Request
+
     experiment = DEMO if options.demo else {**EXPERIMENTS, **PICTURES}[options.figure or 2]
     results, data = options.results, options.data
     if options.cluster:  # workers have other working folders and environments

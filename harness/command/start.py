@@ -1,32 +1,81 @@
-"""The command as a process: `python reproduce.py` in a checkout, `aevb` where the project is installed."""
+"""The command as a process: `python reproduce.py` in a checkout, `aevb` where the project is installed.
 
+A Python without what the project needs, or too old for it, comes as far as here, and is told what to do.
+"""
+
+import contextlib
 import errno
 import os
 import signal
 import sys
+from pathlib import Path
 
 STOPS = (signal.SIGINT, signal.SIGTERM)  # schedulers and shells end a job with the latter: treated as Ctrl-C is
+NEEDED = (3, 11)
+OURS = ("aevb", "baselines", "harness")
 
 
 def start() -> int:
     """Its exit status; it is stopped as Ctrl-C does it, and at an end where what it prints cannot be written."""
+    if sys.version_info < NEEDED:
+        return _refuse("Python must be {}.{} or newer, this is {}.{}".format(*NEEDED, *sys.version_info[:2]))
     for number in STOPS:  # until all is imported, which takes seconds, nothing is lost
         signal.signal(number, lambda *_: os._exit(130))
-    from harness.command.main import main
-    from harness.store.environment import program
+    from harness.command.terminal import open_streams
 
+    open_streams()
     try:
-        for number in STOPS:
-            signal.signal(number, signal.default_int_handler)
-        status = main()
+        status = _run()
         sys.stdout.flush()
     except OSError as error:
         if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
             raise
         if error.errno != errno.EPIPE:  # who reads may go away, as under `| head`
-            print(f"{program()}: error: what it prints cannot be written: {error.strerror}", file=sys.stderr)
+            _say(f"error: what it prints cannot be written: {error.strerror}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE if error.errno == errno.EPIPE else 1
     for number in STOPS:  # all is said and done
         signal.signal(number, signal.SIG_IGN)
     return status
+
+
+def _run() -> int:
+    """What the options ask for. They are read before all that takes seconds to import, which is told."""
+    from aevb.errors import UserError
+    from harness.command.options import is_long, read_options
+
+    try:
+        options = read_options()
+    except UserError as error:
+        _say(f"error: {error}")
+        return 2
+    if is_long(options):
+        _say("loading torch, data and what is stored …")
+    try:
+        import harness.figures  # noqa: F401 - before anything imports matplotlib
+        from harness.command.main import main
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in OURS:
+            raise
+        return _refuse(" ".join(str(error).split()))
+    for number in STOPS:
+        signal.signal(number, signal.default_int_handler)
+    return main()
+
+
+def _refuse(reason: str) -> int:
+    """This Python will not do: which one will."""
+    root = Path(__file__).resolve().parents[2]
+    remedy = "make an environment, `python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e .`"
+    for place in (Path(".venv"), root / ".venv"):
+        if (place / "bin" / "activate").exists():
+            remedy = f"activate the environment, `. {place}/bin/activate`, or call {place}/bin/python"
+            break
+    _say(f"error: the project must have a Python with what it needs; {sys.executable}: {reason}; {remedy}")
+    return 2
+
+
+def _say(line: str) -> None:
+    name = "aevb" if Path(sys.argv[0]).stem == "aevb" else "reproduce.py"
+    with contextlib.suppress(OSError):  # nobody can be told
+        print(f"{name}: {line}", file=sys.stderr, flush=True)

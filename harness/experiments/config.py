@@ -3,11 +3,11 @@
 import hashlib
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
-from aevb.errors import UserError
+from aevb.errors import UserError, did_you_mean
 
 Activation = Literal["tanh", "softplus"]
 
@@ -186,7 +186,7 @@ class Config:
         for field in fields(self):
             value: Any = getattr(self, field.name)
             if field.name in CHOICES and value not in CHOICES[field.name]:
-                raise _bad(field.name, f"one of {', '.join(CHOICES[field.name])}", value)
+                raise _bad(field.name, f"one of {', '.join(CHOICES[field.name])}", value, CHOICES[field.name])
             if field.name in AT_LEAST:
                 kind: type[int] | type[float] = int if field.type is int else float
                 if isinstance(value, bool) or not isinstance(value, (int, kind)) or value != value:
@@ -198,7 +198,7 @@ class Config:
             if type(value) is int and abs(value) < 1e300 and field.type in (float, STEP_SIZE_TYPE):
                 object.__setattr__(self, field.name, float(value))  # 1 and 1.0 are one config, with one id
             if field.type is bool and not isinstance(value, bool):
-                raise _bad(field.name, "true or false", value)
+                raise _bad(field.name, "true or false", value, ("true", "false"))
             if field.type is str and not (isinstance(value, str) and value.isprintable() and "/" not in value):
                 raise _bad(field.name, "a name in printable letters, without /", value)
             if field.name == "dataset" and len(value.encode()) > LONGEST_NAME:
@@ -207,7 +207,7 @@ class Config:
         if not all(type(width) is int and 0 < width <= MOST for width in widths):
             raise _bad("hidden", f"a list of widths of at most {MOST:g}, as in [500]", self.hidden)
         if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < 1e300):
-            raise _bad("step_size", 'a positive number or "auto"', self.step_size)
+            raise _bad("step_size", 'a positive number or "auto"', self.step_size, ("auto",))
         if self.method == "mcem" and self.step_size == "auto":
             raise _bad("step_size", "a number for mcem, which has no lower bounds to compare", self.step_size)
 
@@ -248,5 +248,6 @@ class Config:
         return cls(**values)
 
 
-def _bad(name: str, rule: str, value: object) -> UserError:
-    return UserError(f"{name} must be {rule}, got {reprlib.repr(value)}: choose another")
+def _bad(name: str, rule: str, value: object, known: Iterable[str] = ()) -> UserError:
+    meant = did_you_mean(value, known) if isinstance(value, str) else ""
+    return UserError(f"{name} must be {rule}, got {reprlib.repr(value)}: choose another{meant}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from aevb.errors import UserError
+from aevb.errors import UserError, did_you_mean
 from harness.experiments.choices import PROTOCOLS, Choice
 from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
 
@@ -50,6 +50,7 @@ def choices(protocol: str, dataset: str, **experiment: Any) -> list[Choice]:
     if name not in PROTOCOLS:
         raise UserError(
             f"protocol must be one of {', '.join(PROTOCOLS)}, with +field=value for changes, got {name!r}: choose one"
+            f"{did_you_mean(name, PROTOCOLS)}"
         )
     run = {"measure": "lower_bound", "n_train": 0, **experiment, "dataset": dataset}
     return [choice for choice in PROTOCOLS[name] if choice.holds(run)]
@@ -59,6 +60,10 @@ def _change(text: str) -> tuple[str, Any]:
     """A field and its value from `field=value`."""
     field, equals, value = text.partition("=")
     if field not in CHANGEABLE or not equals:
+        if meant := did_you_mean(field, CHANGEABLE):
+            raise UserError(
+                f"a change of protocol must be field=value, with a field that there is, got {text!r}{meant}"
+            )
         known = ", ".join(CHANGEABLE)
         raise UserError(f"a change of protocol must be field=value, with a field of {known}, got {text!r}: choose one")
     try:

@@ -1,22 +1,26 @@
 """The parts of a figure: panels of our curves over the paper's, notes, legends, and files that land whole."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from harness.figures.compare import SPLITS, label, stretches
+from harness.figures.letters import fit_letters
+from harness.figures.style import STYLE as STYLE
 from harness.store.files import replacing
 
 DARK, GREY = "#333333", "#757575"
+LONGEST, LARGEST = 16_000, 64_000_000  # pixels of a side and of a picture, however much there is to draw
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,6 @@ class Ink:
 # A dark red and a lighter green: apart in luminance too, for greyscale prints and colour-blind readers.
 OURS = Ink({"aevb": "#a50f22", "wake_sleep": "#2fa83b", "mcem": "#1f4fa0"}, width=2.2)
 PAPER = Ink({"aevb": "#e59aa3", "wake_sleep": "#a3d8a1", "mcem": "#a3bbe4"}, width=1.4)
-STYLE = sns.axes_style("whitegrid") | {
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so the figure is the same on every machine
-    "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.edgecolor": "#8c8c8c",
-    "grid.color": "#e6e6e6",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "aevb",
-}
 
 
 def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
@@ -149,9 +144,12 @@ def legends(axes: Axes, methods: Sequence[str]) -> None:
         axes.add_artist(legend)
 
 
-def save(figure: Figure, stem: Path, kind: str, dpi: int = 160) -> Path:
-    """Write beside the target, then rename: a reader never sees half a picture."""
+def save(figure: Figure, stem: Path, kind: str, dpi: float = 160) -> Path:
+    """Write beside the target, then rename: a reader never sees half a picture; its size in pixels has a limit."""
     path = stem.with_name(f"{stem.name}.{kind}")
-    with replacing(path) as temporary:
+    width, height = figure.get_size_inches()
+    dpi = min(dpi, LONGEST / max(width, height), math.sqrt(LARGEST / (width * height)))
+    with matplotlib.rc_context(STYLE), replacing(path) as temporary:
+        fit_letters(figure)
         figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
     return path

@@ -22,6 +22,7 @@ from harness.runs.build import build_model, load, prepare
 from harness.runs.job import Job
 from harness.runs.streams import stream
 from harness.store.checksums import Damaged
+from harness.store.columns import format_table
 from harness.store.notices import tell_once
 from harness.store.run_folder import RunFolder
 from harness.store.tensors import load_saved
@@ -174,4 +175,4 @@ def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
                     "untrusted": f"{row['untrusted']}/{n + row['without_estimate']}",
                 }
             )
-    return f"{BIAS_HEADING}\n{pd.DataFrame(rows).to_string(index=False)}"
+    return f"{BIAS_HEADING}\n{format_table(pd.DataFrame(rows), 80)}"

@@ -1,6 +1,5 @@
 """From the store to a figure: tabulate, compare with the paper, draw."""
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from harness.figures.request import Request
 from harness.figures.summary import format_summary, on_the_whole
 from harness.figures.trust import format_trust
 from harness.store.collect import collect
+from harness.store.columns import fold
 from harness.store.files import write_text
 
 Plot = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, Mapping[str, str], Path], list[Path]]
@@ -76,7 +76,8 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     # The protocol that fits the paper's curves is the figure; another's has its name.
     stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
-    print(textwrap.fill(on_the_whole(distances), 80))  # once all is drawn, for who reads may go away
+    if len(distances):
+        print(fold(on_the_whole(distances)))  # once all is drawn, for who reads may go away
     print(format_summary(comparison, distances, key))
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
@@ -102,7 +103,7 @@ def show_plan(plan: Plan, request: Request) -> None:
         there = f", from {status.samples:,} on" if status is not None and status.samples else ""
         state = "to compute" if request.force or not job.is_done() else "in the store"
         far = f"{job.samples:,} samples{there if state == 'to compute' else ''}"
-        print(f"{state}: {job.config.name}, {far}, protocol {job.config.protocol}")
+        print(fold(f"{state}: {job.config.name}, {far}, protocol {job.config.protocol}"))
     if not plan.jobs:
         print("nothing to compute: what is to be shown comes with the project")
     show_missing(plan, request)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from harness.store.columns import format_table
+
 COLUMNS = {
     "without_estimate": "no estimate",
     "untrusted": "untrusted",
@@ -26,4 +28,4 @@ def format_trust(curves: pd.DataFrame, key: Sequence[str]) -> str:
         form = "{:.2f}" if column == "training_acceptance" else "{:.0f}"
         table[column] = [("–" if pd.isna(value) else form.format(value)) for value in table[column]]
     heading = "at the last logged point: evaluated points, and Monte Carlo EM's training chains"
-    return f"{heading}\n{table.rename(columns=COLUMNS).to_string(index=False)}"
+    return f"{heading}\n{format_table(table.rename(columns=COLUMNS))}"

@@ -8,12 +8,14 @@ import torch
 from aevb.errors import UserError
 from harness.figures.request import Request
 from harness.pictures.image_errors import image_error
-from harness.pictures.latent_space import SAMPLES_SIDE, as_images, prior_samples
+from harness.pictures.latent_space import SAMPLES_SIDE, prior_samples
 from harness.pictures.models import load_trained
 from harness.pictures.plot import Panel, plot_panels, plot_strips, write_animation
 from harness.pictures.restoration import denoise, inpaint
 from harness.pictures.scene import SHOWN, Outcome, Scene, open_scene
+from harness.pictures.shapes import as_images
 from harness.runs.job import Job
+from harness.store.columns import fold, format_table
 from harness.store.files import write_text
 from harness.store.provenance import write_provenance
 from harness.store.shelves import state_of
@@ -95,10 +97,12 @@ def show_demo(job: Job, request: Request, demo: str, points: tuple[int, int]) ->
         )
     scene = open_scene(load_trained(kept), job, request, demo, points)
     outcome = DEMOS[demo](scene)
-    print(scene.caption)
+    print(fold(scene.caption))
     if outcome.errors is not None:
         write_text(scene.stem.with_name("errors.csv"), outcome.errors.to_csv(index=False))
-        print(outcome.errors.to_string(index=False, float_format="{:.2f}".format))
+        numbers = outcome.errors.select_dtypes("number").columns
+        shown = outcome.errors.assign(**{name: outcome.errors[name].map("{:.2f}".format) for name in numbers})
+        print(format_table(shown))
     provenance = scene.stem.with_name("provenance.json")
     write_provenance(provenance, [kept], demo=demo, **outcome.settings)
     tables = [scene.stem.with_name("errors.csv")] if outcome.errors is not None else []

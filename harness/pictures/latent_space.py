@@ -15,6 +15,7 @@ from harness.figures.compare import label
 from harness.figures.request import Request
 from harness.pictures.models import Trained, load_trained
 from harness.pictures.plot import Panel, plot_panels
+from harness.pictures.shapes import as_images, is_image
 from harness.runs.streams import stream
 from harness.store.provenance import write_provenance
 from harness.store.shelves import state_of
@@ -36,11 +37,6 @@ def manifold(model: GenerativeModel, side: int) -> Float[Tensor, "side side pixe
 def prior_samples(model: GenerativeModel, side: int, generator: torch.Generator) -> Float[Tensor, "side side pixel"]:
     """E[x|z] for side² draws z ~ N(0, I) (Kingma & Welling 2013, figure 5)."""
     return model.pixel_mean(torch.randn(side, side, model.n_latent, generator=generator))
-
-
-def as_images(pixels: Float[Tensor, "*n pixel"], shape: tuple[int, int]) -> Float[np.ndarray, "*n height width"]:
-    """Rows of pixels as images for print."""
-    return pixels.reshape(*pixels.shape[:-1], *shape).numpy()
 
 
 def publish_pictures(request: Request, configs: Sequence[Config], missing: Mapping[str, DatasetUnavailable]) -> None:
@@ -90,6 +86,8 @@ def _publish(request: Request, configs: Sequence[Config], missing: Mapping[str, 
     name += "" if request.protocol == "author" else f"-{request.protocol}"
     name += f"-seed{seed}" if seed else ""
     caption = f"protocol {request.protocol}; seed {seed}" + (f"; {ages[0]}" if len(ages) == 1 else "")
+    if not all(is_image(trained.shape) for trained in shown):
+        caption += "; rows that are no images are drawn as lines, from 0 to 1"
     for path in plot_panels(panels, caption, request.folder / name):
         print(f"wrote {path}")
     write_provenance(request.folder / f"{name}.json", [trained.kept for trained in shown], figure=figure)

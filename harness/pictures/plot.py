@@ -19,12 +19,15 @@ from harness.store.files import replacing
 
 PRINT_DPI = 300
 PANEL_HEIGHT = 3.4  # inches
+NARROWEST = 1.5  # inches, room for a title
+COLUMNS = 6  # panels side by side
 CELL_HEIGHT = 0.75  # inches
 TITLE_LINE = 0.2  # inches, for each line after the first
 LABEL_WIDTH, MARGIN = 1.25, 0.3  # inches
 LETTERS_PER_INCH = 15  # of a caption
 GAP = 2  # pixels of an image
-ZOOM = 8  # of an animation
+ZOOM = 8  # of an animation, at most
+FILM = 640  # pixels along its longer side, at most
 FRAME_MILLISECONDS = 50
 
 
@@ -58,6 +61,7 @@ def tile(
 
 def plot_panels(rows: Sequence[Sequence[Panel]], caption: str, stem: Path) -> list[Path]:
     """Write rows of panels to `stem`.png and `stem`.svg and return the two paths."""
+    rows = [row[k : k + COLUMNS] for row in rows for k in range(0, len(row), COLUMNS)]
     with matplotlib.rc_context(STYLE):
         widths = [[_width(panel) for panel in row] for row in rows]
         titles = sum(max(panel.title.count("\n") for panel in row) * TITLE_LINE for row in rows)
@@ -105,7 +109,7 @@ def _width(panel: Panel) -> float:
     if panel.images is None:
         return PANEL_HEIGHT
     height, width = tile(panel.images).shape
-    return PANEL_HEIGHT * width / height
+    return max(PANEL_HEIGHT * width / height, NARROWEST)
 
 
 def _caption(figure: Figure, text: str, **place: Any) -> None:
@@ -134,7 +138,8 @@ def _show(axes: Axes, image: Float[np.ndarray, "height width"]) -> None:
 def write_animation(frames: Float[np.ndarray, "frame height width"], stem: Path) -> Path:
     """Write images in [0, 1] to `stem`.gif: there and back again, for ever."""
     path = stem.with_name(f"{stem.name}.gif")
-    size = (frames.shape[2] * ZOOM, frames.shape[1] * ZOOM)
+    zoom = max(1, min(ZOOM, FILM // max(frames.shape[1:])))
+    size = (frames.shape[2] * zoom, frames.shape[1] * zoom)
     there = [
         Image.fromarray((255 * frame.clip(0, 1)).round().astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
         for frame in frames

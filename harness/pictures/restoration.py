@@ -15,6 +15,7 @@ from aevb.hmc import LogDensity, Samples
 from harness.pictures.image_errors import Errors, image_error, row
 from harness.pictures.plot import plot_strips
 from harness.pictures.scene import Outcome, Scene
+from harness.store.columns import fold
 
 RESTORED = 30  # test images
 NOISE_STD = (0.1, 0.25, 0.5, 1.0)  # of pixels in [0, 1]
@@ -94,11 +95,11 @@ def _sample(seen: LogDensity, n_images: int, scene: Scene, name: str) -> tuple[S
         "r_hat_below_1.1": float((r_hat < 1.1).mean()),
         "seconds": time.perf_counter() - began,
     }
-    print(
+    line = (
         f"{name}: {CHAINS} chains for each of {n_images} images, acceptance {report['acceptance']:.2f}, "
-        f"split R-hat below 1.1 for {report['r_hat_below_1.1']:.0%} of coordinates, {report['seconds']:.1f} s",
-        flush=True,
+        f"split R-hat below 1.1 for {report['r_hat_below_1.1']:.0%} of coordinates, {report['seconds']:.1f} s"
     )
+    print(fold(line), flush=True)
     return samples, report
 
 

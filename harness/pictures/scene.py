@@ -14,9 +14,9 @@ from torch import Tensor
 from aevb.errors import UserError
 from harness.figures.compare import label
 from harness.figures.request import Request
-from harness.pictures.latent_space import as_images
 from harness.pictures.models import Trained
 from harness.pictures.plot import Strip
+from harness.pictures.shapes import as_images, is_image
 from harness.runs.build import RunData, load, prepare
 from harness.runs.job import Job
 from harness.runs.streams import stream
@@ -95,6 +95,7 @@ def open_scene(trained: Trained, job: Job, request: Request, demo: str, points: 
     """The scene of a trained model."""
     config = trained.config
     name = f"{label(config.dataset, 24)}, N_z = {config.n_latent}, AEVB, {trained.age}"
+    name += "" if is_image(trained.shape) else ", rows drawn as lines from 0 to 1"
     return Scene(
         trained=trained,
         job=job,

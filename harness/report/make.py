@@ -13,8 +13,8 @@ from harness.figures.show import show_missing
 from harness.pictures.models import load_trained, to_compute
 from harness.report.page import render
 from harness.report.weights import export
-from harness.store.environment import invocation
 from harness.store.files import write_text
+from harness.store.invocation import invocation
 from harness.workers.progress import Display
 
 

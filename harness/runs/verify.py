@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 
-from aevb.errors import UserError
+from aevb.errors import UserError, did_you_mean
 from harness.runs.curve import ends_on_grid
 from harness.runs.job import Job
 from harness.runs.train import work
@@ -72,6 +72,7 @@ def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
             raise UserError(
                 f"a run must be named by its folder, its folder's name or its id, got {text!r}, which {which} in "
                 f"{shelves.runs} and what comes with the project: --list has their names"
+                f"{did_you_mean(name, [f.path.name.rpartition('-')[0] for f in folders])}"
             )
         found += same
     return found

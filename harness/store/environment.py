@@ -1,11 +1,8 @@
 """Where, with what and at whose word a result was computed."""
 
-import multiprocessing
 import os
 import platform
 import re
-import shlex
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -16,10 +13,13 @@ from typing import Any
 import torch
 
 from harness.store.checkout import state
+from harness.store.invocation import INSTALLED
+from harness.store.invocation import command_line as command_line
+from harness.store.invocation import invocation as invocation
+from harness.store.invocation import program as program
 
 ROOT = Path(__file__).resolve().parents[2]
 CPUINFO = Path("/proc/cpuinfo")
-INSTALLED = "aevb"  # name of the project and of its installed command
 # Those on which sums and products of matrices depend, as Linux names them.
 INSTRUCTIONS = (
     *("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"),
@@ -50,34 +50,6 @@ def describe(device: torch.device, command: str = "") -> dict[str, Any]:
         "packages": {**packages()},
         "diff": diff,
     }
-
-
-def program() -> str:
-    """How this process was called: "aevb" where the project is installed, else "reproduce.py"."""
-    return INSTALLED if Path(sys.argv[0]).stem == INSTALLED else "reproduce.py"
-
-
-def invocation() -> str:
-    """What a user types before the options."""
-    return INSTALLED if program() == INSTALLED else "python reproduce.py"
-
-
-def command_line() -> str:
-    """What was typed to start this process, to be typed again: "python reproduce.py --figure 2", "aevb --figure 2".
-
-    Folders of the interpreter and of an absolute path to the script are left out. A worker process does not know what
-    its parent's interpreter was given, but the parent's script and arguments.
-    """
-    child = multiprocessing.parent_process() is not None
-    words = ["python", *(sys.argv if child else sys.orig_argv[1:])]
-    script = Path(sys.argv[0])
-    if sys.argv[0] in words[1:] and not sys.argv[0].startswith("-"):  # neither code nor a module
-        place = words.index(sys.argv[0], 1)
-        if script.suffix in ("", ".exe"):  # an installed command, which starts the interpreter itself
-            words[: place + 1] = [script.stem]
-        else:
-            words[place] = script.name if script.is_absolute() else str(script)
-    return shlex.join(words).encode(errors="backslashreplace").decode()  # names of files may be no UTF-8
 
 
 @cache

@@ -19,8 +19,8 @@ import torch
 from aevb import shipped
 from aevb.errors import UserError
 from harness.figures.plan import choose_device
-from harness.store.environment import command_line
 from harness.store.files import check_writable, write_text
+from harness.store.invocation import command_line
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
 from harness.timing.plot import plot_benchmarks

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from harness.figures.compare import label
+from harness.store.columns import format_table
 
 CASE = (
     "suite", "method", "engine", "device_type", "precision", "hidden", "n_latent", "batch_size", "n_samples"
@@ -73,7 +74,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 def format_benchmarks(table: pd.DataFrame) -> str:
     """The table as it is printed."""
-    return readable(table).to_string(index=False)
+    return format_table(readable(table))
 
 
 def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:

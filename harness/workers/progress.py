@@ -1,5 +1,6 @@
 """One live display of all runs on a terminal, plain log lines elsewhere. It reads the store, as anybody may."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.experiments.config import Config
+from harness.store.columns import NARROWEST, fold
 from harness.store.notices import tell_once
 from harness.store.run_folder import RunFolder
 from harness.store.status import Status
@@ -35,13 +37,14 @@ def countdown(total: int, name: Callable[[Task], str]) -> Callable[[Task, Future
     """What prints a line for each finished task, how many are done and the time left; a task's error is raised."""
     began = time.monotonic()
     done = 0
+    print(f"{total} to compute", file=sys.stderr, flush=True)
 
     def line(task: Task, future: Future[Any]) -> None:
         nonlocal done
         future.result()
         done += 1
         left = duration((time.monotonic() - began) / done * (total - done))
-        print(f"[{done}/{total}] {name(task)}; about {left} left", flush=True)
+        print(fold(f"[{done}/{total}] {name(task)}; about {left} left"), flush=True)
 
     return line
 
@@ -74,6 +77,8 @@ class Display:
         # A run whose samples have not moved since now is waiting, whatever an earlier process wrote.
         self._first = {folder.config.id: 0 if folder.is_stale() else _samples(folder.status()) for folder in ways}
         self._began = self._last_line = time.monotonic()
+        if ways:
+            self._say(f"{len(ways)} runs to compute, {there} are there already")
         if self._console.is_terminal and ways:
             self._live = Live(console=self._console, transient=True, refresh_per_second=4)
             self._live.start()
@@ -87,7 +92,7 @@ class Display:
         note = f" – {status.message}" if status.message else ""
         counted = f"[{self._finished}/{len(self._ways)}]"
         line = f"{counted} {config.name}: {status.state}, training {bound}, {rate}{note}"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._say(line)
 
     def look(self) -> None:
         """Read the store and show what has changed."""
@@ -105,7 +110,7 @@ class Display:
                 for folder, status in self._running()
             )
             line = f"{running or 'starting'}; all done in about {duration(self._seconds_left())}"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._say(line)
 
     def stop(self) -> None:
         """Leave the screen clean."""
@@ -117,7 +122,11 @@ class Display:
         """Say how much there was to do, once it is done."""
         done = f"{self._steps:,} training steps computed, in {self._finished} of {len(self._ways)} runs"
         line = f"{done}; {self._there} were there already"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._say(line)
+
+    def _say(self, line: str) -> None:
+        width = max(self._console.width, NARROWEST)
+        self._console.print(fold(line, width), markup=False, highlight=False, soft_wrap=True)
 
     def _running(self) -> list[tuple[RunFolder, Status]]:
         pairs = [(folder, self._status.get(folder.config.id)) for folder in self._ways]

@@ -282,7 +282,8 @@ ANYTHING = [
     socket.gaierror(-2, "Name or service not known"), TimeoutError("slow"), ConnectionResetError(), EOFError(),
     UnicodeError("label too long"), UnicodeDecodeError("idna", b"x", 0, 1, "bad"), ValueError("Invalid IPv6 URL"),
     LocationParseError("::"), http.client.BadStatusLine("?"), http.client.LineTooLong("header"), KeyError("location"),
-    AttributeError("read"), TypeError("proxies"), RuntimeError("can't start new thread"), MemoryError(), zlib.error("-3"),
+    AttributeError("read"), TypeError("proxies"), RuntimeError("can't start new thread"), MemoryError(),
+    zlib.error("-3"),
     RecursionError("redirects"), ImportError("socks"), requests.exceptions.InvalidProxyURL("?"),
     requests.exceptions.ContentDecodingError("gzip"), IndexError(), ZeroDivisionError(),
 ]  # fmt: skip
