@@ -137,7 +137,7 @@ def test_the_installed_command_says_its_own_name(call):
     done = call("aevb", "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("usage: aevb ")
-    assert "  aevb --figure 2 " in done.stdout
+    assert "  aevb --figure 2\n" in done.stdout
     assert "reproduce.py" not in done.stdout
 
 
@@ -163,7 +163,7 @@ def test_the_installed_command_lists_what_there_is_and_what_it_costs(call):
 def test_what_needs_a_checkout_says_so_and_leaves_nothing(task, call, tmp_path):
     done = call("aevb", *task.split())
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"aevb: error: {task} must run in a checkout of the project; ")
-    assert done.stderr.endswith(f"call `python reproduce.py {task}` there\n")
-    assert done.stderr.count("\n") == 1
+    (error,) = done.stderr.splitlines()[1:]  # after the sign of life
+    assert error.startswith(f"aevb: error: {task} must run in a checkout of the project; ")
+    assert error.endswith(f"call `python reproduce.py {task}` there")
     assert not files(tmp_path)

@@ -108,7 +108,18 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
         print(failure, file=sys.stderr)
     show(request, [job.config for job in plan.jobs], plan)
     show_missing(plan, request)
-    return 1 if failures else 0
+    return 1 if failures or tell_diverged(plan, request) else 0
+
+
+def tell_diverged(plan: Plan, request: Request) -> bool:
+    """Whether runs that were asked for by name are not as far as that, because they diverged; each is told."""
+    if not (request.datasets or request.sizes or request.methods):
+        return False
+    found = [(job.config.name, job.folder.status()) for job in plan.jobs]
+    diverged = [(name, status) for name, status in found if status is not None and status.state == "diverged"]
+    for name, status in diverged:
+        print(f"not completed: {name}: diverged: {status.message}", file=sys.stderr)
+    return bool(diverged)
 
 
 def show(request: Request, configs: Sequence[Config], plan: Plan) -> None:
@@ -160,4 +171,4 @@ def demonstrate(request: Request, options: argparse.Namespace) -> int:
         print(failure, file=sys.stderr)
         return 1
     show_demo(job, request, options.demo, points)
-    return 0
+    return 1 if tell_diverged(plan, request) else 0

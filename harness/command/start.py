@@ -49,6 +49,7 @@ def _run() -> int:
     except UserError as error:
         _say(f"error: {error}")
         return 2
+    os.environ.pop("SOURCE_DATE_EPOCH", None)  # what is no number stops NumPy, and no file of ours has a date
     if is_long(options):
         _say("loading torch, data and what is stored …")
     try:

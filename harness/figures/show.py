@@ -78,13 +78,18 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
     if len(distances):
         print(fold(on_the_whole(distances)))  # once all is drawn, for who reads may go away
-    print(format_summary(comparison, distances, key))
+    print(_folded(format_summary(comparison, distances, key)))
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
     if len(estimates):
         print(format_bias(estimates, experiment.key))
     for path in paths:
         print(f"wrote {path}")
+
+
+def _folded(text: str) -> str:
+    """The text with its headings, which name protocols of any length, broken."""
+    return "\n".join(fold(line) if line.startswith("protocol ") else line for line in text.splitlines())
 
 
 def in_panels(table: pd.DataFrame, experiment: Experiment, sizes: Sequence[int] = ()) -> pd.DataFrame:

@@ -67,9 +67,12 @@ class Progress:
     library: str = ""  # what multiplies on a CPU
     kept: list[int] = field(default_factory=list)  # sample counts at which the model was kept for good
     notes: list[str] = field(default_factory=list)  # on what was found damaged
+    lost: int = 0  # samples at the first step whose bound was not finite
 
     def add(self, samples: int, seconds: float, bounds: list[float]) -> None:
         """Training went on for so long, with these mean bounds of minibatches."""
+        if not self.lost and (nth := next((n for n, bound in enumerate(bounds, 1) if not math.isfinite(bound)), 0)):
+            self.lost = self.samples + samples // len(bounds) * nth
         self.samples += samples
         self.seconds += seconds
         self.batches += len(bounds)

@@ -12,9 +12,10 @@ from aevb.errors import UserError
 from aevb.trained import describe
 from harness.runs.build import RunData, build_learner
 from harness.runs.curve import Progress, passes_power_of_ten
+from harness.runs.divergence import explain
 from harness.runs.evaluate import encode, make_evaluator
 from harness.runs.job import Job
-from harness.runs.steps import choose_step_size, library
+from harness.runs.steps import choose_step_size, library, samples_per_step
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
 from harness.store.checksums import Damaged
@@ -142,7 +143,9 @@ class Run:
             measure = config.measure.replace("_", " ")
             if progress.rows:
                 self.folder.write_curve(progress.rows, durable=True)
-            self._end("diverged", f"the {measure} was no longer finite at {progress.samples:,} samples")
+            per_step = samples_per_step(config, self.data)
+            why = explain(config, self.data, self.learner, progress, per_step)
+            self._end("diverged", f"the {measure} was no longer finite at {progress.samples:,} samples: {why}")
             return None
         chains = self.learner.diagnostics()
         return [

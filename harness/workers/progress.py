@@ -78,7 +78,7 @@ class Display:
         self._first = {folder.config.id: 0 if folder.is_stale() else _samples(folder.status()) for folder in ways}
         self._began = self._last_line = time.monotonic()
         if ways:
-            self._say(f"{len(ways)} runs to compute, {there} are there already")
+            self._say(f"{len(ways)} {'run' if len(ways) == 1 else 'runs'} to compute, {there} there already")
         if self._console.is_terminal and ways:
             self._live = Live(console=self._console, transient=True, refresh_per_second=4)
             self._live.start()

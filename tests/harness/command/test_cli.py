@@ -85,8 +85,8 @@ def test_the_list_counts_what_is_done(tmp_path):
         "figure 4 smoke 20,000 frey_face 1 0 ",
         "figure 4 smoke 20,000 mnist 1 0 ",
         "figure 5 smoke 20,000 mnist 4 0 ",
-        "study marginal smoke – mnist, simulated 4 0 ",
-        "study reparameterization smoke – mnist 10 0 ",
+        "study marginal smoke mnist, simulated 4 0 ",
+        "study reparameterization smoke mnist 10 0 ",
     ]
     assert all(line.startswith(start) for line, start in zip(smoke, counts, strict=True))
     assert all(0 < float(line.split()[-1]) < 1 for line in smoke[:3]), "the published runs tell the cost"
@@ -123,8 +123,8 @@ def test_frey_face_by_name_without_it_is_an_error(tmp_path):
     done = reproduce("--figure", 2, "--dataset", "frey_face", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert "AEVB_DATA_DIR" in done.stderr
+    (error,) = done.stderr.splitlines()[1:]  # after the sign of life
+    assert "AEVB_DATA_DIR" in error
 
 
 def test_a_run_that_fails_leaves_the_others_whole(array, tmp_path):

@@ -1,0 +1,116 @@
+"""The command completes wherever it is called: backends, settings, encodings, closed streams, no home, bad proxies."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support import ROOT, environment
+from tests.tally import tally
+
+CLOSED = {"standard output": (1,), "standard error": (2,), "all streams": (0, 1, 2)}
+NOWHERE = "/proc/nowhere"
+ODD = {
+    "Jupyter's backend": {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+    "a backend that is none": {"MPLBACKEND": "nonsense", "DISPLAY": ":99"},
+    "a matplotlibrc": {"rc": b"text.usetex: True\nsavefig.bbox: tight\nfont.size: 30\n"},
+    "a matplotlibrc that is no text": {"rc": b"\xff\xfe\x00"},
+    "ASCII": {"PYTHONIOENCODING": "ascii"},
+    "Windows' code page": {"PYTHONIOENCODING": "cp1252:strict"},
+    "the C locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "a locale that is not there": {"LC_ALL": "tr_TR.ISO-8859-9", "LANGUAGE": "tr", "TZ": "Nowhere/Else"},
+    **{f"{name} closed": {"closed": numbers} for name, numbers in CLOSED.items()},
+    "no HOME": {"HOME": None, "XDG_CACHE_HOME": None, "USER": None, "LOGNAME": None},
+    "a home that is not there": {"HOME": NOWHERE, "XDG_CACHE_HOME": NOWHERE, "MPLCONFIGDIR": NOWHERE},
+    "a narrow terminal": {"COLUMNS": "20", "TERM": "dumb"},
+    "a terminal without width": {"COLUMNS": "0", "LINES": "x", "TERM": "nothing", "FORCE_COLOR": "1"},
+    "no certificates": {"REQUESTS_CA_BUNDLE": NOWHERE, "SSL_CERT_FILE": NOWHERE},
+    "proxies that are none": {"https_proxy": "::::", "http_proxy": "http://[::1", "all_proxy": "socks5://x"},
+    "warnings as errors": {"PYTHONWARNINGS": "error"},
+    "optimised away": {"PYTHONOPTIMIZE": "2", "SOURCE_DATE_EPOCH": "nonsense"},
+}
+ASKS_FOR_FREY_FACE = ("no certificates", "proxies that are none")
+PANEL = "--figure 2 --scale smoke --latent 20 --samples 2000 --method aevb --workers 1"
+
+
+def call(arguments, folder, odd):
+    odd = dict(odd)
+    closed, rc = odd.pop("closed", ()), odd.pop("rc", None)
+    if rc is not None:
+        (folder / "matplotlibrc").write_bytes(rc)
+    env = environment(XDG_CACHE_HOME=str(folder / "cache"), AEVB_DATA_DIR="")
+    env = {name: value for name, value in (env | odd).items() if value is not None}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "reproduce.py"), *arguments.split()], cwd=folder, env=env, timeout=300,
+        capture_output=True, preexec_fn=lambda: [os.close(number) for number in closed],
+    )  # fmt: skip
+
+
+def within_80_columns(said):
+    """The lines that are not; addresses and errors are one line each, to be read by programs."""
+    lines = said.decode(errors="replace").splitlines()
+    tally("lines within 80 columns", len(lines))
+    return [text for text in lines if len(text) > 80 and not text.startswith(("wrote ", "missing", "not "))]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_help_and_a_figure_are_complete_in_any_surroundings(name, tmp_path):
+    helped = call("--help", tmp_path, ODD[name])
+    assert (helped.returncode, helped.stderr) == (0, b"")
+    assert 1 in ODD[name].get("closed", ()) or b"usage: reproduce.py" in helped.stdout
+    dataset = "" if name in ASKS_FOR_FREY_FACE else " --dataset mnist"
+    done = call(PANEL + dataset, tmp_path, ODD[name])
+    said = done.stderr.decode(errors="replace")
+    assert done.returncode == 0, said
+    assert not re.search("Traceback|Warning|Error", said), said
+    assert {path.name for path in (tmp_path / "results" / "figure2").iterdir()} >= {"figure2.png", "figure2.svg"}
+    assert within_80_columns(done.stdout) == within_80_columns(done.stderr) == []
+    assert not (tmp_path / "~").exists()
+    tally("odd environments", 2)
+
+
+@pytest.mark.parametrize("closed", CLOSED.values(), ids=CLOSED.keys())
+def test_a_refusal_keeps_its_status_where_nobody_can_be_told(closed, tmp_path):
+    for line in ("--figure 9", "--figure 2 --data nowhere", "--figure 2 --dataset mnsit"):
+        assert call(line, tmp_path, {"closed": closed}).returncode == 2
+        tally("odd environments")
+
+
+TASKS = [
+    "--figure 2 --dataset mnist --latent 3 --method aevb --samples 300", "--figure 2 --dataset frey_face",
+    "--verify mnist-nz3-aevb-seed0 --samples 100", "--demo generate --dataset mnist --scale paper",
+    "--study marginal --scale smoke", "--check", "--figure 3 --scale smoke", "--report",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_first_sign_of_life_comes_within_three_seconds(task, tmp_path):
+    began = time.monotonic()
+    command = [sys.executable, str(ROOT / "reproduce.py"), *task.split()]
+    env = environment(XDG_CACHE_HOME=str(tmp_path / "cache"))
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"reproduce.py: loading")
+        assert time.monotonic() - began < 3
+    finally:
+        process.kill()
+        process.communicate()
+    tally("signs of life")
+
+
+WIDE = ["--list", "--help", "--figure 2 --dataset mnist --dry-run"]
+
+
+@pytest.mark.parametrize("line", WIDE)
+def test_eighty_columns_are_enough_for_all_that_is_printed(line, tmp_path):
+    for changes in ({"COLUMNS": None}, {"COLUMNS": "80"}):
+        done = call(line, tmp_path, changes)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) > 9
+        assert within_80_columns(done.stdout) == []
