@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from harness.experiments.paper import EXPERIMENTS
-from harness.figures.compare import format_comparison
-from harness.figures.reestimate import format_bias
 from harness.figures.show import in_panels
+from harness.figures.summary import format_summary, on_the_whole
+from harness.store.columns import fold
 from harness.studies.marginal.table import verdict
 from harness.studies.reparameterization.table import verdicts
 from tests.support import ROOT
@@ -23,13 +23,15 @@ _BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.parametrize("figure", EXPERIMENTS)
 def test_the_table_is_that_of_the_published_results(figure):
-    comparison = in_panels(pd.read_csv(REFERENCE / f"figure{figure}" / "comparison.csv"), EXPERIMENTS[figure])
-    assert format_comparison(comparison, (*EXPERIMENTS[figure].key, "split")) in README
+    experiment, folder = EXPERIMENTS[figure], REFERENCE / f"figure{figure}"
+    comparison, distances = (
+        in_panels(pd.read_csv(folder / f"{name}.csv"), experiment) for name in ("comparison", "agreement")
+    )
+    assert format_summary(comparison, distances, (*experiment.key, "split")) in README
+    assert fold(on_the_whole(distances), 80) in README
 
 
 def test_what_is_said_of_the_papers_estimator_is_what_was_measured():
-    estimates = pd.read_csv(REFERENCE / "figure3" / "reestimates.csv")
-    assert format_bias(estimates, EXPERIMENTS[3].key) in README
     assert textwrap.fill(verdict(pd.read_csv(REFERENCE / "studies" / "marginal" / "marginal.csv")), 120) in README
 
 
