@@ -44,7 +44,8 @@ def test_an_early_end_is_shown_enlarged(tmp_path) -> None:
     assert "enlarged" not in drawn(tmp_path, measured(samples=[1e6, 4e7, 6e7] * 2))
 
 
-def test_the_printed_table_counts_what_the_means_leave_out() -> None:
+def test_the_printed_table_counts_what_the_means_leave_out(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     curves = pd.concat([measured(training_acceptance=0.875, training_stuck=3, training_non_finite=0), measured("aevb")])
     lines = [line.split() for line in format_trust(curves, FIGURE3.key).splitlines()[2:]]
     assert ["mnist", "1000", "mcem", "test", "0", "6000000", "0", "7", "0.88", "3", "0"] in lines

@@ -103,7 +103,7 @@ def test_a_diverged_model_is_not_drawn_but_named(array, tmp_path, monkeypatch, c
 def test_of_a_run_that_diverged_later_what_it_was_before_is_drawn_with_its_age(array, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     protocol = f"{DIVERGES}550"
-    assert main(picture(4, protocol=protocol)) == 0
+    assert main(picture(4, protocol=protocol)) == 1, "it was asked for by name"
     assert "diverged" in capsys.readouterr().err
     folder = tmp_path / "results" / "figure4"
     (shown,) = json.loads((folder / f"figure4-{protocol}.json").read_text())["runs"]
