@@ -2,17 +2,13 @@
 
 import argparse
 import os
-import re
-import shutil
 import stat
-import sys
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from aevb.errors import UserError, did_you_mean, one_line
+from aevb.errors import UserError
+from harness.command.parsing import Help, Parser, address, whole
 from harness.experiments.config import METHODS
 from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES
 from harness.store.invocation import command_line, invocation, program
@@ -92,61 +88,6 @@ UNUSED = {
 TASKS = """(--figure N | --demo NAME | --study NAME |
                     --report | --list | --benchmark | --verify RUN [RUN ...] |
                     --migrate | --publish | --check)"""
-
-
-class Help(argparse.RawTextHelpFormatter):
-    """Lines that were broken by hand stay so; what is longer than the terminal is broken too."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26, width=max(min(shutil.get_terminal_size().columns, 100), 40) - 2)
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        return [part for line in text.splitlines() for part in textwrap.wrap(line, width)]
-
-
-class Parser(argparse.ArgumentParser):
-    """Errors in one line, with what was meant where that is near, exit status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and leave."""
-        if bad := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL):
-            message += did_you_mean(bad[1], re.findall(r"\w+", bad[2]))
-        if bad := re.match(r"unrecognized arguments: (--[^\s=]+)", message):
-            message += did_you_mean(bad[1], [text for action in self._actions for text in action.option_strings])
-        self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Refuse `--option=--`, which argparse takes for an option without a value, and gives it none."""
-        for text in sys.argv[1:] if args is None else args:
-            if text.startswith("-") and text.endswith("=--"):
-                self.error(f"argument {text[:-3]}: expected a value, got '--'")
-        return super().parse_known_args(args, namespace)
-
-
-def whole(least: int) -> Callable[[str], int]:
-    """Reader of whole numbers, also written as 1e6, not below `least`."""
-
-    def read(text: str) -> int:
-        try:
-            value = float(text)
-            if value == int(value) and value >= least:
-                return int(text) if text.lstrip("+-").isdigit() else int(value)
-        except (ValueError, OverflowError):
-            pass
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
-
-    return read
-
-
-def address(text: str) -> str:
-    """Reader of a scheduler's address."""
-    try:
-        parts = urlsplit(text)
-        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
-            return text
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"must be tcp://HOST:PORT or tls://HOST:PORT, got {text!r}")
 
 
 def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argparse.ArgumentParser:

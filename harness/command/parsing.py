@@ -1,0 +1,67 @@
+"""How options are read and explained: help that fits the terminal, errors in one line, numbers and addresses."""
+
+import argparse
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from aevb.errors import did_you_mean, one_line
+
+
+class Help(argparse.RawTextHelpFormatter):
+    """Lines that were broken by hand stay so; what is longer than the terminal is broken too."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=max(min(shutil.get_terminal_size().columns, 100), 40) - 2)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return [part for line in text.splitlines() for part in textwrap.wrap(line, width)]
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, with what was meant where that is near, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and leave."""
+        if bad := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL):
+            message += did_you_mean(bad[1], re.findall(r"\w+", bad[2]))
+        if bad := re.match(r"unrecognized arguments: (--[^\s=]+)", message):
+            message += did_you_mean(bad[1], [text for action in self._actions for text in action.option_strings])
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Refuse `--option=--`, which argparse takes for an option without a value, and gives it none."""
+        for text in sys.argv[1:] if args is None else args:
+            if text.startswith("-") and text.endswith("=--"):
+                self.error(f"argument {text[:-3]}: expected a value, got '--'")
+        return super().parse_known_args(args, namespace)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Reader of whole numbers, also written as 1e6, not below `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = float(text)
+            if value == int(value) and value >= least:
+                return int(text) if text.lstrip("+-").isdigit() else int(value)
+        except (ValueError, OverflowError):
+            pass
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+
+    return read
+
+
+def address(text: str) -> str:
+    """Reader of a scheduler's address."""
+    try:
+        parts = urlsplit(text)
+        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+            return text
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"must be tcp://HOST:PORT or tls://HOST:PORT, got {text!r}")
