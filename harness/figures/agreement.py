@@ -20,7 +20,8 @@ def agreement(
     """The distance of each of our curves from the paper's, for each protocol, in nats.
 
     Differences are of the mean over seeds, at sample counts evenly spaced on a log axis, from where both curves have
-    begun to where the first of all ends.
+    begun to where the first of all ends. Training bounds are running means since the point before, the paper's first
+    ones over the warm-up too: they are compared from the paper's third point on.
 
     Args:
         curves: ours, with protocol and seed.
@@ -42,6 +43,8 @@ def agreement(
             continue
         runs = [run for _, run in group.groupby("seed")]
         begin = max(since[dataset], *(curve["samples"].min() for curve in (theirs, *runs)))
+        if value == "lower_bound" and name[-1] == "train":
+            begin = max(begin, theirs["samples"].nsmallest(3).iloc[-1])
         end = min(curve["samples"].max() for curve in (theirs, *runs))
         if end <= begin:
             continue

@@ -5,6 +5,7 @@ import pytest
 from harness.experiments.paper import EXPERIMENTS
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
+from harness.figures.compare import KEY
 
 SINCE = {"mnist": 3e5, "frey_face": 5e5}
 
@@ -52,3 +53,12 @@ def test_what_has_no_counterpart_or_no_common_range_has_no_row():
     assert agreement(as_ours(paper), paper, {}).empty
     assert agreement(as_ours(paper[paper["samples"] < 2.9e5]), paper, SINCE).empty
     assert agreement(as_ours(paper).assign(n_latent=7), paper, SINCE).empty
+
+
+def test_training_bounds_are_compared_from_the_papers_third_point_on():
+    paper = read_published(2)
+    table = agreement(as_ours(paper), paper, SINCE)
+    for row in table.to_dict("records"):
+        same = (paper[list(KEY)] == [row[column] for column in KEY]).all(axis=1)
+        third = paper.loc[same, "samples"].nsmallest(3).iloc[-1]
+        assert row["begin"] >= third if row["split"] == "train" else row["begin"] < third
