@@ -21,6 +21,8 @@ from harness.store.shelves import Shelves
 from harness.studies.reparameterization.table import BASELINE, NAIVE, A, B
 
 BATCH, STEP_SIZE = 100, 0.02  # of the training run, as for the paper's MNIST curves
+# What the learning curves' fresh learners have, whichever estimator they follow.
+AS_CURVES = "+estimator=b+warm_up=100+encoder_log_var_factor=0.1+decoder_bias_zero=false+prior_on_encoder=false"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Training:
     def job(self) -> Job:
         """The run, as far as the last stage."""
         widths = ",".join(map(str, self.study.hidden))
-        protocol = f"author+estimator=b+step_size={STEP_SIZE}+hidden=[{widths}]+first_point=1000+points_per_decade=1"
+        protocol = f"author+step_size={STEP_SIZE}+hidden=[{widths}]+first_point=1000+points_per_decade=1{AS_CURVES}"
         config = protocol_config(protocol, "mnist", method="aevb", n_latent=self.study.n_latent, seed=0)
         shelves = Shelves(self.folder.parents[1])
         status = shelves.own_run(config).status()
