@@ -182,7 +182,7 @@ def test_the_colours_switch(window):
     assert luminance() == light
 
 
-@pytest.mark.parametrize(("figure", "size", "count"), [(2, "n_latent", 1e6), (3, "n_train", 5e6)])
+@pytest.mark.parametrize(("figure", "size", "count"), [(2, "n_latent", 1e6), (3, "n_train", 2e6)])
 def test_pointing_at_a_curve_tells_what_the_table_says(figure, size, count, window):
     table = pd.read_csv(ROOT / f"results/reference/figure{figure}/comparison.csv")
     charts = window.find_elements("css selector", f"[id^='figure{figure}-']:not([id*=enlarged])")
