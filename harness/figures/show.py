@@ -76,9 +76,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     # The protocol that fits the paper's curves is the figure; another's has its name.
     stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
-    if len(distances):
-        print(fold(on_the_whole(distances)))  # once all is drawn, for who reads may go away
-    print(_folded(format_summary(comparison, distances, key)))
+    print(in_print(comparison, distances, key))  # once all is drawn, for who reads may go away
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
     if len(estimates):
@@ -87,9 +85,12 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         print(f"wrote {path}")
 
 
-def _folded(text: str) -> str:
-    """The text with its headings, which name protocols of any length, broken."""
-    return "\n".join(fold(line) if line.startswith("protocol ") else line for line in text.splitlines())
+def in_print(comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str]) -> str:
+    """The line on the whole and the table, with headings, which name protocols of any length, broken."""
+    lines = [on_the_whole(distances), *format_summary(comparison, distances, key).splitlines()]
+    return "\n".join(
+        fold(line) if k == 0 or line.startswith("protocol ") else line for k, line in enumerate(lines) if k or line
+    )
 
 
 def in_panels(table: pd.DataFrame, experiment: Experiment, sizes: Sequence[int] = ()) -> pd.DataFrame:

@@ -25,7 +25,8 @@ AEVB, AEVB_GAUSSIAN = "AEVB, B, Bernoulli", "AEVB, B, Gaussian"
 WAKE_SLEEP, WAKE_SLEEP_GAUSSIAN = "wake-sleep, Bernoulli", "wake-sleep, Gaussian"
 MCEM, MCEM_GAUSSIAN = "MCEM, Bernoulli", "MCEM, Gaussian"
 WAVES, MNIST, MNIST_1000 = "waves", "MNIST, grey", "MNIST, binarized, N = 1000"
-BUILD, TAPE = "harness.runs.build:build_learner", "harness.runs.tape:Tape.__init__"
+BUILD, MODEL = "harness.runs.build:build_learner", "harness.runs.build:build_model"
+TAPE = "harness.runs.tape:Tape.__init__"
 BEGINNINGS_WAKE_SLEEP = "beginnings, MNIST, wake-sleep"
 BEGINNINGS, BEGINNINGS_FREY = "beginnings, MNIST", "beginnings, Frey Face"
 
@@ -53,13 +54,13 @@ FAULTS = [
     ("KL's sign", f"{READABLE_GAUSSIAN}.kl_to_standard_normal", "-0.5", "0.5", READABLE, BOUNDS),
     ("KL's sign", "aevb.estimators:lower_bound_b", "- q.kl", "+ q.kl", READABLE, BOUNDS),
     ("log σ for log σ², z", f"{Q}.forward", "self._half", "2 * self._half", FAST, BOUNDS),
-    ("log σ for log σ², p(x|z)", f"{GAUSSIAN}._weighted", ".exp_()", ".mul_(2).exp_()", FAST, BOUNDS),
-    ("log σ for log σ², dreams", f"{GAUSSIAN}.sample", "log_var, 0.5", "log_var, 1.0", FAST, GRADIENTS),
+    ("log σ for log σ², p(x|z)", f"{GAUSSIAN}._weigh", "-LOG2_E", "-2 * LOG2_E", FAST, BOUNDS),
+    ("log σ for log σ², dreams", f"{GAUSSIAN}.sample", "0.5 * LOG2_E", "LOG2_E", FAST, GRADIENTS),
     ("log σ for log σ², z", f"{READABLE_GAUSSIAN}.at", "0.5 * self.log_var", "self.log_var", READABLE, BOUNDS),
     ("log σ for log σ², densities", f"{READABLE_GAUSSIAN}.log_density", "exp(-", "exp(-2 * ", READABLE, BOUNDS),
-    ("mean for sum over pixels", f"{BERNOULLI}.log_likelihood", ".sum(", ".mean(", FAST, AEVB),
+    ("mean for sum over pixels", f"{BERNOULLI}.log_likelihood", "_work).sum(", "_work).mean(", FAST, AEVB),
     ("mean for sum, gradient", f"{BERNOULLI}.backward", "self._mean)\n", "self._mean).div_(64)\n", FAST, AEVB),
-    ("mean for sum over pixels", f"{GAUSSIAN}.log_likelihood", ".sum(", ".mean(", FAST, BOUNDS),
+    ("mean for sum over pixels", f"{GAUSSIAN}.log_likelihood", "_squares.sum(", "_squares.mean(", FAST, BOUNDS),
     ("mean for sum over pixels", READABLE_BERNOULLI, ".sum(", ".mean(", READABLE, AEVB),
     ("mean for sum over pixels", f"{READABLE_GAUSSIAN}.log_density", ".sum(", ".mean(", READABLE, BOUNDS),
     ("z = μ in evaluation", EVALUATE, "part, standard", "part, 0 * standard", FAST, BOUNDS),
@@ -88,7 +89,7 @@ FAULTS = [
     ("estimator B for A", BUILD, "estimator=config.estimator", 'estimator="b"', FAST, BEGINNINGS),
     ("estimator B for A", BUILD, "LOWER_BOUNDS[config.estimator]", 'LOWER_BOUNDS["b"]', READABLE, BEGINNINGS_FREY),
     ("M = 100 for 500", TAPE, "config.batch_size or n", "100", FAST, BEGINNINGS_FREY),
-    ("tanh for softplus", BUILD, "activation=config.encoder_activation", 'activation="tanh"', FAST, BEGINNINGS_FREY),
+    ("tanh for softplus", MODEL, "config.decoder_activation", '"tanh"', FAST, BEGINNINGS_FREY),
     ("η doubled", ADAGRAD, "else self", "else 2 * self", FAST, WAKE_SLEEP_GAUSSIAN),
     ("η halved", ADAGRAD, "else self", "else 0.5 * self", FAST, WAKE_SLEEP_GAUSSIAN),
     ("η doubled", ADAGRAD, "else self", "else 2 * self", READABLE, AEVB),
@@ -118,7 +119,7 @@ FAULTS = [
     ("½ of the KL lost", f"{Q}.kl_to_standard_normal", "return ", "return 2 * ", FAST, BOUNDS),
     ("½ of q's ∂ log σ² lost", STEP, "HALF, d_std, q.std, value=0.5", "HALF + 0.5, d_std, q.std", FAST, GRADIENTS),
     ("½ of log p(x|z) lost", f"{GAUSSIAN}.log_likelihood", "mul_(-0.5)", "neg_()", FAST, BOUNDS),
-    ("½ of p(x|z)'s ∂ log σ² lost", f"{GAUSSIAN}.backward", "0.5 * scale", "scale", FAST, GRADIENTS),
+    ("½ of p(x|z)'s ∂ log σ² lost", f"{GAUSSIAN}.backward", "alpha=0.5", "alpha=1", FAST, GRADIENTS),
     ("½ of the KL lost", f"{READABLE_GAUSSIAN}.kl_to_standard_normal", "-0.5", "-1", READABLE, BOUNDS),
     ("½ of the densities lost", f"{READABLE_GAUSSIAN}.log_density", "-0.5", "-1", READABLE, BOUNDS),
     ("½ of log p(z) lost", PRIOR, "-0.5", "-1", FAST, BOUNDS),

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from harness.experiments.paper import EXPERIMENTS
-from harness.figures.reestimate import format_bias
-from harness.figures.show import _comparison_in_print
+from harness.figures.show import in_print
 from harness.figures.trust import format_trust
 from harness.store.columns import fold, format_table
 from tests.support import ROOT
@@ -48,10 +47,10 @@ def test_tables_of_the_published_results_fit(width, monkeypatch):
     texts = {}
     for figure in (2, 3):
         folder, key = ROOT / "results" / "reference" / f"figure{figure}", EXPERIMENTS[figure].key
-        texts[f"comparison {figure}"] = _comparison_in_print(pd.read_csv(folder / "comparison.csv"), (*key, "split"))
+        comparison, distances = (pd.read_csv(folder / f"{name}.csv") for name in ("comparison", "agreement"))
+        texts[f"comparison {figure}"] = in_print(comparison, distances, (*key, "split"))
     folder, key = ROOT / "results" / "reference" / "figure3", EXPERIMENTS[3].key
     texts["trust"] = format_trust(pd.read_csv(folder / "figure3.csv"), key)
-    texts["bias"] = format_bias(pd.read_csv(folder / "reestimates.csv"), key)
     for name, text in texts.items():
         lines = text.splitlines()
         assert max(map(len, lines)) <= width, name

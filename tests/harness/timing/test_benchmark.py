@@ -95,9 +95,9 @@ def test_each_device_has_a_file_of_its_own_with_its_provenance(tmp_path):
 
 def test_what_was_not_measured_is_a_dash():
     bare = {key: value for key, value in measured().items() if not key.startswith(("flop", "bytes"))}
-    line = format_benchmarks(tabulate(compact(report(bare)))).splitlines()[1]
-    assert line.split()[-3:] == ["–", "–", "–"]
-    assert "nan" not in line
+    text = format_benchmarks(tabulate(compact(report(bare))))
+    assert text.split().count("–") == 3
+    assert "nan" not in text
 
 
 def curves() -> pd.DataFrame:
@@ -177,5 +177,5 @@ def test_cuda_cases_are_skipped_and_say_why():
 def test_cuda_alone_without_a_gpu_is_refused(tmp_path):
     done = reproduce("--benchmark", "--device", "cuda", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("reproduce.py: error: --device cuda needs a CUDA device")
+    assert done.stderr.splitlines()[-1].startswith("reproduce.py: error: --device cuda needs a CUDA device")
     assert not any(Path(tmp_path).glob("results/benchmarks/*.json"))
