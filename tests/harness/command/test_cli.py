@@ -85,7 +85,7 @@ def test_the_list_counts_what_is_done(tmp_path):
         "figure 4 smoke 20,000 frey_face 1 0 ",
         "figure 4 smoke 20,000 mnist 1 0 ",
         "figure 5 smoke 20,000 mnist 4 0 ",
-        "study choices smoke mnist 78 0 ",
+        "study choices smoke mnist 78 1 ",  # it shares that run
         "study choices smoke frey_face 130 0 ",
         "study marginal smoke mnist, simulated 4 0 ",
         "study reparameterization smoke mnist 10 0 ",

@@ -182,10 +182,14 @@ def test_the_colours_switch(window):
     assert luminance() == light
 
 
-@pytest.mark.parametrize(("figure", "size", "count"), [(2, "n_latent", 1e6), (3, "n_train", 1e6)])
-def test_pointing_at_a_curve_tells_what_the_table_says(figure, size, count, window):
+# Where ours end early, a pixel of the whole axis is many samples: there the enlarged panel is pointed at.
+@pytest.mark.parametrize(
+    ("figure", "size", "chosen"), [(2, "n_latent", ":not([id*=enlarged])"), (3, "n_train", "[id*=enlarged]")]
+)
+def test_pointing_at_a_curve_tells_what_the_table_says(figure, size, chosen, window):
+    count = 1e6
     table = pd.read_csv(ROOT / f"results/reference/figure{figure}/comparison.csv")
-    charts = window.find_elements("css selector", f"[id^='figure{figure}-']:not([id*=enlarged])")
+    charts = window.find_elements("css selector", f"[id^='figure{figure}-']{chosen}")
     panels = {(label(str(dataset)), number): rows for (dataset, number), rows in table.groupby(["dataset", size])}
     found = {title(chart): chart for chart in charts}
     assert {*found} == {(label(name), n) for name, sizes in EXPERIMENTS[figure].panels.items() for n in sizes}
