@@ -24,11 +24,12 @@ from harness.workers.schedule import Failure, Place, failure, in_parallel
 
 NATS, NARROW, WIDE = 0.05, 0.2, 2.0
 RULE = (
-    "On the same processor with the same packages every digit must be equal. Elsewhere rounding moves a run along its "
-    f"axis, most where a latent variable comes into use: each value may be off by {NATS:g} nats and {WIDE:g} of how "
-    f"much the curve changes to the points beside, and half of all values by {NATS:g} nats and {NARROW:g} of it."
+    "On the same processor, with the same packages and the same code, every digit must be equal. Elsewhere rounding "
+    "moves a run along its axis, most where a latent variable comes into use: each value may be off by "
+    f"{NATS:g} nats and {WIDE:g} of how much the curve changes to the points beside, and half of all values by "
+    f"{NATS:g} nats and {NARROW:g} of it."
 )
-SAME = ("device", "device_type", "instructions", "threads", "engine", "products")
+SAME = ("arithmetic", "device", "device_type", "instructions", "threads", "engine", "products")
 SAME_PACKAGES = ("torch", "numpy", "scipy")
 
 
@@ -152,13 +153,13 @@ def compare(stored: RunFolder, anew: Job) -> Verdict:
             return Verdict("different", name, f"{far}: the model kept after {changed:,} samples, not the curve")
         return Verdict("identical", name, f"{len(ours)} values {far}")
     if alike:
-        return _different(name, f"{far}, on the same processor and packages", ours, theirs, measure)
+        return _different(name, f"{far}, on the same processor, packages and code", ours, theirs, measure)
     difference = (ours[measure] - theirs[measure]).abs()
     narrow, wide = (tolerances(ours[measure], share) for share in (NARROW, WIDE))
     errors = (theirs["standard_error"] / ours["standard_error"]).dropna()
     near = bool((difference <= wide).all()) and (difference > narrow).mean() <= 0.5 and errors.between(0.5, 2).all()
     if not (near and ours.isna().equals(theirs.isna())):
-        return _different(name, f"{far}, on another processor or with other packages", ours, theirs, measure)
+        return _different(name, f"{far}, with another processor, packages or code", ours, theirs, measure)
     samples, split = most = list(difference.index)[int(difference.to_numpy().argmax())]
     return Verdict(
         "within tolerance",

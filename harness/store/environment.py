@@ -1,5 +1,6 @@
 """Where, with what and at whose word a result was computed."""
 
+import hashlib
 import os
 import platform
 import re
@@ -37,6 +38,7 @@ def describe(device: torch.device, command: str = "") -> dict[str, Any]:
     commit, diff = _own_checkout()
     return {
         "commit": commit + (" with changes" if diff else ""),
+        "arithmetic": arithmetic(),
         "version": packages().get(INSTALLED, ""),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command or command_line(),
@@ -50,6 +52,16 @@ def describe(device: torch.device, command: str = "") -> dict[str, Any]:
         "packages": {**packages()},
         "diff": diff,
     }
+
+
+@cache
+def arithmetic() -> str:
+    """Twelve hexadecimal digits of the code that computes a run: another version may round otherwise."""
+    root, digest = Path(__file__).resolve().parents[2], hashlib.sha256()
+    for folder in ("aevb", "baselines", "harness/runs"):
+        for path in sorted((root / folder).rglob("*.py")):
+            digest.update(f"{path.relative_to(root).as_posix()}\n{path.read_text(encoding='utf-8')}".encode())
+    return digest.hexdigest()[:12]
 
 
 @cache

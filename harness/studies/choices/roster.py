@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from harness.experiments.config import Config
 from harness.experiments.paper import FIGURE2
-from harness.experiments.protocols import protocol_config
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,6 @@ class Alternative:
     def protocol(self) -> str:
         """Of its runs."""
         return f"author+{self.change}"
-
-    def differs(self, curve: Curve) -> bool:
-        """It is not what the author's protocol does for this curve anyway."""
-        fields = {"method": curve.method, "n_latent": curve.n_latent, "seed": 0}
-        ours, other = (vars(protocol_config(name, curve.dataset, **fields)) for name in ("author", self.protocol))
-        return any(ours[name] != other[name] for name in ours if name != "protocol")
 
     def command(self, curve: Curve, seeds: Sequence[int], samples: int) -> str:
         """What computes these runs alone."""

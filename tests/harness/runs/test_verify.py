@@ -108,7 +108,7 @@ def test_on_another_processor_a_little_is_within_tolerance_and_a_whole_curve_tha
     write_checked(stored.folder.curve, whole)
     change(stored, slice(None), "lower_bound", 0.5, checksum=True)
     assert verify(stored.config.id) == 1
-    assert "on another processor or with other packages: first at" in capsys.readouterr().out.splitlines()[-1]
+    assert "with another processor, packages or code: first at" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_on_another_processor_one_value_far_off_or_no_number_is_different(stored, capsys):

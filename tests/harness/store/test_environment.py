@@ -135,3 +135,17 @@ def test_the_processors_name_is_its_makers_or_the_systems(tmp_path, monkeypatch)
     assert cpu_name() == "Some CPU @ 2: GHz"
     monkeypatch.setattr(module, "CPUINFO", tmp_path / "none")
     assert cpu_name() == (platform.processor() or platform.machine())
+
+
+def test_the_code_that_computes_a_run_has_a_fingerprint_that_any_change_of_it_alters(tmp_path, monkeypatch):
+    for folder in ("aevb", "baselines", "harness/runs", "harness/store"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.py").write_text("x = 1\n")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "harness" / "store" / "environment.py"))
+    prints = [module.arithmetic.__wrapped__()]
+    for folder in ("aevb", "baselines", "harness/runs"):
+        (tmp_path / folder / "a.py").write_text("x = 2\n")
+        prints.append(module.arithmetic.__wrapped__())
+    assert len({*prints}) == 4
+    (tmp_path / "harness" / "store" / "a.py").write_text("x = 2\n")
+    assert module.arithmetic.__wrapped__() == prints[-1]
