@@ -2,6 +2,7 @@
 
 import shutil
 import textwrap
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -46,6 +47,33 @@ def format_table(table: pd.DataFrame, width: int | None = None) -> str:
             parts.append([first])
         parts[-1].append(name)
     return "\n\n".join(words[part].to_string(index=False) for part in parts)
+
+
+def paragraph(text: str, width: int | None = None) -> str:
+    """Prose of any length, broken between words."""
+    return textwrap.fill(text, width or columns(), break_long_words=False, break_on_hyphens=False)
+
+
+def format_sections(heads: Sequence[str], table: pd.DataFrame, left: Sequence[str] = ()) -> str:
+    """A table of texts whose rows stand in sections, each below a line of its own that says what they share.
+
+    Args:
+        heads: of each row; a section begins where it changes.
+        table: the other columns. The first is aligned to the left, and those of `left`.
+        left: names of columns.
+    """
+    names = [str(name) for name in table]
+    rows = [names, *([str(cell) for cell in row] for row in table.to_numpy())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = ["<" if name in (names[0], *left) else ">" for name in names]
+    lines = [
+        "  " + " ".join(f"{c:{side}{width}}" for c, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    text = [lines[0]]
+    for k, (head, line) in enumerate(zip(heads, lines[1:], strict=True)):
+        text += [line] if k and head == heads[k - 1] else [head, line]
+    return "\n".join(text)
 
 
 def _wide(words: pd.DataFrame) -> int:

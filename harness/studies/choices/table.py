@@ -1,7 +1,6 @@
 """The study of choices as a table: what each is worth in nats, and which of them the paper's curves decide."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,10 +8,10 @@ import pandas as pd
 
 from harness.figures.agreement import POINTS, rms
 from harness.figures.compare import drawable, label, scientific, value_at
+from harness.store.columns import format_sections, paragraph
 from harness.studies.choices.roster import ALTERNATIVES, CHOICES, Alternative, Curve
 from harness.studies.verdict import above, widened
 
-WIDTH = 80  # of the printed text
 CURVE = ["dataset", "method", "n_latent"]
 COLUMNS = [
     *("choice", "value", *CURVE, "samples", "seeds", "diverged", "shift", "shift_error", "spread", "spread_otherwise"),
@@ -135,26 +134,14 @@ def format_choices(table: pd.DataFrame) -> str:
     if table.empty:
         return "No pair of runs is there yet."
     rows = cells(table)
-    heads, content = rows.columns.tolist()[2:], rows.to_numpy().tolist()
-    widths = [max(map(len, column)) for column in zip(heads, *(row[2:] for row in content), strict=True)]
-    text = [_line(heads, widths)]
-    for k, row in enumerate(content):
-        if k == 0 or row[:2] != content[k - 1][:2]:
-            text.append(f"{row[0]}: {row[1]}")
-        text.append(_line(row[2:], widths))
+    sections = [f"{choice}: {value}" for choice, value in zip(rows.pop("choice"), rows.pop("otherwise"), strict=True)]
     head = (
         "One choice at a time made otherwise, test bound, nats. "
         f"Shift at {scientific(table['samples'].max())} samples, otherwise − protocol, ± s.e.; spread over seeds; "
         "distance (RMS) of the seeds' mean from the paper's curve; by "
         "how much single runs are farther from it, ± s.e."
     )
-    paragraphs = (textwrap.fill(text, WIDTH) for text in (head, *verdicts(table)))
-    return "\n".join([next(paragraphs), *text, *paragraphs])
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    sides = "<" + ">" * (len(cells) - 2) + "<"
-    return "  " + " ".join(f"{c:{s}{w}}" for c, s, w in zip(cells, sides, widths, strict=True)).rstrip()
+    return "\n".join([paragraph(head), format_sections(sections, rows, ["seeds"]), *map(paragraph, verdicts(table))])
 
 
 def _arrow(ours: float, otherwise: float) -> str:

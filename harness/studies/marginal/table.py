@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from harness.store.columns import format_sections, paragraph
 from harness.studies.verdict import above, below, every, holds, mean_and_error
 
 CELL = ("bias", "spread", "without_estimate")
@@ -25,8 +26,10 @@ def format_study(table: pd.DataFrame) -> str:
         )
         wide.columns = pd.Index([f"N_z = {size}" for size in wide.columns])
         source = "MNIST test images" if data == "mnist" else "data simulated from the model"
-        sections.append(f"estimate − exact log p(x), nats, mean ± spread over datapoints; {source}\n{wide.to_string()}")
-    return "\n\n".join([*sections, verdict(table)])
+        title = paragraph(f"estimate − exact log p(x), nats, mean ± spread over datapoints; {source}")
+        rows = wide.reset_index()
+        sections.append(f"{title}\n{format_sections(rows.pop('estimator').tolist(), rows)}")
+    return "\n\n".join([*sections, paragraph(verdict(table))])
 
 
 def first_seed(table: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +38,8 @@ def first_seed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(bias: float, spread: float, without_estimate: int) -> str:
-    form = "{:+.2f} ± {:.2f}" if max(abs(bias), spread) < 1000 else "{:+.0e} ± {:.0e}"
+    largest = max(abs(bias), spread)
+    form = "{:+.2f} ± {:.2f}" if largest < 10 else "{:+.0f} ± {:.0f}" if largest < 1000 else "{:+.0e} ± {:.0e}"
     value = "–" if math.isnan(bias) else form.format(bias, spread)
     return f"{value} [{without_estimate}]" if without_estimate else value
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from harness.store.columns import paragraph
 from harness.studies.verdict import above, below, every, holds, widened
 
 NAIVE, BASELINE = "score function", "score function, baseline"
@@ -19,7 +20,9 @@ NATS = 1.0  # a difference in the bound that matters, as the paper's noise limit
 def format_study(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Variances with standard errors, their check by simulation, the bounds reached, and a verdict on each claim."""
     stages = [_stage(part, int(str(stage))) for stage, part in variance.groupby("stage")]
-    return "\n\n".join([*stages, _check(variance), _bounds(curves), *verdicts(variance, curves)])
+    return "\n\n".join(
+        [*stages, paragraph(_check(variance)), _bounds(curves), *map(paragraph, verdicts(variance, curves))]
+    )
 
 
 def best_curves(curves: pd.DataFrame) -> pd.DataFrame:
@@ -127,10 +130,11 @@ def _stage(rows: pd.DataFrame, samples: int) -> str:
     wide = cells.pivot_table(index="estimator", columns="n_samples", values="cell", aggfunc="first", sort=False)
     wide = wide.rename_axis(index=None).set_axis([f"L = {size}" for size in wide.columns], axis=1)
     signal, error = (value(rows, B, column) for column in ("signal", "signal_error"))
-    return (
+    title = paragraph(
         f"variance of the gradient with respect to φ for a coordinate, M = {PAPER_BATCH}, ± standard error; "
-        f"{_after(samples)}\nthe squared gradient itself: {signal:.3g} ± {error:.1g}\n{wide.to_string()}"
+        f"{_after(samples)}"
     )
+    return f"{title}\nthe squared gradient itself: {signal:.3g} ± {error:.1g}\n{wide.to_string()}"
 
 
 def _check(variance: pd.DataFrame) -> str:
@@ -151,10 +155,11 @@ def _bounds(curves: pd.DataFrame) -> str:
     shown = table.assign(test=cells, evaluations=[f"{n:,}" for n in table["evaluations"]])
     shown = shown.drop(columns=["low", "high"]).rename(columns={"batch_size": "M", "n_samples": "L"})
     seeds = curves["seed"].nunique()
-    return (
+    title = paragraph(
         f"test bound reached, nats, mean (lowest to highest) of {seeds} seed{'s' * (seeds > 1)}; with "
-        f"M = {PAPER_BATCH}, L = {PAPER_SAMPLES} each estimator has its best step size\n{shown.to_string(index=False)}"
+        f"M = {PAPER_BATCH}, L = {PAPER_SAMPLES} each estimator has its best step size"
     )
+    return f"{title}\n{shown.to_string(index=False)}"
 
 
 def seed_error(curves: pd.DataFrame) -> float:

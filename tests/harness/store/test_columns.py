@@ -6,7 +6,7 @@ import pytest
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.show import in_print
 from harness.figures.trust import format_trust
-from harness.store.columns import fold, format_table
+from harness.store.columns import fold, format_sections, format_table
 from tests.support import ROOT
 from tests.tally import tally
 
@@ -56,3 +56,10 @@ def test_tables_of_the_published_results_fit(width, monkeypatch):
         assert max(map(len, lines)) <= width, name
         assert len(lines) > 9, name
         tally("lines within 80 columns", len(lines))
+
+
+def test_a_section_has_its_head_once_and_columns_run_through_all_of_them():
+    table = pd.DataFrame({"N_z": [2, 10, 2], "off": ["+1.0", "-12.5", "–"], "": ["", "!", ""]})
+    assert format_sections(["A", "A", "B"], table, left=[""]).splitlines() == [
+        "  N_z   off", "A", "  2    +1.0", "  10  -12.5 !", "B", "  2       –",
+    ]  # fmt: skip

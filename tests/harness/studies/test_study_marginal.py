@@ -159,5 +159,6 @@ def test_the_figure_and_the_tables_are_written(table, tmp_path):
     printed = format_study(extreme)
     assert "– [12]" in printed
     assert "+1e+09" in printed
+    assert max(map(len, printed.splitlines())) <= 80
     plot_marginal(extreme, tmp_path / "extreme")
     assert all(path.stat().st_size > 10_000 for path in plot_marginal(table, tmp_path / "marginal"))
