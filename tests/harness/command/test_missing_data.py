@@ -1,10 +1,12 @@
 """Whatever keeps a dataset away that nobody named, the others are planned; a folder that is none is an error."""
 
+import hashlib
 import os
 
+import numpy as np
 import pytest
 
-from aevb.data import frey_face, mnist
+from aevb.data import frey_face, frey_frames, mnist
 from tests.bad_input import check_refusal, run
 from tests.tally import tally
 
@@ -73,6 +75,19 @@ def test_mnist_that_is_damaged_is_told_where_nothing_else_is_asked_for(place, mo
     status, printed, complained = run(["--figure", "3", "--dry-run"])
     check_refusal(status, printed, complained)
     assert "MNIST's files come with the package" in complained
+
+
+def test_mnist_that_is_damaged_keeps_frey_face_from_nobody(place, monkeypatch, tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, frey_frames.SHAPE, dtype=np.uint8)
+    monkeypatch.setattr(frey_frames, "SHA256", hashlib.sha256(frames.tobytes()).hexdigest())
+    (place / FILE).write_bytes(frey_frames.mat_from_frames(frames))
+    monkeypatch.setattr(mnist, "FOLDER", tmp_path / "no MNIST")
+    status, printed, complained = run(["--figure", "2", "--dry-run", "--data", str(place)])
+    assert (status, complained) == (0, "")
+    assert printed.count("frey_face N_z=") == 8
+    assert ": the mnist panels. " in printed
+    assert "MNIST's files come with the package" in printed
+    tally("missing datasets")
 
 
 TASKS = [
