@@ -47,3 +47,7 @@ class DiagonalGaussian:
     def kl_to_standard_normal(self) -> Float[Tensor, "*batch"]:
         """KL(N(μ, σ²) ‖ N(0, I)) = −½ Σ (1 + log σ² − μ² − σ²) in nats (Kingma & Welling 2013, appendix B)."""
         return -0.5 * (1 + self.log_var - self.mean.square() - self.log_var.exp()).sum(-1)
+
+    def detach(self) -> "DiagonalGaussian":
+        """The same density, of whose parameters nothing learns."""
+        return DiagonalGaussian(self.mean.detach(), self.log_var.detach())

@@ -49,7 +49,7 @@ class LinearGaussian:
         scaled = self.weight.T / self.noise_var
         _, covariance = self.posterior(torch.zeros(1, len(self.offset), dtype=torch.float64))
         gain = covariance @ torch.as_tensor(scaled)
-        return FixedEncoder(gain, torch.as_tensor(self.offset), covariance.diagonal().log())
+        return FixedEncoder(gain, torch.tensor(self.offset), covariance.diagonal().log())
 
     def simulate(self, n: int, seed: int = 0) -> Tensor:
         """Datapoints from the model, shape (n, pixel)."""
