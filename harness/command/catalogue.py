@@ -86,7 +86,7 @@ def catalogue(request: Request, speeds: Speeds) -> pd.DataFrame:
     """
     rows: list[dict[str, object]] = []
     for experiment in (*EXPERIMENTS.values(), *PICTURES.values()):
-        methods = [method for method in request.methods or experiment.methods if method in experiment.methods]
+        methods = [method for method in request.methods or experiment.methods if experiment.takes(method)]
         for scale, samples in experiment.scales.items() if methods else ():
             for dataset in experiment.panels:
                 configs = experiment.configs(request.protocol, [dataset], request.seeds, methods=methods)

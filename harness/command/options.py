@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aevb.errors import UserError
-from harness.command.parsing import Help, Parser, address, whole
-from harness.experiments.config import METHODS
+from harness.command.parsing import Help, Parser, address, method, whole
+from harness.experiments.methods import METHODS
 from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES
 from harness.store.invocation import command_line, invocation, program
 
@@ -128,7 +128,14 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z")
     what.add_argument("--train", nargs="+", type=whole(1), default=(), metavar="N", help="training points in figure 3")
     what.add_argument("--points", nargs=2, type=whole(0), metavar=("I", "J"), help="test images to interpolate between")
-    what.add_argument("--method", nargs="+", choices=METHODS, default=(), metavar="M", help=", ".join(METHODS))
+    what.add_argument(
+        "--method",
+        nargs="+",
+        type=method,
+        default=(),
+        metavar="M",
+        help=f"{', '.join(METHODS)}, or your own learner as package.module:Class",
+    )
     what.add_argument(
         "--scale",
         choices=FIGURE2.scales,

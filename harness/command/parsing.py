@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from aevb.errors import did_you_mean, one_line
+from harness.experiments.methods import METHODS, is_method
 
 
 class Help(argparse.RawTextHelpFormatter):
@@ -54,6 +55,16 @@ def whole(least: int) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
 
     return read
+
+
+def method(text: str) -> str:
+    """Reader of a method's name, or of where its learner is."""
+    if not is_method(text):
+        raise argparse.ArgumentTypeError(
+            f"must be one of {', '.join(METHODS)}, or package.module:Learner, got {text!r}: choose another"
+            f"{did_you_mean(text, METHODS)}"
+        )
+    return text
 
 
 def address(text: str) -> str:

@@ -8,14 +8,13 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from aevb.errors import UserError, did_you_mean
+from harness.experiments.methods import METHODS, is_method, method_of, short_name
 
 Activation = Literal["tanh", "softplus"]
 
 STEP_SIZE_TYPE = float | Literal["auto"]
 STEP_SIZE_CANDIDATES = (0.01, 0.02, 0.1)
-METHODS = ("aevb", "wake_sleep", "mcem")
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "method": METHODS,
     "measure": ("lower_bound", "marginal_log_likelihood"),
     "split": ("shuffled", "chronological"),
     "binarization": ("none", "threshold", "static", "dynamic"),
@@ -76,7 +75,8 @@ class Config:
 
     Attributes:
         dataset: "mnist", "frey_face", or the file name of the user's array.
-        method: "aevb", "wake_sleep" or "mcem".
+        method: a name of `harness.experiments.methods`, or the place of a learner, "package.module:Class".
+        learner: names and values of arguments that the learner's class has of its own, sorted.
         n_latent: N_z, size of z.
         seed: of the initial weights, the minibatches and the noise.
         protocol: name of the protocol that set the choices below.
@@ -176,6 +176,7 @@ class Config:
     posterior_step_size: float = 0.1
     posterior_tuning: Literal["burn_in", "every_move"] = "burn_in"
     precision: Literal["float32", "bfloat16"] = "float32"
+    learner: tuple[tuple[str, bool | int | float | str], ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -203,12 +204,17 @@ class Config:
                 raise _bad(field.name, "a name in printable letters, without /", value)
             if field.name == "dataset" and len(value.encode()) > LONGEST_NAME:
                 raise _bad(field.name, f"at most {LONGEST_NAME} bytes long", value)
+        if not is_method(self.method):
+            known = f"one of {', '.join(METHODS)}, or package.module:Learner"
+            raise _bad("method", known, self.method, METHODS)
+        if not (isinstance(self.learner, tuple) and all(_is_argument(pair) for pair in self.learner)):
+            raise _bad("learner", "names with a number, true, false or a text each", self.learner)
         widths = self.hidden if isinstance(self.hidden, tuple) else (0,)
         if not all(type(width) is int and 0 < width <= MOST for width in widths):
             raise _bad("hidden", f"a list of widths of at most {MOST:g}, as in [500]", self.hidden)
         if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < 1e300):
             raise _bad("step_size", 'a positive number or "auto"', self.step_size, ("auto",))
-        if self.method == "mcem" and self.step_size == "auto":
+        if method_of(self.method).like == "mcem" and self.step_size == "auto":
             raise _bad("step_size", "a number for mcem, which has no lower bounds to compare", self.step_size)
 
     @property
@@ -221,7 +227,7 @@ class Config:
     def name(self) -> str:
         """What a person calls the run; with the id it names its folder."""
         part = f" N={self.n_train:,}" if self.n_train else ""
-        return f"{self.dataset}{part} N_z={self.n_latent} {self.method} seed {self.seed}"
+        return f"{self.dataset}{part} N_z={self.n_latent} {short_name(self.method)} seed {self.seed}"
 
     def to_json(self) -> str:
         """All fields, sorted, as JSON."""
@@ -245,7 +251,17 @@ class Config:
             raise UserError(f"a config must have the fields of this version; unknown or missing: {sorted(wrong)}")
         if isinstance(values.get("hidden"), list):
             values["hidden"] = tuple(values["hidden"])
+        if isinstance(values.get("learner"), list):
+            values["learner"] = tuple(tuple(pair) for pair in values["learner"])
         return cls(**values)
+
+
+def _is_argument(pair: object) -> bool:
+    """A name and a value that JSON keeps as it is."""
+    if not (isinstance(pair, tuple) and len(pair) == 2):
+        return False
+    name, value = pair
+    return str(name).isidentifier() and isinstance(value, bool | int | float | str) and value == value
 
 
 def _bad(name: str, rule: str, value: object, known: Iterable[str] = ()) -> UserError:

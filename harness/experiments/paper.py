@@ -6,6 +6,7 @@ from typing import Any
 
 from aevb.errors import UserError
 from harness.experiments.config import Config
+from harness.experiments.methods import method_of
 from harness.experiments.protocols import protocol_config
 
 
@@ -19,7 +20,7 @@ class Experiment:
         measure: what its curves show, nats.
         panels: sizes of each dataset.
         own_panels: sizes for a user's array.
-        methods: algorithms.
+        methods: algorithms of the paper; others are drawn where they are asked for.
         scales: names for how far to go, in training samples for each curve; each is the beginning of the next.
         compared_at: sample counts at which our curves are compared with the paper's.
         compared_from: sample count of each dataset from which on their distance is taken.
@@ -36,6 +37,10 @@ class Experiment:
     compared_at: tuple[float, ...]
     compared_from: Mapping[str, float]
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def takes(self, method: str) -> bool:
+        """A method can be drawn in it; Monte Carlo EM has no bound."""
+        return method in self.methods or (len(self.methods) > 1 and method_of(method).like != "mcem")
 
     @property
     def key(self) -> tuple[str, ...]:

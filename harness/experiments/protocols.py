@@ -1,6 +1,7 @@
 """The two named protocols, and changes to them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -8,14 +9,17 @@ from typing import Any
 from aevb.errors import UserError, did_you_mean
 from harness.experiments.choices import PROTOCOLS, Choice
 from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
+from harness.experiments.methods import method_of
 
 _OWN_ARRAY: Mapping[str, Any] = {"pixel_scale": 0.0}
 _NAMED = ("mnist", "frey_face")
 
 _WHAT_IS_RUN = (
     *("dataset", "method", "n_latent", "seed", "protocol", "measure", "n_train"),
-    *("data_sha256", "evaluation_points"),
+    *("data_sha256", "evaluation_points", "learner"),
 )
+OWN = "learner."  # before the name of an argument that a learner's class has of its own
+_OWN_FIELD = re.compile(r"learner\.[^\W\d]\w*", re.ASCII)
 CHANGEABLE = tuple(field.name for field in fields(Config) if field.name not in _WHAT_IS_RUN)
 
 
@@ -23,7 +27,8 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     """The config of one run. Later ones win: the experiment, the protocol's choices, the user's changes.
 
     Args:
-        protocol: "author" or "paper", with changes if wanted: "author+binarization=dynamic+step_size=0.05".
+        protocol: "author" or "paper", with changes if wanted: "author+binarization=dynamic+step_size=0.05"; what a
+            learner's class has of its own is changed by "+learner.NAME=value".
         dataset: "mnist", "frey_face" or the file name of an array.
         experiment: fields that the experiment sets.
 
@@ -31,11 +36,16 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
         UserError: the protocol, a field or a value is unknown.
     """
     changes = dict(_change(text) for text in protocol.split("+")[1:])
+    own = {name: changes.pop(name) for name in [*changes] if name.startswith(OWN)}
     chosen = {**({} if dataset in _NAMED else _OWN_ARRAY), **experiment}
     for choice in choices(protocol, dataset, **experiment):
         chosen.update(choice.fields)
+    method = method_of(experiment.get("method", "aevb"))
+    chosen.update(method.fields)
     chosen.update(changes)
-    if experiment.get("method") == "mcem" and chosen.get("step_size") == "auto":
+    if own:
+        chosen["learner"] = tuple(sorted((name.removeprefix(OWN), value) for name, value in own.items()))
+    if method.like == "mcem" and chosen.get("step_size") == "auto":
         chosen["step_size"] = max(STEP_SIZE_CANDIDATES)  # "auto" compares lower bounds, which MCEM does not have
     return Config(dataset=dataset, protocol=protocol, **chosen)
 
@@ -53,13 +63,14 @@ def choices(protocol: str, dataset: str, **experiment: Any) -> list[Choice]:
             f"{did_you_mean(name, PROTOCOLS)}"
         )
     run = {"measure": "lower_bound", "n_train": 0, **experiment, "dataset": dataset}
+    run["method"] = method_of(run.get("method", "")).like
     return [choice for choice in PROTOCOLS[name] if choice.holds(run)]
 
 
 def _change(text: str) -> tuple[str, Any]:
     """A field and its value from `field=value`."""
     field, equals, value = text.partition("=")
-    if field not in CHANGEABLE or not equals:
+    if (field not in CHANGEABLE and not _OWN_FIELD.fullmatch(field)) or not equals:
         if meant := did_you_mean(field, CHANGEABLE):
             raise UserError(
                 f"a change of protocol must be field=value, with a field that there is, got {text!r}{meant}"

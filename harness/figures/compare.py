@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from harness.experiments.methods import METHODS, short_name
+
 KEY = ("dataset", "n_latent", "method", "split")
 # The paper's order of datasets, methods and splits; a name that is not here comes after them.
-LABELS = {"mnist": "MNIST", "frey_face": "Frey Face", "aevb": "AEVB", "wake_sleep": "wake-sleep", "mcem": "MCEM"}
+LABELS = {"mnist": "MNIST", "frey_face": "Frey Face", **{name: method.label for name, method in METHODS.items()}}
 SPLITS = ("train", "test")
 HEADINGS = {"n_latent": "N_z", "n_train": "N"}
 
@@ -111,7 +113,7 @@ def ranked(column: pd.Series) -> pd.Series:
 
 def label(name: str, width: int = 12) -> str:
     """A dataset's, method's or split's name in print, shortened to `width` letters."""
-    name = LABELS.get(name, name)
+    name = LABELS.get(name, short_name(name))
     return name if len(name) <= width else name[: width - 1] + "…"
 
 

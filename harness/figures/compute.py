@@ -5,6 +5,7 @@ from concurrent.futures import Future
 
 from aevb.errors import UserError
 from harness.experiments.config import Config
+from harness.experiments.methods import method_of
 from harness.figures.plan import Plan
 from harness.figures.request import Request
 from harness.runs.job import Job
@@ -65,12 +66,12 @@ def _refuse_to_shorten(jobs: Sequence[Job]) -> None:
 def _longest_step(config: Config) -> int:
     """Samples of a step at most; of all points of a dataset, which may be as many as MNIST's."""
     rows = config.batch_size or config.n_train or 60_000
-    return rows * (config.chain_leapfrog + config.weight_steps if config.method == "mcem" else 1)
+    return rows * (config.chain_leapfrog + config.weight_steps if method_of(config.method).like == "mcem" else 1)
 
 
 def cost(config: Config) -> float:
     """Rough work of a training sample: large products, 7 of them for wake-sleep where AEVB has 5."""
-    products = 7 if config.method == "wake_sleep" else 5
+    products = 7 if method_of(config.method).like == "wake_sleep" else 5
     return products * sum(config.hidden) * (1 + config.n_latent / 500)
 
 

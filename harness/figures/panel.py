@@ -2,7 +2,8 @@
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +33,28 @@ class Ink:
 
     def line(self, method: str, split: str) -> Line2D:
         """An empty line in this ink: train is solid, test dashed."""
-        line = Line2D([], [], color=self.colours.get(method, DARK), linewidth=self.width)
+        line = Line2D([], [], color=self.colours.get(method) or _other(method), linewidth=self.width)
         if split == "test":
             line.set_linestyle((0, (3.0, 1.3)))
         return line
 
 
+# For anybody's learners, by name, so that one has one colour everywhere.
+OTHERS = ("#7a3fa0", "#b8860b", "#008b8b", "#c2527f", "#5b5b5b")
+
+
+def _other(method: str) -> str:
+    return OTHERS[zlib.crc32(method.encode()) % len(OTHERS)]
+
+
 # A dark red and a lighter green: apart in luminance too, for greyscale prints and colour-blind readers.
-OURS = Ink({"aevb": "#a50f22", "wake_sleep": "#2fa83b", "mcem": "#1f4fa0"}, width=2.2)
+OURS = Ink(
+    {
+        "aevb": "#a50f22", "wake_sleep": "#2fa83b", "mcem": "#1f4fa0",
+        "stl": "#d98200", "iwae": "#7a3fa0", "dreg": "#c2527f", "rws": "#008b8b", "full_vb": "#5b5b5b",
+    },
+    width=2.2,
+)  # fmt: skip
 PAPER = Ink({"aevb": "#e59aa3", "wake_sleep": "#a3d8a1", "mcem": "#a3bbe4"}, width=1.4)
 
 
@@ -131,17 +146,33 @@ def seeds_shown(seeds: pd.Series) -> str:
     return seed_names(seeds) + (": mean, band from the lowest to the highest" if seeds.nunique() > 1 else "")
 
 
-def legends(axes: Axes, methods: Sequence[str]) -> None:
-    """Fill an empty cell with what the lines mean: ours above, the paper's below."""
+def legends(axes: Axes, methods: Sequence[str], drawn: Iterable[str] = ()) -> None:
+    """Fill an empty cell with what the lines mean: ours above, the paper's below.
+
+    Args:
+        axes: of the cell.
+        methods: of the paper's figure.
+        drawn: methods of ours, among which may be others; these have a row for both their curves.
+    """
     axes.set_axis_off()
-    for title, ink, top in (("this reproduction", OURS, 1.0), ("the paper", PAPER, 0.46)):
-        names = [(method, split) for method in methods for split in SPLITS]
+    both = [(method, split) for method in methods for split in SPLITS]
+    others = [(method, "train") for method in dict.fromkeys(drawn) if method not in methods]
+    ours = [*zip(both, _names(both), strict=True), *((each, label(each[0], 24)) for each in others)]
+    below = 1 - 0.54 * (1 + len(ours)) / (1 + len(both))
+    for title, ink, rows, top in (
+        ("this reproduction", OURS, ours, 1.0),
+        ("the paper", PAPER, [*zip(both, _names(both), strict=True)], below),
+    ):
         legend = Legend(
-            axes, [ink.line(*name) for name in names], [f"{label(method)}, {split}" for method, split in names],
+            axes, [ink.line(*name) for name, _ in rows], [text for _, text in rows],
             title=title, title_fontproperties={"weight": "bold"}, alignment="left", loc="upper left",
             bbox_to_anchor=(0.02, top), frameon=False, handlelength=2.8,
         )  # fmt: skip
         axes.add_artist(legend)
+
+
+def _names(curves: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{label(method)}, {split}" for method, split in curves]
 
 
 def save(figure: Figure, stem: Path, kind: str, dpi: float = 160) -> Path:

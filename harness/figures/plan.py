@@ -13,9 +13,11 @@ from aevb.data.array import MEMORY
 from aevb.errors import DataError, UserError
 from aevb.fast.products import choose_library
 from harness.experiments.config import Config
+from harness.experiments.methods import METHODS
 from harness.figures.request import Request
 from harness.runs.build import load
 from harness.runs.job import Job
+from harness.runs.learners import check_learner
 from harness.store.shelves import newest_array
 
 
@@ -108,9 +110,12 @@ def _configs(request: Request, dataset: str, sizes: Sequence[int], data_sha256: 
 
 def _check_methods(request: Request) -> None:
     experiment = request.experiment
-    if others := set(request.methods) - set(experiment.methods):
-        known, got = ", ".join(experiment.methods), ", ".join(sorted(others))
-        raise UserError(f"figure {experiment.figure} has the methods {known}, got {got}: choose among them")
+    if others := [name for name in request.methods if not experiment.takes(name)]:
+        known = ", ".join(name for name in METHODS if experiment.takes(name))
+        raise UserError(
+            f"figure {experiment.figure} has the methods {known}, and learners given as package.module:Class, got "
+            f"{', '.join(others)}: choose among them"
+        )
 
 
 def _no_panel(request: Request) -> UserError:
@@ -137,6 +142,7 @@ def _check(jobs: Sequence[Job]) -> None:
         if config.precision != "float32" and job.device != "cpu":
             raise UserError(f"precision {config.precision} is for CPUs; on {job.device} use float32")
         choose_library(((32, 32, 32),), config.precision)
+        check_learner(config)
         settings = (config.dataset, config.pixel_scale, config.split, config.n_train)
         if settings not in loaded:
             loaded[settings] = load(config, job.data)

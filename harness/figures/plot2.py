@@ -93,7 +93,7 @@ def plot_figure2(
                     write(axes, [*unfinished(tried), *not_own(tried, runs)], DARK)
         for axes in lowest.values():
             axes.set_xlabel("# training samples evaluated")
-        legends(figure.add_subplot(grid[1, COLUMNS - 1]), ("aevb", "wake_sleep"))
+        legends(figure.add_subplot(grid[1, COLUMNS - 1]), ("aevb", "wake_sleep"), runs["method"])
         figure.supxlabel(_caption(protocols, ours, all_published(runs)), fontsize=9.5, color=DARK)
         return [save(figure, stem, kind) for kind in ("png", "svg")]
 

@@ -8,19 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb.aevb import AEVB
 from aevb.data import Dataset, binarize, load_dataset
 from aevb.encoder import GaussianEncoder
 from aevb.errors import DataError, UserError
-from aevb.estimators import LOWER_BOUNDS
-from aevb.fast.aevb import FastAEVB
 from aevb.learner import AscentOptions, Learner
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
-from baselines.fast_wake_sleep import FastWakeSleep
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
-from baselines.wake_sleep import WakeSleep
 from harness.experiments.config import Config
+from harness.experiments.methods import method_of
+from harness.runs.learners import learner_with_encoder
 from harness.runs.streams import stream
 
 
@@ -125,7 +122,7 @@ def build_learner(config: Config, data: RunData, step_size: float, engine: str =
     options = AscentOptions(
         step_size, config.warm_up, config.prior_weight, config.prior_on_biases, config.prior_on_encoder
     )
-    if config.method == "mcem":
+    if method_of(config.method).like == "mcem":
         starts = stream("chains", config.seed, data.train.device)
         full, part = (FastMonteCarloEM, FastMinibatchMonteCarloEM) if fast else (MonteCarloEM, MinibatchMonteCarloEM)
         return (part if config.batch_size else full)(
@@ -149,13 +146,7 @@ def build_learner(config: Config, data: RunData, step_size: float, engine: str =
         generator=generator,
     )
     encoder = encoder.to(data.train.device)
-    if config.method == "wake_sleep":
-        algorithm = FastWakeSleep if fast else WakeSleep
-        return algorithm(model, encoder, n_datapoints, options, n_samples=config.n_samples)
-    if fast:
-        return FastAEVB(model, encoder, n_datapoints, options, estimator=config.estimator, n_samples=config.n_samples)
-    estimator = LOWER_BOUNDS[config.estimator]
-    return AEVB(model, encoder, n_datapoints, options, estimator=estimator, n_samples=config.n_samples)
+    return learner_with_encoder(config, model, encoder, n_datapoints, options, fast=fast)
 
 
 def evaluation_generator(device: torch.device | str) -> torch.Generator:

@@ -13,6 +13,7 @@ from aevb.fast.products import Library, choose_library, is_right, products
 from aevb.fast.stack import Stack
 from aevb.learner import Learner
 from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
+from harness.experiments.methods import method_of
 from harness.runs.build import RunData, build_learner
 from harness.runs.streams import stream
 from harness.runs.tape import GRAPH_STEPS, Block, Tape, stacked
@@ -89,7 +90,7 @@ def take_steps(learner: Any, data: RunData, block: Block, generator: torch.Gener
 
 def samples_per_step(config: Config, data: RunData) -> int:
     """How far a step gets along the paper's x axes, which count evaluations of training points."""
-    evaluations = config.chain_leapfrog + config.weight_steps if config.method == "mcem" else 1
+    evaluations = config.chain_leapfrog + config.weight_steps if method_of(config.method).like == "mcem" else 1
     return evaluations * (config.batch_size or len(data.train))
 
 

@@ -14,6 +14,7 @@ from aevb.errors import UserError
 from harness.runs.build import load, prepare
 from harness.runs.curve import points
 from harness.runs.job import Job
+from harness.runs.learners import stackable
 from harness.runs.run import Run
 from harness.runs.steps import Trainer, samples_per_step
 from harness.store.environment import describe
@@ -147,7 +148,7 @@ def stacks(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
     """The jobs in groups to be computed together: on a GPU, by hand, those that differ in their seeds alone."""
     groups: dict[Any, list[Job]] = {}
     for n, job in enumerate(jobs):
-        together = job.device == "cuda" and job.engine == "fast" and job.config.method != "mcem"
+        together = job.device == "cuda" and job.engine == "fast" and stackable(job.config)
         key = replace(job, config=replace(job.config, seed=0)) if together else n
         groups.setdefault(key, []).append(job)
     return [tuple(group) for group in groups.values()]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from aevb.errors import UserError
 from harness.experiments.config import Config
+from harness.experiments.methods import short_name
 from harness.store.checksums import ABSENT, Damaged, forget_checked, named_sums, read_checked, write_checked
 from harness.store.checksums import NAME as CHECKSUMS
 from harness.store.files import unwritable
@@ -31,7 +32,7 @@ class RunFolder:
 
     def __init__(self, root: Path, config: Config, *, published: bool = False) -> None:
         points = f"-n{config.n_train}" if config.n_train else ""
-        name = f"{config.dataset}{points}-nz{config.n_latent}-{config.method}-seed{config.seed}-{config.id}"
+        name = f"{config.dataset}{points}-nz{config.n_latent}-{short_name(config.method)}-seed{config.seed}-{config.id}"
         self.path = root / name
         self.config = config
         self.published = published

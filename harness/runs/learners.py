@@ -1,0 +1,108 @@
+"""From a method's name to its learner: imported, checked, and given what its constructor asks for."""
+
+import importlib
+import inspect
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from aevb.errors import UserError, did_you_mean, one_line
+from aevb.estimators import LOWER_BOUNDS
+from aevb.learner import AscentOptions, Learner
+from aevb.model import GenerativeModel
+from harness.experiments.config import Config
+from harness.experiments.methods import method_of
+
+# What `build` passes by place; a learner's other arguments are passed by name.
+BY_PLACE = ("model", "encoder", "n_datapoints", "options")
+NEEDED = ("step", "diagnostics", "state_dict", "load_state_dict")  # of the protocol aevb.learner.Learner
+
+
+def learner_with_encoder(
+    config: Config, model: GenerativeModel, encoder: nn.Module, n_datapoints: int, options: AscentOptions, *, fast: bool
+) -> Learner:
+    """A learner of the config's method.
+
+    Args:
+        config: of the run.
+        model: p(z) p(x|z).
+        encoder: q(z|x).
+        n_datapoints: N.
+        options: how the parameters climb.
+        fast: take the one with gradients by hand, where the method has one.
+
+    Raises:
+        UserError: the learner is not to be had, or does not take what the config gives it.
+    """
+    method = method_of(config.method)
+    by_hand = fast and bool(method.fast)
+    algorithm = learner_class(method.fast if by_hand else method.learner)
+    # Gradients by hand are for estimators known by name.
+    offered: dict[str, Any] = {"n_samples": config.n_samples, "estimator": config.estimator}
+    if not by_hand:
+        offered["estimator"] = LOWER_BOUNDS[config.estimator]
+    names = _arguments(algorithm)
+    known = {name: value for name, value in offered.items() if name in names}
+    return algorithm(model, encoder, n_datapoints, options, **known, **method.arguments, **dict(config.learner))
+
+
+def check_learner(config: Config) -> None:
+    """Find out now what would fail in the runs: a learner that is not there, or arguments that it does not have.
+
+    Raises:
+        UserError: so it is.
+    """
+    method = method_of(config.method)
+    names = _arguments(learner_class(method.learner))
+    for name, _ in config.learner:
+        if name not in names or name in (*BY_PLACE, *method.arguments, "n_samples", "estimator"):
+            own = sorted(set(names) - {*BY_PLACE, *method.arguments, "n_samples", "estimator"})
+            raise UserError(
+                f"+learner.NAME=value must name an argument of {method.learner}, which has "
+                f"{', '.join(own) or 'none of its own'}, got {name!r}: choose another{did_you_mean(name, own)}"
+            )
+
+
+def stackable(config: Config) -> bool:
+    """Its learners, those with gradients by hand, can be computed as one stack on a GPU."""
+    method = method_of(config.method)
+    return bool(method.fast) and method.like != "mcem"
+
+
+@cache
+def learner_class(place: str) -> Any:
+    """The class at "package.module:Class"; modules of the working folder can be named too.
+
+    Raises:
+        UserError: it cannot be imported, or is no learner with an encoder.
+    """
+    module, _, name = place.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever a stranger's module does while it is loaded
+        raise UserError(
+            f"--method must be a known name or package.module:Learner, got {place!r}, which cannot be imported "
+            f"({type(error).__name__}: {one_line(error)}): install it, or run where it lies"
+        ) from error
+    lacking = [needed for needed in NEEDED if not callable(getattr(found, needed, None))]
+    if not inspect.isclass(found) or lacking:
+        what = f"without {', '.join(lacking)}" if inspect.isclass(found) else "which is no class"
+        raise UserError(
+            f"--method must name a learner as aevb.learner.Learner describes it, got {place!r}, {what}: let it inherit "
+            "from aevb.learner.LearnerState"
+        )
+    if "encoder" in _arguments(found) and [*_arguments(found)][: len(BY_PLACE)] != [*BY_PLACE]:
+        raise UserError(
+            f"a learner's constructor must begin with {', '.join(BY_PLACE)}, that of {place!r} has "
+            f"{', '.join(_arguments(found))}: put them first, in this order"
+        )
+    return found
+
+
+def _arguments(algorithm: type) -> list[str]:
+    return [*inspect.signature(algorithm).parameters]

@@ -1,0 +1,135 @@
+"""Anybody's learner goes where ours go: by the place of its class, with arguments of its own."""
+
+import json
+import re
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from torch.nn.utils import parameters_to_vector
+
+from aevb.errors import UserError
+from aevb.learner import Batch
+from harness.experiments.methods import METHODS, method_of
+from harness.experiments.protocols import protocol_config
+from harness.runs.build import RunData, build_learner
+from harness.runs.learners import check_learner, learner_class
+from tests.bad_input import check_refusal, run
+
+STRANGER = '''
+"""A learner that the project does not know: AEVB with the KL times beta (Higgins et al. 2017)."""
+
+from aevb.aevb import AEVB
+
+
+class Beta(AEVB):
+    def __init__(self, model, encoder, n_datapoints, options, *, n_samples=1, beta=1.0):
+        def bound(model, encoder, x, eps):
+            q = encoder(x)
+            return model.log_likelihood(x, q.at(eps)).mean(0) - beta * q.kl_to_standard_normal()
+
+        super().__init__(model, encoder, n_datapoints, options, estimator=bound, n_samples=n_samples)
+
+
+class Otherwise:
+    def step(self):
+        pass
+
+
+class Disordered(AEVB):
+    def __init__(self, encoder, model, n_datapoints, options):
+        pass
+
+
+number = 3
+'''
+
+
+@pytest.fixture
+def stranger(tmp_path, monkeypatch):
+    (tmp_path / "stranger.py").write_text(STRANGER)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "stranger", raising=False)
+    learner_class.cache_clear()
+    yield "stranger:Beta"
+    learner_class.cache_clear()
+
+
+def test_a_strangers_learner_is_in_the_figure_with_its_own_argument(stranger, tmp_path):
+    line = "--figure 2 --dataset mnist --latent 3 --samples 1000 --workers 2 --results here --method"
+    for protocol in ("author", "author+learner.beta=4+hidden=[8]"):
+        status, _, complained = run([*line.split(), stranger, "aevb", "--protocol", protocol])
+        assert status == 0, complained
+    table = pd.read_csv(tmp_path / "here/figure2/figure2.csv")
+    assert {*table["method"]} == {stranger, "aevb"}
+    folders = [*tmp_path.glob("here/runs/mnist-nz3-Beta-seed0-*")]
+    assert len(folders) == 2
+    configs = [json.loads((folder / "config.json").read_text()) for folder in folders]
+    assert sorted(config["learner"] for config in configs) == [[], [["beta", 4]]]
+    assert {config["n_samples"] for config in configs} == {1}
+    assert (tmp_path / "here/figure2/figure2.png").stat().st_size > 10_000
+
+
+def test_its_argument_reaches_it(stranger):
+    moved, x = [], torch.rand(100, 784, generator=torch.Generator().manual_seed(1))
+    for change in ("", "+learner.beta=1.0", "+learner.beta=50.0"):
+        learner = build(f"author+estimator=b+warm_up=0+hidden=[5]{change}", stranger)
+        learner.step(Batch(x, torch.arange(100)), torch.Generator().manual_seed(0))
+        moved.append(parameters_to_vector(learner.encoder.parameters()).detach())
+    assert torch.equal(moved[0], moved[1])
+    assert not torch.equal(moved[0], moved[2])
+
+
+def build(protocol, method):
+    config = protocol_config(protocol, "mnist", n_latent=2, method=method, seed=0)
+    x = torch.zeros(100, 784)
+    check_learner(config)
+    return build_learner(config, RunData(x, False, x, x), 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if method_of(name).like != "mcem"])
+def test_every_known_method_is_built_by_the_same_door(name):
+    learner = build("author+hidden=[5]", name)
+    method = method_of(name)
+    place = method.fast or method.learner
+    assert f"{type(learner).__module__}:{type(learner).__name__}" == place
+    weighted = method.fields.get("n_samples", 1)
+    assert learner.n_normal == weighted + (name == "wake_sleep")
+
+
+@pytest.mark.parametrize(
+    ("method", "protocol", "what"),
+    [
+        ("nowhere_at_all:Learner", "author", "cannot be imported .ModuleNotFoundError"),
+        ("stranger:Gamma", "author", "cannot be imported .AttributeError"),
+        ("stranger:Otherwise", "author", "without diagnostics, state_dict, load_state_dict"),
+        ("stranger:number", "author", "which is no class"),
+        ("stranger:Disordered", "author", "must begin with model, encoder, n_datapoints, options"),
+        ("stranger:Beta", "author+learner.bta=4", "has beta, got 'bta'.*did you mean beta"),
+        ("stranger:Beta", "author+learner.n_samples=4", "must name an argument"),
+        ("dreg", "author+learner.doubly_reparameterized=false", "must name an argument"),
+        ("stranger", "author", "got 'stranger'"),
+        ("iwea", "author", "did you mean iwae"),
+        ("stranger:Beta", "author+learner.beta=[1]", "learner must be names with a number"),
+        ("stranger:Beta", "author+learner.=1", "a change of protocol must be field=value"),
+    ],
+)
+def test_what_cannot_be_a_learner_is_refused_before_anything_is_computed(stranger, method, protocol, what, tmp_path):
+    command = ["--figure", "2", "--dataset", "mnist", "--latent", "3", "--samples", "1000", "--results", "here"]
+    status, printed, complained = run([*command, "--method", method, "--protocol", protocol])
+    check_refusal(status, printed, complained)
+    assert re.search(what, complained), complained
+    assert not (tmp_path / "here").exists()
+
+
+def test_monte_carlo_em_has_no_bound_to_draw(stranger):
+    status, printed, complained = run(["--figure", "2", "--method", "mcem"])
+    check_refusal(status, printed, complained)
+    assert "figure 2 has the methods aevb, wake_sleep, stl" in complained
+
+
+def test_an_error_names_the_class():
+    with pytest.raises(UserError, match="os:getcwd"):
+        learner_class("os:getcwd")
