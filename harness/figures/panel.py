@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -156,23 +157,22 @@ def legends(axes: Axes, methods: Sequence[str], drawn: Iterable[str] = ()) -> No
     """
     axes.set_axis_off()
     both = [(method, split) for method in methods for split in SPLITS]
-    others = [(method, "train") for method in dict.fromkeys(drawn) if method not in methods]
-    ours = [*zip(both, _names(both), strict=True), *((each, label(each[0], 24)) for each in others)]
-    below = 1 - 0.54 * (1 + len(ours)) / (1 + len(both))
+    named = [(curve, f"{label(curve[0])}, {curve[1]}") for curve in both]
+    others = [((method, "train"), label(method, 24)) for method in dict.fromkeys(drawn) if method not in methods]
+    # Room for both: closer rows, and the paper's test curves without a row of their own.
+    crowded: dict[str, Any] = {"fontsize": 9, "labelspacing": 0.25} if others else {}
+    theirs = [(curve, label(curve[0])) for curve, _ in named[::2]] if others else named
+    below = 1 - 0.07 * (2 + len(named) + len(others)) if others else 0.46
     for title, ink, rows, top in (
-        ("this reproduction", OURS, ours, 1.0),
-        ("the paper", PAPER, [*zip(both, _names(both), strict=True)], below),
+        ("this reproduction", OURS, named + others, 1.0),
+        ("the paper", PAPER, theirs, below),
     ):
         legend = Legend(
-            axes, [ink.line(*name) for name, _ in rows], [text for _, text in rows],
+            axes, [ink.line(*curve) for curve, _ in rows], [text for _, text in rows],
             title=title, title_fontproperties={"weight": "bold"}, alignment="left", loc="upper left",
-            bbox_to_anchor=(0.02, top), frameon=False, handlelength=2.8,
+            bbox_to_anchor=(0.02, top), frameon=False, handlelength=2.8, **crowded,
         )  # fmt: skip
         axes.add_artist(legend)
-
-
-def _names(curves: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"{label(method)}, {split}" for method, split in curves]
 
 
 def save(figure: Figure, stem: Path, kind: str, dpi: float = 160) -> Path:

@@ -59,8 +59,8 @@ def stranger(tmp_path, monkeypatch):
 
 def test_a_strangers_learner_is_in_the_figure_with_its_own_argument(stranger, tmp_path):
     line = "--figure 2 --dataset mnist --latent 3 --samples 1000 --workers 2 --results here --method"
-    for protocol in ("author", "author+learner.beta=4+hidden=[8]"):
-        status, _, complained = run([*line.split(), stranger, "aevb", "--protocol", protocol])
+    for methods in ("stranger:Beta aevb", "stranger:Beta --protocol author+learner.beta=4+hidden=[8]"):
+        status, _, complained = run([*line.split(), *methods.split()])
         assert status == 0, complained
     table = pd.read_csv(tmp_path / "here/figure2/figure2.csv")
     assert {*table["method"]} == {stranger, "aevb"}
