@@ -29,6 +29,7 @@ from harness.runs.verify import anew, find_runs, verify
 from harness.store.invocation import program
 from harness.store.run_folder import RunFolder
 from harness.studies.choices import study as study_choices
+from harness.studies.gaps import study as study_gaps
 from harness.studies.marginal import study as study_marginal
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.step_sizes import study as study_step_sizes
@@ -39,6 +40,7 @@ from harness.workers.schedule import WorkerDied
 
 STUDIES = {
     "choices": study_choices.show_study,
+    "gaps": study_gaps.show_study,
     "marginal": study_marginal.show_study,
     "reparameterization": study_reparameterization.show_study,
     "step-sizes": study_step_sizes.show_study,

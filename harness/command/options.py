@@ -51,6 +51,7 @@ EXAMPLES = """examples:
 DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")
 STUDIES = {
     "choices": "what each choice that the paper leaves open is worth",
+    "gaps": "where the nats go: between the bound and log p(x), and in each latent",
     "marginal": "estimators of log p(x) against exact values",
     "reparameterization": "noise of the gradient with the trick and without",
     "step-sizes": "which step size the paper's rule picks for each curve",
@@ -70,6 +71,7 @@ UNUSED = {
     "re_estimate dry_run",
     "--update-reference": "junit engine device",
     "--study": "dataset latent train method samples protocol seed points re_estimate dry_run",
+    "--study gaps": "device engine",
     "--study marginal": "device engine data",
     "--study reparameterization": "device engine data",
     "--study step-sizes": "device engine",

@@ -159,14 +159,14 @@ def read_part(path: Path) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(read_checked(path)))
 
 
-def gather(parts: Iterable[Part]) -> pd.DataFrame:
-    """The tables of all parts as one.
+def gather(parts: Iterable[Part], which: int = -1) -> pd.DataFrame:
+    """The tables of all parts as one, of each the last of its files or another.
 
     Raises:
         UserError: one is not there any more, or is damaged.
     """
     try:
-        return pd.concat([read_part(part.files[-1]) for part in parts], ignore_index=True)
+        return pd.concat([read_part(part.files[which]) for part in parts], ignore_index=True)
     except (FileNotFoundError, Damaged) as error:
         raise UserError(
             f"parts must stay until they are gathered; {error}: call the same command again, which computes it anew"

@@ -1,0 +1,131 @@
+"""The study of gaps as a table, and what it says of each curve."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.figures.compare import label, ranked, scientific
+from harness.store.columns import format_sections, paragraph
+from harness.studies.verdict import above, mean_and_error
+
+ACTIVE_VARIANCE = 0.01  # of a latent's mean over the datapoints (Burda, Grosse & Salakhutdinov 2016, section 5.2)
+CURVE = ["dataset", "n_latent", "method"]
+QUANTITIES = ("log_p", "best", "bound", "approximation", "amortization", "kl")
+HEAD = (
+    "nats, mean over datapoints ± s.e. log p(x); minus the approximation gap, the bound with each datapoint's own best "
+    "Gaussian; minus the amortization gap, the bound with q(z|x). Active: latents whose mean varies with x."
+)
+
+
+def latest(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each curve the models with the most samples that all its seeds have; mean over seeds.
+
+    Columns: those of the curve, samples, split, seeds, then each of `QUANTITIES` with its error (over seeds; of one
+    seed that over datapoints) and active.
+    """
+    rows = []
+    for name, curve in table.groupby(CURVE):
+        reached = curve.groupby("samples")["seed"].nunique()
+        last = curve[curve["samples"] == max(reached[reached == reached.max()].index)]
+        for split, part in last.groupby("split"):
+            row = {**dict(zip(CURVE, name, strict=True)), "samples": part["samples"].iloc[0], "split": split}
+            row |= {"seeds": len(part), "active": part["active"].mean()}
+            for quantity in QUANTITIES:
+                one = len(part) == 1
+                mean, error = (
+                    (float(part[quantity].iloc[0]), float(part[f"{quantity}_error"].iloc[0]))
+                    if one
+                    else mean_and_error(part[quantity])
+                )
+                row |= {quantity: mean, f"{quantity}_error": error}
+            rows.append(row)
+    return pd.DataFrame(rows).sort_values([*CURVE, "split"], key=ranked, ignore_index=True)
+
+
+def format_gaps(table: pd.DataFrame) -> str:
+    """The last models of each curve, and what the study says of them."""
+    rows = latest(table)
+    heads = [_curve(row) for row in rows.to_dict("records")]
+    cells = pd.DataFrame(
+        {
+            "samples": [scientific(n) for n in rows["samples"]],
+            "": rows["split"],
+            "log p(x)": [_pm(*pair) for pair in rows[["log_p", "log_p_error"]].to_numpy()],
+            "approx.": [_pm(*pair, sign="−") for pair in rows[["approximation", "approximation_error"]].to_numpy()],
+            "amort.": [_pm(*pair, sign="−") for pair in rows[["amortization", "amortization_error"]].to_numpy()],
+            "bound": [_pm(*pair) for pair in rows[["bound", "bound_error"]].to_numpy()],
+            "KL": [f"{value:.1f}" for value in rows["kl"]],
+            "active": [f"{active:.4g}/{size}" for active, size in zip(rows["active"], rows["n_latent"], strict=True)],
+        }
+    )
+    sentences = [*check(table), *lags(rows), *overfitting(rows)]
+    return "\n".join([paragraph(HEAD), format_sections(heads, cells, [""]), *map(paragraph, sentences)])
+
+
+def check(table: pd.DataFrame) -> list[str]:
+    """How far AIS and importance sampling are apart, and how many datapoints were left out."""
+    off = table["ais_minus_log_p"] / table["ais_minus_log_p_error"]
+    worst = table.iloc[int(np.nanargmax(off.abs()))] if off.notna().any() else None
+    left = int(table["untrusted"].sum())
+    of = left + int(table["datapoints"].sum())
+    text = f"log p(x) is by importance sampling; {left} of {of} estimates are not trusted and left out."
+    if worst is not None:
+        text += (
+            f" AIS differs from it by {table['ais_minus_log_p'].mean():+.2f} nats on the whole, at most by "
+            f"{_pm(worst['ais_minus_log_p'], worst['ais_minus_log_p_error'])} ({_curve(worst)}, {worst['split']})."
+        )
+    return [text]
+
+
+def lags(rows: pd.DataFrame) -> list[str]:
+    """Where another method's test bound differs from AEVB's at equal samples, which term it lies in."""
+    test = rows[rows["split"] == "test"]
+    sentences = []
+    for (dataset, size), panel in test.groupby(["dataset", "n_latent"], sort=False):
+        ours = panel[panel["method"] == "aevb"]
+        for _, other in panel[panel["method"] != "aevb"].iterrows():
+            if len(ours) and ours["samples"].iloc[0] == other["samples"]:
+                terms = _difference(other, ours.iloc[0])
+                sentences.append(
+                    f"{label(str(dataset))}, N_z = {size}, at {scientific(other['samples'])} samples: "
+                    f"{label(str(other['method']))}'s bound minus AEVB's is {terms}."
+                )
+    return sentences
+
+
+def overfitting(rows: pd.DataFrame) -> list[str]:
+    """Of each curve whose train bound is above its test bound, by the rule of all verdicts, which term that lies in."""
+    sentences = []
+    for _, pair in rows.groupby(CURVE, sort=False):
+        of_split = {str(row["split"]): row for _, row in pair.iterrows()}
+        if {*of_split} == {"train", "test"}:
+            train, test = of_split["train"], of_split["test"]
+            error = float(np.hypot(train["bound_error"], test["bound_error"]))
+            if above(float(train["bound"] - test["bound"]), error, 0.0):
+                sentences.append(f"{_curve(pair.iloc[0])}: train minus test is {_difference(train, test)}.")
+    return sentences
+
+
+def _difference(one: pd.Series, other: pd.Series) -> str:
+    """Of two rows' bounds, as a sum: log p(x), the approximation gap, the amortization gap."""
+
+    def part(quantity: str, sign: int = 1) -> str:
+        errors = one[f"{quantity}_error"], other[f"{quantity}_error"]
+        return _pm(sign * (one[quantity] - other[quantity]), float(np.hypot(*errors)), plus=True)
+
+    return (
+        f"{part('bound')} nats: {part('log_p')} in log p(x), {part('approximation', -1)} by the approximation gap, "
+        f"{part('amortization', -1)} by the amortization gap"
+    )
+
+
+def _curve(row: "pd.Series | Mapping[Any, Any]") -> str:
+    return f"{label(str(row['dataset']))} {label(str(row['method']), 24)}, N_z = {row['n_latent']}"
+
+
+def _pm(mean: float, error: float, *, sign: str = "", plus: bool = False) -> str:
+    value = f"{mean:+.1f}" if plus else f"{sign}{mean:.1f}"
+    return value if math.isnan(error) else f"{value} ± {error:.1f}"

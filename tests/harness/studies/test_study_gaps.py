@@ -1,0 +1,127 @@
+"""Where the nats go: against a model on which every term is known, and the sentences against their numbers."""
+
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from harness.figures.request import Request
+from harness.studies.gaps import study
+from harness.studies.gaps.measure import GapsStudy, Nats, measure
+from harness.studies.gaps.study import kept_models, run_study, summary
+from harness.studies.gaps.table import format_gaps, lags, latest, overfitting
+from tests.oracles import linear_gaussian
+
+SMALL = GapsStudy(
+    points=40, ais_points=10, draws=2000, steps=400, chain_moves=500, importance_samples=1000, temperatures=100
+)
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """A linear-Gaussian model whose posterior is no diagonal Gaussian, and an encoder that is off."""
+    oracle = linear_gaussian(diagonal_posterior=False)
+    x, encoder = oracle.simulate(SMALL.points), oracle.exact_encoder()
+    with torch.no_grad():
+        encoder.offset.add_(0.2)
+    nats = measure(SMALL, oracle.model, encoder, x, torch.Generator().manual_seed(0))
+    return oracle, x, encoder, nats
+
+
+def test_every_term_is_that_of_the_linear_gaussian_model(exact):
+    oracle, x, encoder, nats = exact
+    mean, covariance = oracle.posterior(x)
+    precision = torch.linalg.inv(covariance)
+    approximation = 0.5 * (precision.diagonal().log().sum() + torch.logdet(covariance)).item()
+    with torch.no_grad():
+        q = encoder(x)
+    off = q.mean - mean
+    divergence = 0.5 * (
+        (precision.diagonal() * q.log_var.exp()).sum(-1) + ((off @ precision) * off).sum(-1)
+        - 3 - q.log_var.sum(-1) + torch.logdet(covariance)
+    )  # fmt: skip
+    truth = oracle.log_marginal(x)
+    assert nats.trusted.all()
+    assert (nats.log_p - truth).abs().max() < 0.05
+    assert (nats.bound - (truth - divergence)).abs().max() < 0.3
+    assert (nats.bound - (truth - divergence)).mean().abs() < 0.03
+    assert (truth - nats.best).mean().item() == pytest.approx(approximation, abs=0.03)
+    torch.testing.assert_close(nats.kl.sum(-1), q.kl_to_standard_normal())
+    assert nats.ais[10:].isnan().all()
+    assert ((nats.ais - truth)[:10].abs() < 4 * nats.ais_error[:10] + 0.05).all()
+
+
+def test_the_terms_add_up_and_what_is_not_trusted_is_left_out(exact):
+    nats = exact[-1]
+    row = summary(nats)
+    assert row["log_p"] - row["approximation"] - row["amortization"] == pytest.approx(row["bound"], abs=1e-9)
+    assert (row["datapoints"], row["untrusted"], row["active"]) == (40, 0, 3)
+    bad = nats.log_p.clone()
+    bad[0] = 1e6
+    trusted = torch.arange(40) > 0
+    left = summary(Nats(**{**vars(nats), "log_p": bad, "trusted": trusted}))
+    assert (left["datapoints"], left["untrusted"]) == (39, 1)
+    assert left["log_p"] == pytest.approx(nats.log_p[1:].mean().item())
+    assert left["log_p_error"] == pytest.approx(nats.log_p[1:].std().item() / math.sqrt(39))
+
+
+def rows(method="aevb", split="test", seed=0, samples=1000, log_p=-100.0, approximation=1.0, amortization=2.0, **more):
+    best = log_p - approximation
+    values = {"log_p": log_p, "best": best, "bound": best - amortization, "approximation": approximation}
+    values |= {"amortization": amortization, "kl": 20.0, "ais": log_p, "ais_minus_log_p": -0.1}
+    errors = {f"{name}_error": 0.1 for name in values}
+    name = {"dataset": "mnist", "n_latent": 10, "method": method, "seed": seed, "samples": samples, "split": split}
+    return name | {"datapoints": 100, "untrusted": 1, "active": 9} | values | errors | more
+
+
+def test_of_each_curve_the_last_models_that_all_seeds_have_are_shown():
+    table = pd.DataFrame(
+        [rows(seed=0), rows(seed=1, log_p=-104.0), rows(seed=0, samples=9000), rows(method="wake_sleep", samples=50)]
+    )
+    found = latest(table)
+    assert found[["method", "samples", "seeds"]].to_numpy().tolist() == [["aevb", 1000, 2], ["wake_sleep", 50, 1]]
+    assert found["log_p"].tolist() == [-102.0, -100.0]
+    assert found["log_p_error"][0] > 2  # of two seeds, widened
+    assert found["log_p_error"][1] == 0.1
+
+
+def test_a_difference_is_the_sum_of_its_terms():
+    table = latest(pd.DataFrame([rows(), rows(method="wake_sleep", log_p=-104.0, approximation=1.5, amortization=4.5)]))
+    (sentence,) = lags(table)
+    total, *terms = [float(number) for number in re.findall(r"[+-]\d+\.\d", sentence)]
+    assert (total, terms) == (-7.0, [-4.0, -0.5, -2.5])
+    assert "wake-sleep's bound minus AEVB's" in sentence
+    assert not lags(latest(pd.DataFrame([rows(), rows(method="wake_sleep", samples=50)])))
+
+
+@pytest.mark.parametrize(("higher", "said"), [(1.0, True), (0.2, False), (-1.0, False)])
+def test_overfitting_is_spoken_of_where_the_training_bound_is_surely_higher(higher, said):
+    table = latest(pd.DataFrame([rows(), rows(split="train", log_p=-100.0 + higher)]))
+    assert bool(overfitting(table)) == said
+
+
+def test_the_table_for_print_fits_80_columns_and_a_single_model_will_do():
+    table = pd.DataFrame([rows(split=split, seed=seed, log_p=-1e3) for split in ("train", "test") for seed in (0, 1)])
+    printed = format_gaps(table)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "AIS differs from it by -0.10 nats" in printed
+    assert format_gaps(pd.DataFrame([rows(log_p=np.nan, ais_minus_log_p=np.nan)]))
+
+
+def test_published_models_are_looked_into_where_the_reader_has_none(tmp_path, monkeypatch):
+    request = Request(results=tmp_path, workers=1)
+    found = kept_models(request)
+    assert {("mnist", 2), ("mnist", 20)} <= {(m.folder.config.dataset, m.folder.config.n_latent) for m in found}
+    assert all(model.folder.published for model in found)
+    (one,) = [model for model in found if (model.folder.config.dataset, model.folder.config.n_latent) == ("mnist", 2)]
+    monkeypatch.setattr(study, "kept_models", lambda _: [one])
+    small = GapsStudy(4, 2, 10, 5, 30, 50, 10, 2)
+    table, latents = run_study(small, tmp_path / "gaps", request)
+    assert table["split"].tolist() == ["train", "test"]
+    assert (len(latents), latents["kl"].gt(0).all()) == (4, True)
+    assert all(path.stat().st_size > 10_000 for path in study.plot_gaps(table, latents, tmp_path / "gaps" / "gaps"))
+    again = run_study(small, tmp_path / "gaps", request)
+    pd.testing.assert_frame_equal(table, again[0])
