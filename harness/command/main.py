@@ -8,6 +8,7 @@ from pathlib import Path
 from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from harness.check.command import run_check, update_reference
+from harness.claims.show import show_claims
 from harness.command.catalogue import show_catalogue
 from harness.command.options import read_options, read_request
 from harness.experiments.config import Config
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         request = read_request(options)
         if options.list:
             show_catalogue(request)
+        elif options.claims is not None:
+            show_claims(request.shelves, request.protocol, options.claims)
         elif options.study:
             STUDIES[options.study](request)
         elif options.demo:

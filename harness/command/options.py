@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aevb.errors import UserError
+from harness.claims.roster import NAMES as CLAIMS
 from harness.command.parsing import Help, Parser, address, method, whole
 from harness.experiments.methods import METHODS
 from harness.experiments.paper import DEMO, EXPERIMENTS, FIGURE2, PICTURES
@@ -41,6 +42,8 @@ EXAMPLES = """examples:
       estimators of log p(x) against exact values
   python reproduce.py --study reparameterization
       the noise of gradients, with the trick and without
+  python reproduce.py --claims C4 C8
+      what the paper says, and whether it holds
   python reproduce.py --report
       all that is in the store, as one HTML file
   python reproduce.py --benchmark --device cpu cuda
@@ -61,6 +64,8 @@ UNUSED = {
     "--benchmark": "dataset latent train method scale samples protocol seed engine workers cluster data points "
     "plot_only force re_estimate dry_run",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
+    "re_estimate dry_run",
+    "--claims": "dataset latent train method scale samples seed device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
     "--verify": "latent train method scale protocol seed engine points cluster plot_only force re_estimate dry_run",
     "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "
@@ -87,7 +92,7 @@ UNUSED = {
 }
 
 
-TASKS = """(--figure N | --demo NAME | --study NAME |
+TASKS = """(--figure N | --demo NAME | --study NAME | --claims [C ...] |
                     --report | --list | --benchmark | --verify RUN [RUN ...] |
                     --migrate | --publish | --check)"""
 
@@ -110,6 +115,9 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     task.add_argument("--demo", choices=DEMOS, metavar="NAME", help="what a trained model can do: " + ", ".join(DEMOS))
     studies = "\n".join(f"{name}: {what}" for name, what in STUDIES.items())
     task.add_argument("--study", choices=STUDIES, metavar="NAME", help=studies)
+    task.add_argument(
+        "--claims", nargs="*", type=str.upper, choices=CLAIMS, metavar="C", help="what the paper says, whether it holds"
+    )
     task.add_argument(
         "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
     )
@@ -179,6 +187,7 @@ def check(options: argparse.Namespace) -> None:
     given = {name for name, value in vars(options).items() if value != defaults[name]}
     tasks = {
         "--list": options.list,
+        "--claims": options.claims is not None,
         "--benchmark": options.benchmark,
         "--check": options.check,
         "--migrate": options.migrate,
@@ -240,7 +249,14 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def is_long(options: argparse.Namespace) -> bool:
     """It may take longer than a reader waits without a word."""
-    reads = options.list or options.publish or options.migrate or options.plot_only or options.dry_run
+    reads = (
+        options.list
+        or options.claims is not None
+        or options.publish
+        or options.migrate
+        or options.plot_only
+        or options.dry_run
+    )
     return not reads
 
 

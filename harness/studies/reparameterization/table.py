@@ -75,13 +75,13 @@ def verdicts(variance: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
 def naive_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Section 2.2: holds if the variance is 10 times B's at every stage, and learning ends 1 nat lower."""
     naive, ours = (at(variance, name, PAPER_SAMPLES, PAPER_BATCH) for name in (NAIVE, B))
-    lag = _lag(curves, NAIVE)
-    claim = every([*_ratios_above(naive, VERY_HIGH), above(*lag, NATS)])
+    behind = lag(curves, NAIVE)
+    claim = every([*_ratios_above(naive, VERY_HIGH), above(*behind, NATS)])
     return (
         "Claim (section 2.2): the naive estimator of the gradient exhibits very high variance and is impractical. Its "
         f"variance over that of estimator B, M = {PAPER_BATCH}, L = {PAPER_SAMPLES}: {_ratios(naive)}. Over the "
         f"squared gradient itself: {_noise_to_signal(naive)}; B's: {_noise_to_signal(ours)}. At equal compute its test "
-        f"bound ends {_nats(*lag)} than B's. The claim {holds(claim)}."
+        f"bound ends {_nats(*behind)} than B's. The claim {holds(claim)}."
     )
 
 
@@ -91,7 +91,7 @@ def baseline_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     return (
         f"With a baseline the variance over that of estimator B is, with a constant and L = 1: {_ratios(one)}; with "
         f"the mean of the datapoint's other draws and L = 10: {_ratios(ten)}. At equal compute, M = {PAPER_BATCH}, "
-        f"L = 1, its test bound ends {_nats(*_lag(curves, BASELINE))} than B's."
+        f"L = 1, its test bound ends {_nats(*lag(curves, BASELINE))} than B's."
     )
 
 
@@ -110,15 +110,15 @@ def few_samples_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Section 2.3: holds if with M = 100 ten samples for each datapoint gain less than 1 nat over one."""
     one, ten = (at(variance, B, n_samples, PAPER_BATCH)["variance"] for n_samples in (1, 10))
     gained = ", ".join(f"{one[stage] / ten[stage]:.2f} {_after(stage)}" for stage in one.index)
-    gain, small = (_gain(curves, batch_size) for batch_size in (PAPER_BATCH, 10))
+    large, small = (gain(curves, batch_size) for batch_size in (PAPER_BATCH, 10))
     seeds = curves["seed"].nunique()
     visited = int(shared_step_size(curves)["samples"].max())
     return (
         "Claim (section 2.3): L = 1 suffices as long as M is large enough, e.g. M = 100. Ten times the samples for "
         f"each datapoint divide B's variance by {gained}; ten times the datapoints, at the same cost, by 10. After "
-        f"{visited:,} datapoints, at ten times the cost, the test bound with L = 10 ends {_signed(*gain)} nats from "
+        f"{visited:,} datapoints, at ten times the cost, the test bound with L = 10 ends {_signed(*large)} nats from "
         f"that with L = 1 where M = {PAPER_BATCH}, {_signed(*small)} where M = 10, ± the standard error of {seeds} "
-        f"seed{'s' * (seeds > 1)}. With {NATS:g} nat as the limit the claim {holds(below(*gain, NATS))}."
+        f"seed{'s' * (seeds > 1)}. With {NATS:g} nat as the limit the claim {holds(below(*large, NATS))}."
     )
 
 
@@ -177,14 +177,14 @@ def seed_error(curves: pd.DataFrame) -> float:
     return widened(spread * math.sqrt(2 / curves["seed"].nunique()), degrees)
 
 
-def _lag(curves: pd.DataFrame, estimator: str) -> tuple[float, float]:
+def lag(curves: pd.DataFrame, estimator: str) -> tuple[float, float]:
     """How far the test bound ends below B's, each with its best step size; infinite if every run diverged."""
     ends = reached(best_curves(curves))
-    lag = value(ends, B, "test") - value(ends, estimator, "test") if estimator in {*ends["estimator"]} else np.inf
-    return lag, seed_error(curves)
+    behind = value(ends, B, "test") - value(ends, estimator, "test") if estimator in {*ends["estimator"]} else np.inf
+    return behind, seed_error(curves)
 
 
-def _gain(curves: pd.DataFrame, batch_size: int) -> tuple[float, float]:
+def gain(curves: pd.DataFrame, batch_size: int) -> tuple[float, float]:
     """How far estimator B's last test bound with L = 10 is above that with L = 1, mean over seeds."""
     rows = shared_step_size(curves)
     last = rows[rows["batch_size"] == batch_size].groupby(["n_samples", "seed"])["test"].last()

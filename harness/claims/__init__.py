@@ -1,0 +1,1 @@
+"""What the paper says, sentence by sentence: the criterion, what was measured, and whether it holds."""

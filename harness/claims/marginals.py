@@ -1,0 +1,58 @@
+"""C8 and C9: Monte Carlo EM beside AEVB in figure 3, and what appendix D's estimates are worth."""
+
+import math
+
+from harness.claims.item import Item
+from harness.claims.results import Results
+from harness.claims.seeds import at, difference, farthest, measured, reaching
+from harness.claims.speed import samples_per_sample
+from harness.experiments.paper import FIGURE3
+from harness.figures.compare import scientific
+from harness.studies.marginal.table import NATS, worst_errors
+
+FEW, ALL = FIGURE3.panels["mnist"]  # N: training images
+CLOSE, FAR = 5.0, 10.0  # nats of log p(x) behind AEVB: "competitive", and not
+
+
+def mcem(results: Results) -> list[Item]:
+    """AEVB's test log p(x) minus Monte Carlo EM's, at equal samples and at equal seconds, for both N.
+
+    In the seconds that AEVB needs for a sample, Monte Carlo EM gets through as many as the benchmarks say.
+    """
+    pace, items = samples_per_sample(results).value, []
+    for size, limits in ((FEW, {"high": CLOSE}), (ALL, {"low": FAR})):
+        panel = {"n_train": size, "split": "test"}
+        ours, paper = ([curves(3, method=method, **panel) for method in ("aevb", "mcem")]
+                       for curves in (results.seeds, results.paper))  # fmt: skip
+        for unit, times in (("samples", 1.0), ("seconds", pace)):
+            count = _count(ours, times)
+            gap, theirs = (difference(at(one, count), at(other, count * times)) for one, other in (ours, paper))
+            note = f"MCEM at {scientific(count * times)}" if unit == "seconds" and count == count else ""
+            name = f"N = {size:,}, AEVB − MCEM, equal {unit}"
+            items.append(measured(name, gap, "nats", count, count, **limits, paper=theirs.value, note=note))
+    return items
+
+
+def _count(pair: list, times: float) -> float:
+    """AEVB's samples where the two are compared: as far as either goes at one of the figure's counts."""
+    if math.isnan(times):
+        return math.nan
+    aevb, other = pair
+    counts = [*FIGURE3.compared_at, *(count / times for count in FIGURE3.compared_at)]
+    shifted = {seed: curve._replace(samples=curve.samples / times) for seed, curve in other.items()}
+    return farthest(counts, [aevb, shifted])
+
+
+def appendix_d(results: Results) -> list[Item]:
+    """Bias or spread of appendix D's estimator, whichever is larger, where log p(x) is known exactly, for each N_z."""
+    table = results.study("marginal", "marginal")
+    if table.empty:
+        return [Item("appendix D's error", math.nan, "nats", high=NATS)]
+    seeds = table["seed"].nunique() if "seed" in table else 1
+    return [
+        Item(
+            f"N_z = {size}, bias or spread", row["off"], "nats", row["error"], low=NATS if size > 5 else -math.inf,
+            high=NATS if size < 5 else math.inf, seeds=seeds,
+        )
+        for size, row in worst_errors(table).iterrows()
+    ]  # fmt: skip

@@ -1,0 +1,135 @@
+"""Every claim measured: its numbers, its verdict, the command and what that costs; and the same in a file."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from harness.claims import better, bounds, choices, gradients, marginals, overfitting, speed
+from harness.claims.item import Item, Verdict, together
+from harness.claims.results import Results
+from harness.claims.roster import CLAIMS, Claim
+from harness.store.tables import read_json, reading
+
+Measure = Callable[[Results], list[Item]]
+MEASURES: Mapping[str, Measure] = {
+    "C1": better.better_and_faster,
+    "C2": overfitting.no_overfitting,
+    "C3": bounds.small_noise,
+    "C4": gradients.naive_is_noisy,
+    "C5": gradients.b_is_quieter,
+    "C6": gradients.one_sample_suffices,
+    "C7": speed.equal_cost,
+    "C8": marginals.mcem,
+    "C9": marginals.appendix_d,
+    "C10": speed.minutes_per_million,
+    "C11": bounds.smooth_and_better,
+    "C12": choices.made_as_the_text_says,
+    "C13": better.better_marginals,
+}
+SEEDS = 3  # that a command asks for at least: the verdict needs several
+DIGITS = 6  # of numbers in files
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A claim, and what was measured of it.
+
+    Attributes:
+        id: of the claim, as the next five.
+        title: short.
+        sentence: what is claimed.
+        where: in the paper.
+        criterion: when it holds.
+        note: what a reader must know.
+        verdict: by the rule of all verdicts.
+        items: the numbers.
+        commands: options of what computes them.
+        core_hours: that the stored runs took; NaN where nothing is stored.
+    """
+
+    id: str
+    title: str
+    sentence: str
+    where: str
+    criterion: str
+    note: str
+    verdict: Verdict
+    items: tuple[Item, ...]
+    commands: tuple[str, ...]
+    core_hours: float
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """The fewest and the most seeds of a measured number that decides; zeros where none is of runs."""
+        found = [item.seeds for item in self.items if item.decides and item.measured and item.seeds]
+        return (min(found), max(found)) if found else (0, 0)
+
+
+def measure_claims(results: Results, names: Iterable[str] = ()) -> list[Measured]:
+    """The claims of these names, or all, in the order of the roster."""
+    wanted = {*names}
+    return [_measure(claim, results) for claim in CLAIMS if not wanted or claim.id in wanted]
+
+
+def _measure(claim: Claim, results: Results) -> Measured:
+    items = MEASURES[claim.id](results)
+    ends = [item.end for item in items if item.decides and math.isfinite(item.end)]
+    seeds = max([SEEDS, *(item.seeds for item in items if item.decides)])
+    commands = tuple(source.options(seeds, max(ends, default=0.0)) for source in claim.sources)
+    hours = [cost for source in claim.sources if not math.isnan(cost := results.hours(source))]
+    told = {name: getattr(claim, name) for name in ("id", "title", "sentence", "where", "criterion", "note")}
+    return Measured(
+        **told, verdict=together(items), items=tuple(items), commands=commands,
+        core_hours=sum(hours) if hours else math.nan,
+    )  # fmt: skip
+
+
+def to_json(claims: Iterable[Measured]) -> str:
+    """For a file: numbers of six digits; what is not known is null, and what is infinite a word."""
+    rows = [{**_plain(claim), "items": [_plain(item) for item in claim.items]} for claim in claims]
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+
+
+def from_json(path: Path) -> list[Measured]:
+    """What `to_json` said.
+
+    Raises:
+        UserError: the file says something else.
+    """
+    content = read_json(path, list)
+    with reading(path):
+        return [
+            Measured(**{
+                **_numbers(claim, Measured),
+                "items": tuple(Item(**_numbers(item, Item)) for item in claim["items"]),
+                "commands": tuple(claim["commands"]),
+            })
+            for claim in content
+        ]  # fmt: skip
+
+
+def _floats(kind: type) -> set[str]:
+    return {field.name for field in fields(kind) if field.type in (float, "float")}
+
+
+def _plain(row: Measured | Item) -> dict[str, Any]:
+    """Its fields as JSON has them."""
+    floats = _floats(type(row))
+    return {name: _plain_number(value) if name in floats else value for name, value in vars(row).items()}
+
+
+def _plain_number(value: float) -> float | str | None:
+    number = float(f"{value:.{DIGITS}g}")
+    return number if math.isfinite(number) else None if math.isnan(number) else str(number)
+
+
+def _numbers(content: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """Null and words of a number's field are numbers again."""
+    floats = _floats(kind)
+    return {
+        name: (math.nan if value is None else float(value)) if name in floats else value
+        for name, value in content.items()
+    }

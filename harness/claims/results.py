@@ -1,0 +1,128 @@
+"""What claims are measured on: figures 2 and 3, the studies and the benchmarks, as they are stored or published."""
+
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from harness.claims.roster import Source
+from harness.claims.seeds import Seeds, seeds_of
+from harness.experiments.paper import EXPERIMENTS
+from harness.experiments.paper_curves import read_published
+from harness.store.collect import collect
+from harness.store.shelves import Shelves
+from harness.store.tables import read_json, read_table, reading
+from harness.studies.reparameterization.table import CURVE
+from harness.timing.tables import tabulate
+
+HOUR = 3600.0  # seconds
+# Tables that tell what a study took, and the columns of each that name its parts.
+STUDY_PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "choices": {"runs": ()},
+    "marginal": {"marginal": ()},
+    "models": {"noise": (), "manifold": ()},
+    "reparameterization": {"variance": ("stage",), "curves": CURVE},
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the reader's store holds, and for what it lacks, what comes with the project. Read once, when asked for.
+
+    Attributes:
+        shelves: where it lies.
+        protocol: of the runs.
+    """
+
+    shelves: Shelves
+    protocol: str = "author"
+
+    def curves(self, figure: int) -> pd.DataFrame:
+        """All logged points of a figure's runs; see `harness.store.collect.collect`."""
+        return self._figure(figure)[0]
+
+    def seeds(self, figure: int, **curve: object) -> Seeds:
+        """A curve of each seed; `curve` has the columns and values that name it."""
+        return seeds_of(self.curves(figure), EXPERIMENTS[figure].measure, **curve)
+
+    def paper(self, figure: int, **curve: object) -> Seeds:
+        """The paper's own curve, as that of one seed."""
+        return seeds_of(self._published(figure), EXPERIMENTS[figure].measure, **curve)
+
+    def study(self, name: str, table: str) -> pd.DataFrame:
+        """A study's table; empty where there is none."""
+        path = self.shelves.place("studies", name, f"{table}.csv")
+        return pd.DataFrame() if path is None else read_table(path)
+
+    @cached_property
+    def benchmarks(self) -> pd.DataFrame:
+        """What was timed, on every device, a row for each case; empty where nothing was."""
+        folder = self.shelves.place("benchmarks")
+        tables = []
+        for path in sorted(folder.glob("*.json")) if folder else ():
+            stored = read_json(path, dict)
+            with reading(path):
+                tables.append(tabulate(stored["measured"]).assign(device=stored["environment"]["device"]))
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def hours(self, source: Source) -> float:
+        """Core-hours of what a claim is measured on; each run, part of a study and benchmark computes on one core.
+
+        NaN where nothing tells them.
+        """
+        if source.task == "benchmark":
+            timed = self.benchmarks
+            return float((timed["median_seconds"] * timed["rounds"]).sum() / HOUR) if len(timed) else math.nan
+        if source.task == "study":
+            tables = {name: self.study(source.name, name) for name in STUDY_PARTS[source.name]}
+            spent = [_spent(rows, STUDY_PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]
+            return sum(spent) / HOUR if spent else math.nan
+        runs = self._figure(int(source.name))[1]
+        runs = runs[runs["method"].isin(source.methods)] if source.methods else runs
+        return _run_seconds(runs) / HOUR if len(runs) else math.nan
+
+    @cached_property
+    def _figures(self) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
+        return {}
+
+    @cached_property
+    def _papers(self) -> dict[int, pd.DataFrame]:
+        return {}
+
+    def _published(self, figure: int) -> pd.DataFrame:
+        if figure not in self._papers:
+            self._papers[figure] = read_published(figure)
+        return self._papers[figure]
+
+    def _figure(self, number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Curves and runs, of the paper's own panels."""
+        if number not in self._figures:
+            experiment = EXPERIMENTS[number]
+            folders = self.shelves.curves(experiment, self.protocol, {})
+            folders = [folder for folder in folders if folder.config.protocol == self.protocol]
+            curves, runs = collect(folders, experiment.key, experiment.measure)
+            panels = {(name, size) for name, sizes in experiment.panels.items() for size in sizes}
+            self._figures[number] = _of(curves, experiment.size, panels), _of(runs, experiment.size, panels)
+        return self._figures[number]
+
+
+def _run_seconds(runs: pd.DataFrame) -> float:
+    """Training and evaluation of all these runs."""
+    training = runs["samples"].astype(float) / runs["samples_per_second"].astype(float)
+    return float((training.fillna(0) + runs["evaluation_seconds"].astype(float).fillna(0)).sum())
+
+
+def _spent(rows: pd.DataFrame, part: Sequence[str]) -> float:
+    """Seconds of a study's table: of its runs, of its parts, whose rows count from the part's start, or of each row."""
+    if "samples_per_second" in rows:
+        return _run_seconds(rows)
+    return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
+
+
+def _of(table: pd.DataFrame, size: str, panels: Set[tuple[str, int]]) -> pd.DataFrame:
+    """The rows of these panels."""
+    kept = [pair in panels for pair in zip(table["dataset"], table[size], strict=True)]
+    return table[np.array(kept, dtype=bool)]

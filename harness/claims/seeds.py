@@ -1,0 +1,150 @@
+"""Curves over seeds: values at a sample count, when a bound is reached, differences and ratios with their errors."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.claims.item import Item
+from harness.figures.compare import value_at
+
+CLOSE = 1e-4  # relative: what a stroke's width is at the end of the paper's curves
+
+
+class Curve(NamedTuple):
+    """A run's curve: training samples, ascending, and nats at each; all finite."""
+
+    samples: NDArray[np.float64]
+    nats: NDArray[np.float64]
+
+    def at(self, count: float) -> float:
+        """Nats at a sample count, NaN where the curve does not reach it."""
+        return float(value_at(self.samples, self.nats, count))
+
+    def until(self, count: float) -> "Curve":
+        """The curve up to a count that it reaches, and its value there."""
+        inside = self.samples < count * (1 - CLOSE)
+        return Curve(np.append(self.samples[inside], count), np.append(self.nats[inside], self.at(count)))
+
+    def first(self, bound: float) -> float:
+        """Samples at which the curve first is as high, on the straight strokes between its points.
+
+        NaN where it never is, or is from its first point on.
+        """
+        best = np.maximum.accumulate(self.nats)
+        k = int(np.searchsorted(best, bound))
+        return (
+            float(np.interp(bound, best[k - 1 : k + 1], self.samples[k - 1 : k + 1])) if 0 < k < len(best) else math.nan
+        )
+
+
+Seeds = Mapping[int, Curve]
+
+
+class Estimate(NamedTuple):
+    """A number over seeds: its standard error (NaN of one seed), its degrees of freedom, and the fewest seeds."""
+
+    value: float
+    standard_error: float
+    degrees: float
+    seeds: int
+
+
+UNKNOWN = Estimate(math.nan, math.nan, math.inf, 0)
+
+
+def seeds_of(table: pd.DataFrame, measure: str, **where: object) -> Seeds:
+    """The curve of each seed.
+
+    Args:
+        table: tidy, with samples, the measure and perhaps the seed; without, it is one curve's, as of the paper's.
+        measure: column of the nats.
+        where: columns and values that name the curve.
+    """
+    kept = np.isfinite(table[measure].astype(float)) & (table["samples"] > 0)
+    for column, value in where.items():
+        kept &= table[column] == value
+    rows = table[kept].sort_values("samples", kind="stable")
+    groups = rows.groupby("seed") if "seed" in rows else [(0, rows)] if len(rows) else []
+    return {int(str(seed)): Curve(run["samples"].to_numpy(float), run[measure].to_numpy(float)) for seed, run in groups}
+
+
+def reaching(seeds: Seeds, count: float) -> Seeds:
+    """The seeds whose curve has a value there."""
+    return {seed: curve for seed, curve in seeds.items() if not math.isnan(curve.at(count))}
+
+
+def farthest(counts: Iterable[float], groups: Sequence[Seeds]) -> float:
+    """The largest of these counts that two seeds of every group reach, else one; NaN where there is none."""
+    fewest = {count: min(len(reaching(group, count)) for group in groups) for count in counts}
+    for least in (2, 1):
+        if there := [count for count, seeds in fewest.items() if seeds >= least]:
+            return max(there)
+    return math.nan
+
+
+def at(seeds: Seeds, count: float) -> list[float]:
+    """Nats of each seed that reaches the count."""
+    return [curve.at(count) for curve in reaching(seeds, count).values()]
+
+
+def mean(values: Iterable[float]) -> Estimate:
+    """Mean with its error."""
+    m, variance, n = _moments(values)
+    return Estimate(m, math.sqrt(variance), n - 1 if n > 1 else math.nan, n) if n else UNKNOWN
+
+
+def difference(one: Iterable[float], other: Iterable[float]) -> Estimate:
+    """Mean of one minus mean of the other, with Welch's error and degrees of freedom."""
+    (m1, v1, n1), (m2, v2, n2) = _moments(one), _moments(other)
+    return Estimate(m1 - m2, math.sqrt(v1 + v2), _degrees(v1, n1, v2, n2), min(n1, n2)) if n1 and n2 else UNKNOWN
+
+
+def ratio(one: Iterable[float], other: Iterable[float]) -> Estimate:
+    """Mean of one over mean of the other, both positive, with its error to first order."""
+    (m1, v1, n1), (m2, v2, n2) = _moments(one), _moments(other)
+    if not (n1 and n2):
+        return UNKNOWN
+    v1, v2 = v1 / m1**2, v2 / m2**2
+    return Estimate(m1 / m2, m1 / m2 * math.sqrt(v1 + v2), _degrees(v1, n1, v2, n2), min(n1, n2))
+
+
+def product(one: Estimate, other: Estimate) -> Estimate:
+    """Of two independent numbers; how few seeds there are is that of the first."""
+    error = math.hypot(one.standard_error * other.value, other.standard_error * one.value)
+    return Estimate(one.value * other.value, error, one.degrees, one.seeds)
+
+
+def measured(
+    name: str,
+    estimate: Estimate,
+    unit: str,
+    begin: float,
+    end: float,
+    low: float = -math.inf,
+    high: float = math.inf,
+    paper: float = math.nan,
+    note: str = "",
+) -> Item:
+    """The estimate as a number that a claim hangs on; `begin` and `end` are training samples, the rest is `Item`'s."""
+    value, error, degrees, seeds = estimate
+    return Item(name, value, unit, error, degrees, low, high, seeds, begin, end, paper, note)  # fmt: skip
+
+
+def _moments(values: Iterable[float]) -> tuple[float, float, int]:
+    """Mean, its variance (NaN of one value) and how many."""
+    found = np.asarray([*values], dtype=float)
+    n = len(found)
+    return (
+        (float(found.mean()), float(found.var(ddof=1)) / n if n > 1 else math.nan, n) if n else (math.nan,) * 2 + (0,)
+    )
+
+
+def _degrees(v1: float, n1: int, v2: float, n2: int) -> float:
+    """Welch and Satterthwaite's; those of equal variances where there is no spread at all."""
+    if v1 + v2 == 0:
+        return n1 + n2 - 2
+    return (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1)) if min(n1, n2) > 1 else math.nan

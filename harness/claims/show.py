@@ -1,0 +1,72 @@
+"""The task: measure the claims, write them, print the table and what is behind it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from harness.claims.measure import Measured, from_json, measure_claims, to_json
+from harness.claims.results import Results
+from harness.claims.text import (
+    RULE,
+    core_hours,
+    decided_by,
+    format_details,
+    format_table,
+    on_the_whole,
+    seeds,
+)
+from harness.store.columns import fold
+from harness.store.files import write_text
+from harness.store.shelves import Shelves
+
+FOLDER, STORED = "claims", "claims.json"
+
+
+def show_claims(shelves: Shelves, protocol: str, names: Sequence[str]) -> None:
+    """Measure these claims, or all, on what is stored and published, and print them; all are also written.
+
+    claims.json has every number, claims.csv a row for each claim.
+
+    Args:
+        shelves: where the results are, and where the files go.
+        protocol: of the runs.
+        names: of the claims; none for all.
+    """
+    claims = measure_claims(Results(shelves, protocol), names)
+    print("\n\n".join([format_table(claims), format_details(claims), fold(on_the_whole(claims)), fold(RULE)]))
+    if names:
+        return
+    folder = shelves.own / FOLDER
+    write_text(folder / STORED, to_json(claims))
+    write_text(folder / "claims.csv", tabulate(claims).to_csv(index=False))
+    for name in (STORED, "claims.csv"):
+        print(f"wrote {folder / name}")
+
+
+def tabulate(claims: Sequence[Measured]) -> pd.DataFrame:
+    """As text, a row for each claim: verdict, id, claim, where, criterion, decided by, seeds, core-hours, commands."""
+    rows = [
+        {
+            "verdict": claim.verdict,
+            "id": claim.id,
+            "claim": claim.title,
+            "where": claim.where,
+            "criterion": claim.criterion,
+            "decided by": decided_by(claim),
+            "seeds": seeds(claim),
+            "core-hours": core_hours(claim.core_hours),
+            "commands": "; ".join(claim.commands),
+        }
+        for claim in claims
+    ]
+    return pd.DataFrame(rows)
+
+
+def published_claims(results: Path) -> list[Measured]:
+    """What was written to these results.
+
+    Raises:
+        UserError: the file is damaged, or not there.
+    """
+    return from_json(results / FOLDER / STORED)

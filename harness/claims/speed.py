@@ -1,0 +1,99 @@
+"""C7 and C10: what a sample costs, by count of operations and by the clock, from the benchmarks."""
+
+import math
+
+import pandas as pd
+
+from harness.claims.item import Item
+from harness.claims.results import Results
+from harness.claims.seeds import UNKNOWN, Estimate
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION
+
+PAPER_RATE = 40e9  # floating point operations a second: "an effective 40 GFLOPS" (section 5)
+FACTOR = 2.0  # by less than this two costs are of one order
+MILLION, MINUTE = 1e6, 60.0
+PLAIN = "naive PyTorch"  # the model as a user would write it
+WIDE = {"hidden": "500", "n_latent": 20}  # figure 2's model on MNIST
+SMALL = {"hidden": "100", "n_latent": 3}  # figure 3's
+SIZES = (WIDE, SMALL)
+
+
+def equal_cost(results: Results) -> list[Item]:
+    """Wake-sleep's cost for a sample over AEVB's, for both models: operations, which are counted, and seconds."""
+    items = []
+    for size in SIZES:
+        ours, other = (learners(results.benchmarks, method, "fast", **size) for method in ("aevb", "wake_sleep"))
+        name, limits = f"{size['hidden']} hidden units", {"low": 1 / FACTOR, "high": FACTOR}
+        counted = _operations(other) / _operations(ours)
+        cost = _over(seconds(other), seconds(ours))
+        items += [
+            Item(f"{name}, operations over AEVB's", counted, "", 0.0, **limits),
+            Item(f"{name}, seconds over AEVB's", cost.value, "", cost.standard_error, **limits),
+        ]
+    return items
+
+
+def minutes_per_million(results: Results) -> list[Item]:
+    """Minutes for a million training samples of figure 2's AEVB on MNIST where the machine does 40 GFLOPS.
+
+    Either those are what the training itself gets, and the count of operations says how long it takes; or they are what
+    the machine's matrix products get alone, and a plain implementation's time is scaled to them. Then, deciding
+    nothing, on one core of the machine that was timed.
+    """
+    low, high = (limit / MINUTE for limit in PAPER_SECONDS_PER_MILLION)
+    plain, ours = (learners(results.benchmarks, "aevb", engine, **WIDE) for engine in (PLAIN, "fast"))
+    counted = _operations(plain) * MILLION / PAPER_RATE / MINUTE
+    clock, fast = (seconds(row) for row in (plain, ours))
+    minutes, scale = MILLION / MINUTE, math.nan if plain is None else plain["gemm_flops_per_second"] / PAPER_RATE
+    return [
+        Item("all its operations at 40 GFLOPS", counted, "minutes", 0.0, low=low, high=high),
+        Item("plain PyTorch, products at 40 GFLOPS", clock.value * minutes * scale, "minutes",
+             clock.standard_error * minutes * scale, low=low, high=high),
+        Item("plain PyTorch, one core", clock.value * minutes, "minutes", clock.standard_error * minutes),
+        Item("this project, one core", fast.value * minutes, "minutes", fast.standard_error * minutes),
+    ]  # fmt: skip
+
+
+def seconds_over_wake_sleep(results: Results) -> Estimate:
+    """Seconds of a sample of AEVB over those of wake-sleep; the larger of the two models', to be fair to the latter."""
+    found = [
+        _over(*(seconds(learners(results.benchmarks, method, "fast", **size)) for method in ("aevb", "wake_sleep")))
+        for size in SIZES
+    ]
+    return max((cost for cost in found if not math.isnan(cost.value)), default=UNKNOWN)
+
+
+def samples_per_sample(results: Results) -> Estimate:
+    """Samples that Monte Carlo EM gets through while AEVB gets through one, with figure 3's model."""
+    return _over(*(seconds(learners(results.benchmarks, method, "fast", **SMALL)) for method in ("aevb", "mcem")))
+
+
+def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> pd.Series | None:
+    """A learner's row, in float32 on one core of a CPU; of the fastest one, if several were timed. None without."""
+    if table.empty:
+        return None
+    kept = (table["suite"] == "learner") & (table["device_type"] == "cpu") & (table["precision"] == "float32")
+    kept &= (table["batch_size"] == 100) | (table["method"] == "mcem")  # M; Monte Carlo EM takes all
+    wanted = {"method": method, "engine": engine, "n_samples": 1, **size}
+    for column, value in wanted.items():
+        kept &= table[column] == value
+    return table.loc[table.loc[kept, "samples_per_second"].idxmax()] if kept.any() else None
+
+
+def seconds(row: pd.Series | None) -> Estimate:
+    """Of a sample, in the fastest round; its error is how much longer the median round took."""
+    if row is None:
+        return UNKNOWN
+    fastest, median, samples = (float(row[column]) for column in ("seconds", "median_seconds", "samples"))
+    return Estimate(fastest / samples, (median - fastest) / samples, math.inf, 0)
+
+
+def _operations(row: pd.Series | None) -> float:
+    """Floating point operations of a sample."""
+    return math.nan if row is None else float(row["flops"]) / float(row["batch_size"])
+
+
+def _over(one: Estimate, other: Estimate) -> Estimate:
+    value = one.value / other.value
+    error = value * math.hypot(one.standard_error / one.value, other.standard_error / other.value)
+    return Estimate(value, error, math.inf, 0)

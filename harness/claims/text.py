@@ -1,0 +1,151 @@
+"""Claims for people: a table with the verdicts first, and each claim with its numbers."""
+
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+
+from harness.claims.item import Item, decider
+from harness.claims.measure import Measured
+from harness.figures.compare import scientific
+
+WIDTH = 80  # of what is printed
+INDENT = " " * 18  # where the claims begin
+RULE = (
+    "A number decides where it is two standard errors, more for few seeds (Student's t for 2), from its limit; of one "
+    "seed none is known."
+)
+
+
+def format_table(claims: Sequence[Measured]) -> str:
+    """A line for each claim, and below it the number that the verdict hangs on most."""
+    lines = [f"{'verdict':13} {'':3} {'claim':42} {'seeds':>5} core-hours"]
+    for claim in claims:
+        hours = core_hours(claim.core_hours)
+        lines.append(f"{claim.verdict:13} {claim.id:3} {claim.title:42} {seeds(claim):>5} {hours:>10}".rstrip())
+        lines += textwrap.wrap(decided_by(claim), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+    return "\n".join(lines)
+
+
+def on_the_whole(claims: Sequence[Measured]) -> str:
+    """How many hold, do not, are undecided and not measured."""
+    verdicts = [claim.verdict for claim in claims]
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(sorted(verdicts, key=_order)))
+    return f"{len(claims)} claims: {counts}"
+
+
+def format_details(claims: Iterable[Measured]) -> str:
+    """Each claim with its criterion, all numbers, what measures it and what is to be known."""
+    return "\n\n".join(_details(claim) for claim in claims)
+
+
+def decided_by(claim: Measured) -> str:
+    """The number that the verdict hangs on most, and how many others there are."""
+    item = decider(claim.items)
+    if item is None:
+        return f"measured by {join(claim.commands, 'python reproduce.py {}'.format)}"
+    decisive = [each for each in claim.items if each.decides]
+    same = sum(each.verdict == item.verdict for each in decisive)
+    of = f" ({same} of {len(decisive)} numbers)" if len(decisive) > 1 else ""
+    return f"{quantity(item)}, wanted {wanted(item)}{of}"
+
+
+def quantity(item: Item) -> str:
+    """What was measured, where, and the value with its error: "MNIST 3, AEVB − wake-sleep at 10⁶: 2.1 ± 0.3 nats"."""
+    return f"{item.name}{place(item)}: {value(item)}"
+
+
+def place(item: Item) -> str:
+    """At which training samples, or up to which."""
+    if math.isnan(item.end):
+        return ""
+    if item.begin < item.end:
+        return f" to {scientific(item.end)}"
+    return f" at {scientific(item.end)}" if item.end else " at the start"
+
+
+def value(item: Item) -> str:
+    """With its standard error, unit, and that it is of one seed; "not measured" for want of it."""
+    if not item.measured:
+        return "not measured"
+    unit = f" {item.unit}" if item.unit else ""
+    if item.seeds == 1 and math.isnan(item.standard_error):
+        return f"{number(item.value)}{unit} (one seed)"
+    error = (
+        f" ± {_fixed(item.standard_error, _places(item.value, item.standard_error))}" if item.standard_error > 0 else ""
+    )
+    return f"{number(item.value, item.standard_error)}{error}{unit}"
+
+
+def number(amount: float, error: float = math.nan) -> str:
+    """With as many places as the error has digits."""
+    text = _fixed(abs(amount), _places(amount, error))
+    return f"−{text}" if amount < 0 and text.strip("0.") else text
+
+
+def wanted(item: Item) -> str:
+    """The range in which the claim wants the number."""
+    low, high = (f"{limit:g}".replace("-", "−") for limit in (item.low, item.high))
+    if math.isfinite(item.low) and math.isfinite(item.high):
+        return f"{low} to {high}"
+    return f"> {low}" if math.isfinite(item.low) else f"< {high}"
+
+
+def seeds(claim: Measured) -> str:
+    """The fewest and the most behind a number."""
+    few, many = claim.seeds
+    return "–" if not many else f"{many}" if few == many else f"{few}–{many}"
+
+
+def core_hours(hours: float) -> str:
+    """With two digits."""
+    return "–" if math.isnan(hours) else f"{hours:.2g}" if hours < 100 else f"{hours:,.0f}"
+
+
+def join(options: Sequence[str], command: Callable[[str], str]) -> str:
+    """All commands in one line."""
+    return "; ".join(command(each) for each in options)
+
+
+def _details(claim: Measured) -> str:
+    paragraphs = [
+        f"{claim.id}  {claim.sentence} ({claim.where})",
+        f"holds if: {claim.criterion}",
+        *([f"note: {claim.note}"] if claim.note else []),
+        *(f"- {line(item)}" for item in claim.items),
+        f"by: {join(claim.commands, 'python reproduce.py {}'.format)}",
+        f"{claim.verdict}; {core_hours(claim.core_hours)} core-hours",
+    ]
+    first, *others = paragraphs
+    rest = [
+        textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
+        for text in others
+    ]
+    return "\n".join([textwrap.fill(first, WIDTH, subsequent_indent="    "), *rest])
+
+
+def line(item: Item) -> str:
+    """All that is known of a number."""
+    parts = [quantity(item)]
+    parts += [f"wanted {wanted(item)}: {item.verdict}"] if item.decides and item.measured else []
+    parts += [f"{item.seeds} seeds"] if item.seeds > 1 else []
+    parts += [f"the paper's curves: {number(item.paper)}"] if not math.isnan(item.paper) else []
+    parts += [item.note] if item.note else []
+    return "; ".join(parts)
+
+
+def _places(amount: float, error: float) -> int:
+    """Decimals: one digit of the error, two where it begins with 1; three digits of the number without."""
+    if error > 0 and math.isfinite(error):
+        exponent = math.floor(math.log10(error))
+        return min(max(-exponent + (error / 10**exponent < 2), int(error < 10)), 4)
+    return 1 if abs(amount) >= 10 or amount == 0 else 2
+
+
+def _fixed(amount: float, places: int) -> str:
+    if math.isinf(amount):
+        return "∞"
+    return f"{amount:,.{places}f}" if amount < 1e6 else scientific(float(f"{amount:.1e}"))
+
+
+def _order(verdict: str) -> int:
+    return ("holds", "does not hold", "undecided", "not measured").index(verdict)
