@@ -36,7 +36,7 @@ def better_and_faster(results: Results) -> list[Item]:
                 *_gains(name, FIGURE2.compared_at, ours, paper, count),
                 measured(f"{name}, samples over wake-sleep's", share, "", 0, count, high=1, paper=theirs.value),
                 measured(f"{name}, seconds over wake-sleep's", product(share, cost), "", 0, count, high=1),
-                measured(f"{name}, samples till {limit(dataset):g} nats below", near, "", 0, count, paper=its.value),
+                measured(f"{name}, samples to {limit(dataset):g} below that", near, "", 0, count, paper=its.value),
             ]
     return items
 

@@ -92,7 +92,7 @@ def decider(items: Sequence[Item]) -> Item | None:
     same = [
         item
         for item in items
-        if item.decides and (item.verdict == verdict or verdict == "undecided" and not item.measured)
+        if item.decides and (item.verdict == verdict or (verdict == "undecided" and not item.measured))
     ]
     return min(same, key=_rank, default=None)
 

@@ -23,7 +23,7 @@ HOUR = 3600.0  # seconds
 STUDY_PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "choices": {"runs": ()},
     "marginal": {"marginal": ()},
-    "models": {"noise": (), "manifold": ()},
+    "models": {"models": ()},
     "reparameterization": {"variance": ("stage",), "curves": CURVE},
 }
 

@@ -9,11 +9,11 @@ from harness.claims.measure import Measured, from_json, measure_claims, to_json
 from harness.claims.results import Results
 from harness.claims.text import (
     RULE,
+    WIDTH,
     core_hours,
     decided_by,
     format_details,
     format_table,
-    on_the_whole,
     seeds,
 )
 from harness.store.columns import fold
@@ -34,7 +34,7 @@ def show_claims(shelves: Shelves, protocol: str, names: Sequence[str]) -> None:
         names: of the claims; none for all.
     """
     claims = measure_claims(Results(shelves, protocol), names)
-    print("\n\n".join([format_table(claims), format_details(claims), fold(on_the_whole(claims)), fold(RULE)]))
+    print("\n\n".join([format_table(claims), format_details(claims), fold(RULE, WIDTH)]))
     if names:
         return
     folder = shelves.own / FOLDER

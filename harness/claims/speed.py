@@ -23,12 +23,11 @@ def equal_cost(results: Results) -> list[Item]:
     items = []
     for size in SIZES:
         ours, other = (learners(results.benchmarks, method, "fast", **size) for method in ("aevb", "wake_sleep"))
-        name, limits = f"{size['hidden']} hidden units", {"low": 1 / FACTOR, "high": FACTOR}
-        counted = _operations(other) / _operations(ours)
-        cost = _over(seconds(other), seconds(ours))
+        counted, cost = _operations(other) / _operations(ours), _over(seconds(other), seconds(ours))
+        name, low, high = f"{size['hidden']} hidden units", 1 / FACTOR, FACTOR
         items += [
-            Item(f"{name}, operations over AEVB's", counted, "", 0.0, **limits),
-            Item(f"{name}, seconds over AEVB's", cost.value, "", cost.standard_error, **limits),
+            Item(f"{name}, operations over AEVB's", counted, "", 0.0, low=low, high=high),
+            Item(f"{name}, seconds over AEVB's", cost.value, "", cost.standard_error, low=low, high=high),
         ]
     return items
 
@@ -77,7 +76,8 @@ def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> p
     wanted = {"method": method, "engine": engine, "n_samples": 1, **size}
     for column, value in wanted.items():
         kept &= table[column] == value
-    return table.loc[table.loc[kept, "samples_per_second"].idxmax()] if kept.any() else None
+    found = table[kept].nlargest(1, "samples_per_second")
+    return found.iloc[0] if len(found) else None
 
 
 def seconds(row: pd.Series | None) -> Estimate:

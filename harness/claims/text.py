@@ -4,12 +4,17 @@ import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
-from harness.claims.item import Item, decider
+from harness.claims.item import Item, Verdict, decider
 from harness.claims.measure import Measured
 from harness.figures.compare import scientific
 
 WIDTH = 80  # of what is printed
-INDENT = " " * 18  # where the claims begin
+PLURAL: dict[Verdict, str] = {
+    "holds": "hold",
+    "does not hold": "do not hold",
+    "undecided": "undecided",
+    "not measured": "not measured",
+}
 RULE = (
     "A number decides where it is two standard errors, more for few seeds (Student's t for 2), from its limit; of one "
     "seed none is known."
@@ -17,20 +22,20 @@ RULE = (
 
 
 def format_table(claims: Sequence[Measured]) -> str:
-    """A line for each claim, and below it the number that the verdict hangs on most."""
-    lines = [f"{'verdict':13} {'':3} {'claim':42} {'seeds':>5} core-hours"]
+    """How many hold, then a line for each claim."""
+    lines = [on_the_whole(claims), "", f"{'verdict':13} {'':3} {'claim':42} {'seeds':>5} core-hours"]
     for claim in claims:
         hours = core_hours(claim.core_hours)
         lines.append(f"{claim.verdict:13} {claim.id:3} {claim.title:42} {seeds(claim):>5} {hours:>10}".rstrip())
-        lines += textwrap.wrap(decided_by(claim), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join(lines)
 
 
 def on_the_whole(claims: Sequence[Measured]) -> str:
     """How many hold, do not, are undecided and not measured."""
     verdicts = [claim.verdict for claim in claims]
-    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(sorted(verdicts, key=_order)))
-    return f"{len(claims)} claims: {counts}"
+    counts = {name: verdicts.count(name) for name in PLURAL}
+    parts = [f"{n} {name if n == 1 else PLURAL[name]}" for name, n in counts.items() if n]
+    return f"{len(claims)} claim{'s' * (len(claims) > 1)}: {', '.join(parts)}"
 
 
 def format_details(claims: Iterable[Measured]) -> str:
@@ -41,11 +46,11 @@ def format_details(claims: Iterable[Measured]) -> str:
 def decided_by(claim: Measured) -> str:
     """The number that the verdict hangs on most, and how many others there are."""
     item = decider(claim.items)
-    if item is None:
-        return f"measured by {join(claim.commands, 'python reproduce.py {}'.format)}"
+    if item is None or not item.measured:
+        return "nothing is stored yet"
     decisive = [each for each in claim.items if each.decides]
     same = sum(each.verdict == item.verdict for each in decisive)
-    of = f" ({same} of {len(decisive)} numbers)" if len(decisive) > 1 else ""
+    of = f" ({same} of {len(decisive)} {PLURAL[item.verdict]})" if len(decisive) > 1 else ""
     return f"{quantity(item)}, wanted {wanted(item)}{of}"
 
 
@@ -113,7 +118,7 @@ def _details(claim: Measured) -> str:
         *([f"note: {claim.note}"] if claim.note else []),
         *(f"- {line(item)}" for item in claim.items),
         f"by: {join(claim.commands, 'python reproduce.py {}'.format)}",
-        f"{claim.verdict}; {core_hours(claim.core_hours)} core-hours",
+        f"{claim.verdict}, {core_hours(claim.core_hours)} core-hours: {decided_by(claim)}",
     ]
     first, *others = paragraphs
     rest = [
@@ -145,7 +150,3 @@ def _fixed(amount: float, places: int) -> str:
     if math.isinf(amount):
         return "∞"
     return f"{amount:,.{places}f}" if amount < 1e6 else scientific(float(f"{amount:.1e}"))
-
-
-def _order(verdict: str) -> int:
-    return ("holds", "does not hold", "undecided", "not measured").index(verdict)

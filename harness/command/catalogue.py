@@ -17,6 +17,7 @@ from harness.store.status import Status
 from harness.store.tables import read_table
 from harness.studies.choices import study as study_choices
 from harness.studies.marginal import study as study_marginal
+from harness.studies.models import study as study_models
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.reparameterization.table import CURVE
 from harness.studies.step_sizes import study as study_step_sizes
@@ -167,6 +168,11 @@ def _studies(request: Request) -> Iterable[dict[str, object]]:
             for size in marginal.n_latent
         ]
         yield _study_row("marginal", name, "mnist, simulated", parts, measured)
+    folder = study_folder(request.results, "models")
+    for name, models in study_models.STUDIES.items():
+        parts = [*study_models.parts_of(models, folder, request)]
+        if parts:
+            yield _study_row("models", name, "mnist, frey_face", parts, _seconds(request, "models", "models.csv", []))
     folder = study_folder(request.results, "reparameterization")
     # Rows tell when their part was done with them, counted from its start.
     spent = _seconds(request, "reparameterization", "variance.csv", ["stage"])

@@ -32,6 +32,7 @@ from harness.store.run_folder import RunFolder
 from harness.studies.choices import study as study_choices
 from harness.studies.gaps import study as study_gaps
 from harness.studies.marginal import study as study_marginal
+from harness.studies.models import study as study_models
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.step_sizes import study as study_step_sizes
 from harness.timing.run import show_benchmarks
@@ -43,6 +44,7 @@ STUDIES = {
     "choices": study_choices.show_study,
     "gaps": study_gaps.show_study,
     "marginal": study_marginal.show_study,
+    "models": study_models.show_study,
     "reparameterization": study_reparameterization.show_study,
     "step-sizes": study_step_sizes.show_study,
 }

@@ -56,6 +56,7 @@ STUDIES = {
     "choices": "what each choice that the paper leaves open is worth",
     "gaps": "where the nats go: between the bound and log p(x), and in each latent",
     "marginal": "estimators of log p(x) against exact values",
+    "models": "noise of trained models' bound, and how smooth they are",
     "reparameterization": "noise of the gradient with the trick and without",
     "step-sizes": "which step size the paper's rule picks for each curve",
 }
@@ -65,8 +66,8 @@ UNUSED = {
     "plot_only force re_estimate dry_run",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
-    "--claims": "dataset latent train method scale samples seed device engine workers cluster data points plot_only force "
-    "re_estimate dry_run",
+    "--claims": "dataset latent train method scale samples seed device engine workers cluster data points plot_only "
+    "force re_estimate dry_run",
     "--verify": "latent train method scale protocol seed engine points cluster plot_only force re_estimate dry_run",
     "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "
     "plot_only force re_estimate dry_run",
@@ -79,6 +80,7 @@ UNUSED = {
     "--study gaps": "device engine",
     "--study marginal": "device engine data",
     "--study reparameterization": "device engine data",
+    "--study models": "device engine",
     "--study step-sizes": "device engine",
     "--figure 2": "train points re_estimate",
     "--figure 3": "latent points",
