@@ -49,7 +49,7 @@ def _ratios(results: Results, estimator: str, limit: float) -> list[Item]:
         return [Item(name, math.nan, "", low=limit)]
     rows = at(variance, estimator, PAPER_SAMPLES, PAPER_BATCH)
     stages = zip(rows.index, rows["ratio_to_b"], rows["ratio_error"], strict=True)
-    return [Item(name, ratio, "", error, low=limit, seeds=1, begin=stage, end=stage) for stage, ratio, error in stages]
+    return [Item(name, ratio, "", error, low=limit, begin=stage, end=stage) for stage, ratio, error in stages]
 
 
 def _of_curves(

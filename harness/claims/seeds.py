@@ -112,12 +112,6 @@ def ratio(one: Iterable[float], other: Iterable[float]) -> Estimate:
     return Estimate(m1 / m2, m1 / m2 * math.sqrt(v1 + v2), _degrees(v1, n1, v2, n2), min(n1, n2))
 
 
-def product(one: Estimate, other: Estimate) -> Estimate:
-    """Of two independent numbers; how few seeds there are is that of the first."""
-    error = math.hypot(one.standard_error * other.value, other.standard_error * one.value)
-    return Estimate(one.value * other.value, error, one.degrees, one.seeds)
-
-
 def measured(
     name: str,
     estimate: Estimate,

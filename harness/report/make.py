@@ -53,13 +53,15 @@ def make_report(request: Request, *, train: bool) -> bool:
 
 def commands(request: Request) -> Callable[[str], str]:
     """What completes a task's options to the command line for this request's scale, protocol and folder."""
-    where = [f"--results {shlex.quote(str(request.results))}"] if str(request.results) != "results" else []
-    where += [f"--scale {request.scale}"] if request.scale != "quick" else []
-    how = [f"--samples {request.samples}"] if request.samples else []
-    how += [f"--protocol {request.protocol}"] if request.protocol != "author" else []
+    store = [f"--results {shlex.quote(str(request.results))}"] if str(request.results) != "results" else []
+    scale = [f"--scale {request.scale}"] if request.scale != "quick" else []
+    protocol = [f"--protocol {request.protocol}"] if request.protocol != "author" else []
+    how = [*([f"--samples {request.samples}"] if request.samples else []), *protocol]
 
     def command(task: str) -> str:
+        if task == "--claims":  # on what there is, of any size
+            return " ".join([invocation(), task, *store, *protocol])
         # A study has sizes of its own, and no protocol.
-        return " ".join([invocation(), task, *where, *([] if task.startswith("--study") else how)])
+        return " ".join([invocation(), task, *store, *scale, *([] if task.startswith("--study") else how)])
 
     return command

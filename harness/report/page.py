@@ -13,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from aevb import shipped
+from harness.claims.measure import from_json
+from harness.claims.show import STORED, tabulate
 from harness.experiments.describe import choices_table
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import LABELS
@@ -31,6 +33,7 @@ from harness.studies.step_sizes import table as step_sizes
 from harness.studies.verdict import holds
 
 MAX_CHARACTERS = 3_900_000
+CLAIM_COLUMNS = ("verdict", "id", "claim", "where", "decided by", "seeds", "core-hours")
 SCRIPTS = ("page.js", "chart.js", "network.js", "trick.js", "plane.js", "explorer.js", "drawing.js")
 
 
@@ -79,6 +82,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
         "study.marginal": _marginal(folder("studies", "marginal")),
         "study.reparameterization": _reparameterization(folder("studies", "reparameterization")),
         "benchmarks": _benchmarks(folder("benchmarks")),
+        "claims": _claims(folder("claims")),
     }
     has = {name: not part.empty for name, part in parts.items()}
     published = {name for name, part in parts.items() if not part.empty and shelves.is_published(part.folder)}
@@ -148,6 +152,13 @@ def _benchmarks(folder: Path) -> Part:
     tables = [benchmark_table(path, origin.id) for path, origin in zip(devices, origins, strict=True)]
     shown = [Picture(path.stem, path, origins) for path in sorted(folder.glob("*.png"))]
     return Part(folder, shown, tables, origins)
+
+
+def _claims(folder: Path) -> Part:
+    path = folder / STORED
+    tables = [text_table("", tabulate(from_json(path))[[*CLAIM_COLUMNS]], "claims")] if path.exists() else []
+    source = Source("claims", "claims", str(path), {"command": "python reproduce.py --claims"})
+    return Part(folder, [], tables, [source])
 
 
 def _choices(folder: Path) -> Part:

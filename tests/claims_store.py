@@ -1,0 +1,115 @@
+"""A store whose curves, studies and timings are made up, so that the answer to every claim is known."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aevb import shipped
+from harness.claims.measure import Measured, measure_claims
+from harness.claims.results import Results
+from harness.experiments.config import Config
+from harness.experiments.paper import EXPERIMENTS
+from harness.store.run_folder import RunFolder
+from harness.store.shelves import Shelves
+from harness.store.status import Status
+
+Curve = Callable[..., float]
+SPLITS = {2: ("test", "train_eval", "train"), 3: ("test", "train")}
+END, RATE, EVALUATION = 1e7, 1e4, 60.0  # training samples of a run, samples a second, seconds
+
+
+@dataclass(frozen=True)
+class MadeUp(Results):
+    """Results whose curves were never written.
+
+    Attributes:
+        made: curves and runs of a figure.
+    """
+
+    made: Mapping[int, tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict)
+
+    def _figure(self, number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return self.made.get(number) or super()._figure(number)
+
+
+def make_up(results: Path, figure: int, curve: Curve, seeds: Sequence[int] = (0, 1, 2)) -> MadeUp:
+    """Runs of a figure, of every panel and method, beside what the store has.
+
+    Args:
+        results: the store.
+        figure: 2 or 3.
+        curve: nats, called with dataset, size, method, split, seed and samples.
+        seeds: of each curve.
+    """
+    experiment, counts = EXPERIMENTS[figure], np.unique(np.geomspace(1e4, END, 31).round().astype(int))
+    rows, runs = [], []
+    for config in experiment.configs("author", experiment.panels, seeds):
+        names = {column: getattr(config, column) for column in (*experiment.key, "seed")}
+        which = [getattr(config, column) for column in experiment.key]
+        rows += [
+            {**names, "split": split, "samples": int(n), "standard_error": 0.4, "seconds": n / RATE,
+             experiment.measure: curve(*which, split, config.seed, float(n))}
+            for n in counts for split in SPLITS[figure]
+        ]  # fmt: skip
+        runs.append({**names, "samples": END, "samples_per_second": RATE, "evaluation_seconds": EVALUATION})
+    protocol = {"protocol": "author"}
+    made = pd.DataFrame(rows).assign(**protocol), pd.DataFrame(runs).assign(**protocol)
+    return MadeUp(Shelves(results), made={figure: made})
+
+
+def write_run(results: Path, config: Config, curve: pd.DataFrame) -> None:
+    """A run of the store, which is done."""
+    folder = RunFolder(results / "runs", config)
+    folder.begin({"device": "made up", "started": ""})
+    folder.write_curve(curve.to_dict("records"))
+    folder.write_status(Status("finished", int(END), int(END), None, RATE, EVALUATION, 0.02))
+
+
+def write_table(results: Path, study: str, name: str, rows: Sequence[dict[str, object]]) -> None:
+    """A study's table."""
+    folder = results / "studies" / study
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
+
+
+def time_learners(results: Path, seconds: dict[tuple[str, str], float], gemm: float = 40e9, flops: float = 4e6) -> None:
+    """Benchmarks: seconds of a million samples by method and engine, with the models of both figures.
+
+    Args:
+        results: the store.
+        seconds: the median round takes a hundredth more.
+        gemm: operations a second of the machine's products.
+        flops: operations of a sample; wake-sleep's are 1.4 times that.
+    """
+    rows = [
+        {
+            "test": f"{method} {engine}", "suite": "learner", "method": method, "engine": engine, "device_type": "cpu",
+            "precision": "float32", "hidden": hidden, "n_latent": n_latent, "n_samples": 1, "samples": 1000,
+            "batch_size": 0 if method == "mcem" else 100, "samples_per_second": 1e6 / time, "seconds": time / 1e3,
+            "median_seconds": time / 1e3 * 1.01, "rounds": 10, "gemm_flops_per_second": gemm,
+            "flops": flops * 100 * (1.4 if method == "wake_sleep" else 1),
+        }
+        for (method, engine), time in seconds.items()
+        for hidden, n_latent in (([500], 20), ([100], 3))
+    ]  # fmt: skip
+    folder = results / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"environment": {"device": "made up"}, "measured": rows}
+    (folder / "made-up.json").write_text(json.dumps(content))
+
+
+def measured(results: Results, name: str) -> Measured:
+    """A claim on these results."""
+    (claim,) = measure_claims(results, [name])
+    return claim
+
+
+@pytest.fixture
+def nothing_published(tmp_path, monkeypatch):
+    """No results come with the project."""
+    monkeypatch.setattr(shipped, "RESULTS", tmp_path / "none")

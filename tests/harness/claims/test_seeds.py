@@ -1,0 +1,116 @@
+"""Differences and ratios over seeds, against scipy and simulation; verdicts survive other seeds as their error says."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from harness.claims.item import Item, decider, together
+from harness.claims.seeds import (
+    Curve,
+    difference,
+    farthest,
+    mean,
+    measured,
+    ratio,
+    reaching,
+    seeds_of,
+)
+from harness.studies.verdict import ERRORS
+
+RNG = np.random.default_rng(0)
+LEVEL = 2 * (1 - stats.norm.cdf(ERRORS))  # how often a number at the limit is decided
+
+
+@pytest.mark.parametrize(("one", "other"), [(3, 3), (5, 3), (2, 8)])
+def test_a_difference_is_welchs(one, other):
+    a, b = RNG.normal(1, 2, one), RNG.normal(0, 5, other)
+    found = difference(a, b)
+    theirs = stats.ttest_ind(a, b, equal_var=False)
+    assert found.value == pytest.approx(a.mean() - b.mean())
+    assert found.value / found.standard_error == pytest.approx(theirs.statistic)
+    assert found.degrees == pytest.approx(theirs.df)
+    assert found.seeds == min(one, other)
+
+
+def test_the_error_of_a_ratio_is_the_spread_of_ratios():
+    draws = [ratio(RNG.normal(3, 0.3, 20), RNG.normal(2, 0.1, 20)) for _ in range(2000)]
+    spread = np.std([draw.value for draw in draws])
+    assert np.mean([draw.standard_error for draw in draws]) == pytest.approx(spread, rel=0.06)
+
+
+@pytest.mark.parametrize(("one", "other"), [(3, 3), (3, 5)])
+def test_a_claim_at_its_limit_is_decided_as_seldom_as_two_standard_errors_say(one, other):
+    n = 4000
+    items = [
+        measured("gap", difference(RNG.normal(0, 1, one), RNG.normal(0, 1, other)), "nats", 1, 1, low=0)
+        for _ in range(n)
+    ]
+    decided = np.mean([item.verdict != "undecided" for item in items])
+    assert decided < 1.2 * LEVEL + 4 * math.sqrt(LEVEL / n)  # Welch's degrees of freedom are an approximation
+    held = np.mean([item.verdict == "holds" for item in items])
+    assert held == pytest.approx(decided / 2, abs=4 * math.sqrt(LEVEL / n))
+
+
+def test_one_seed_decides_nothing_however_far_from_the_limit():
+    for group in ([1e6], [1e6, 1e6 + 1]):
+        assert measured("gap", difference(group, [0.0]), "nats", 1, 1, low=0).verdict == "undecided"
+
+
+def test_what_lies_outside_decides_and_what_is_not_known_leaves_open():
+    good, bad, open_ = (Item("", value, "", 0.1, low=0) for value in (1.0, -1.0, 0.1))
+    absent, told = Item("", math.nan, "", low=0), Item("", -5.0, "")
+    assert together([good, told]) == "holds"
+    assert together([good, open_, bad]) == "does not hold"
+    assert together([good, open_]) == together([good, absent]) == "undecided"
+    assert together([absent, told]) == together([]) == "not measured"
+    assert decider([good, bad, told]) is bad
+    assert decider([good, absent]) is absent
+    assert decider([good, absent, open_]) is open_
+
+
+def test_a_range_must_be_cleared_on_both_sides():
+    verdicts = [Item("", value, "", 0.1, low=0.5, high=2.0).verdict for value in (0.2, 0.6, 1.0, 1.9, 3.0)]
+    assert verdicts == ["does not hold", "undecided", "holds", "undecided", "does not hold"]
+
+
+def test_a_curve_is_first_as_high_where_its_strokes_say():
+    curve = Curve(np.array([10.0, 20.0, 40.0]), np.array([0.0, 4.0, 2.0]))
+    assert curve.first(1.0) == 12.5
+    assert curve.first(4.0) == 20.0
+    assert math.isnan(curve.first(5.0))  # never
+    assert math.isnan(curve.first(-1.0))  # before anyone looked
+
+
+def test_a_curve_up_to_a_count_ends_there():
+    curve = Curve(np.array([10.0, 100.0, 1000.0]), np.array([0.0, 1.0, 5.0]))
+    part = curve.until(100.0)
+    assert part.samples.tolist() == [10.0, 100.0]
+    assert part.nats.tolist() == [0.0, 1.0]
+
+
+def test_compared_is_where_two_seeds_are_and_else_where_one_is():
+    def seeds(*ends):
+        return {n: Curve(np.array([1.0, end]), np.array([0.0, 1.0])) for n, end in enumerate(ends)}
+
+    counts = (10.0, 100.0, 1000.0)
+    assert farthest(counts, [seeds(1000, 100, 10), seeds(1000, 100)]) == 100
+    assert farthest(counts, [seeds(1000, 100, 10), seeds(1000)]) == 1000
+    assert math.isnan(farthest(counts, [seeds(1000), seeds()]))
+    assert [*reaching(seeds(1000, 10), 100.0)] == [0]
+
+
+def test_seeds_of_a_table_are_ascending_finite_curves_and_the_papers_is_one():
+    rows = pd.DataFrame({"samples": [20, 10, 10, 30], "nats": [2.0, 1.0, 5.0, math.inf], "seed": [0, 0, 1, 0]})
+    found = seeds_of(rows, "nats")
+    assert {seed: curve.nats.tolist() for seed, curve in found.items()} == {0: [1.0, 2.0], 1: [5.0]}
+    assert [*seeds_of(rows.drop(columns="seed"), "nats")] == [0]
+    assert seeds_of(rows, "nats", seed=7) == {}
+
+
+def test_a_mean_has_the_error_of_its_seeds():
+    assert mean([1.0, 3.0]) == (2.0, 1.0, 1, 2)
+    assert math.isnan(mean([1.0]).standard_error)
+    assert math.isnan(mean([]).value)
