@@ -19,6 +19,7 @@ VALID = {
     "--figure": ["2", "3", "4", "5"],
     "--demo": ["generate", "interpolate", "denoise"],
     "--study": ["marginal", "reparameterization"],
+    "--claims": ["C4", "c12"],
     "--dataset": ["mnist", "frey_face", "stripes.npy", "one.npz", "sub/stripes.npy"],
     "--latent": ["2", "10"],
     "--train": ["1000", "1e3"],
@@ -35,7 +36,7 @@ VALID = {
     "--data": ["sub"],
 }
 FLAGS = ["--report", "--list", "--benchmark", "--plot-only", "--force", "--re-estimate", "--dry-run"]
-TASKS = ["--figure", "--demo", "--study", "--report", "--list", "--benchmark"]
+TASKS = ["--figure", "--demo", "--study", "--claims", "--report", "--list", "--benchmark"]
 ELSEWHERE = {
     "--help",
     "--check",
@@ -132,7 +133,8 @@ def reached(place, monkeypatch):
 
     for name, answer in {
         "compute": [], "reestimate_all": [], "show_demo": None, "show_benchmarks": True, "make_report": True,
-        "publish_pictures": None, "publish": None, "STUDIES": dict.fromkeys(command_line.STUDIES, stub(None)),
+        "show_claims": None, "publish_pictures": None, "publish": None,
+        "STUDIES": dict.fromkeys(command_line.STUDIES, stub(None)),
     }.items():  # fmt: skip
         monkeypatch.setattr(command_line, name, answer if name == "STUDIES" else stub(answer))
     return calls
@@ -162,7 +164,7 @@ def test_any_command_line_is_done_or_refused_in_one_line(line, place, reached, t
         assert len(os.fsencode(job.folder.path.name)) < 200
 
 
-@pytest.mark.parametrize("option", [option for option in VALID if option not in ("--figure", "--demo", "--study")])
+@pytest.mark.parametrize("option", [option for option in VALID if option not in TASKS])
 def test_an_odd_value_of_an_option_is_refused_or_planned(option, place, reached, tally: Tally):
     before = contents(place)
     line = ["--figure", "2", *([] if option == "--dataset" else ["--dataset", "stripes.npy"]), "--dry-run"]
