@@ -1,7 +1,7 @@
 """What claims are measured on: figures 2 and 3, the studies and the benchmarks, as they are stored or published."""
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.claims.roster import Source
 from harness.claims.seeds import Seeds, seeds_of
-from harness.experiments.paper import EXPERIMENTS
+from harness.experiments.paper import EXPERIMENTS, Experiment
 from harness.experiments.paper_curves import read_published
 from harness.store.collect import collect
 from harness.store.shelves import Shelves
@@ -104,8 +104,7 @@ class Results:
             folders = self.shelves.curves(experiment, self.protocol, {})
             folders = [folder for folder in folders if folder.config.protocol == self.protocol]
             curves, runs = collect(folders, experiment.key, experiment.measure)
-            panels = {(name, size) for name, sizes in experiment.panels.items() for size in sizes}
-            self._figures[number] = _of(curves, experiment.size, panels), _of(runs, experiment.size, panels)
+            self._figures[number] = _papers_own(curves, experiment), _papers_own(runs, experiment)
         return self._figures[number]
 
 
@@ -122,7 +121,8 @@ def _spent(rows: pd.DataFrame, part: Sequence[str]) -> float:
     return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
 
 
-def _of(table: pd.DataFrame, size: str, panels: Set[tuple[str, int]]) -> pd.DataFrame:
-    """The rows of these panels."""
-    kept = [pair in panels for pair in zip(table["dataset"], table[size], strict=True)]
+def _papers_own(table: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """The rows of the paper's own panels and methods."""
+    names = zip(table["dataset"], table[experiment.size], table["method"], strict=True)
+    kept = [size in experiment.panels.get(data, ()) and method in experiment.methods for data, size, method in names]
     return table[np.array(kept, dtype=bool)]

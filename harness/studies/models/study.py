@@ -122,7 +122,11 @@ def parts_of(study: ModelsStudy, folder: Path, request: Request) -> list[Part]:
     shelves = request.shelves
     runs = [*shelves.own_runs(), *shelves.published_runs()]
     configs = dict.fromkeys(run.config for run in runs if run.config.protocol == request.protocol)
-    wanted = [config for config in configs if config.dataset in FIGURE2.panels and FIGURE2.defines(config)]
+    wanted = [
+        config
+        for config in configs
+        if config.dataset in FIGURE2.panels and config.method in FIGURE2.methods and FIGURE2.defines(config)
+    ]
     kept = [shelves.model(config, 1) for config in wanted]
     return [Part(study, folder, model, request.data) for model in kept if model is not None]
 
