@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from harness.claims.results import Results
@@ -319,3 +320,13 @@ def test_what_is_stored_is_answered_as_what_was_made_up(tmp_path):
     stored, expected = (measured(results, "C13") for results in (Results(Shelves(tmp_path)), made))
     assert stored == expected
     assert stored.verdict == "holds"
+
+
+def test_runs_of_other_methods_change_nothing(tmp_path):
+    (config,) = FIGURE3.configs("author", ["mnist"], [0], methods=["iwae"], sizes=[1000])
+    curve = pd.DataFrame({"split": "test", "samples": [10**6, 10**7], FIGURE3.measure: -1.0, "standard_error": 9.0,
+                          "seconds": 1.0})  # fmt: skip
+    write_run(tmp_path, config, curve)
+    found = measured(Results(Shelves(tmp_path)), "C13")
+    assert found.verdict == "not measured"
+    assert math.isnan(found.core_hours)
