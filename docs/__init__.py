@@ -1,0 +1,1 @@
+"""The site's pages, and in `docs.making` what computes their tables."""

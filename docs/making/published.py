@@ -1,0 +1,137 @@
+"""Tables and sentences of the pages, each computed from the published results whenever the site is built."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from aevb import shipped
+from harness.command.options import parser
+from harness.experiments.config import Config
+from harness.experiments.paper import EXPERIMENTS
+from harness.figures.compare import label, scientific
+from harness.figures.show import in_panels
+from harness.figures.summary import format_summary, on_the_whole
+from harness.studies.choices.table import format_choices
+from harness.studies.marginal import table as marginal
+from harness.studies.reparameterization import table as trick
+from harness.studies.step_sizes.table import format_step_sizes
+from harness.timing.tables import format_times, readable
+
+NONE_YET = "No results of this are published yet: the command above computes them."
+
+
+def summary(figure: int) -> str:
+    """What a figure's command prints last: every curve beside the paper's."""
+    comparison, distances = _compared(figure)
+    return _fenced(format_summary(comparison, distances, (*EXPERIMENTS[figure].key, "split")))
+
+
+def whole(figure: int) -> str:
+    """How many of a figure's curves agree with the paper's, and how well: a sentence."""
+    return on_the_whole(_compared(figure)[1]) + "."
+
+
+def errors(demo: str) -> str:
+    """How far the images of a demo are from the truth."""
+    table = pd.read_csv(shipped.RESULTS / "demos" / demo / "errors.csv")
+    return _fenced(table.to_string(index=False, float_format="{:.2f}".format))
+
+
+def study(name: str) -> str:
+    """What the command of a study prints, from its published tables; a sentence where there are none."""
+    tables, form = STUDIES[name]
+    paths = [shipped.RESULTS / "studies" / name / f"{table}.csv" for table in tables]
+    if not all(path.exists() for path in paths):
+        return NONE_YET
+    return _fenced(form(*map(pd.read_csv, paths)))
+
+
+def verdicts(name: str) -> str:
+    """What a study says of the paper's claims, a paragraph for each claim."""
+    folder = shipped.RESULTS / "studies" / name
+    if name == "marginal":
+        return marginal.verdict(pd.read_csv(folder / "marginal.csv"))
+    texts = trick.verdicts(*(pd.read_csv(folder / f"{table}.csv") for table in STUDIES[name][0]))
+    return "\n\n".join(texts)
+
+
+def times() -> str:
+    """Seconds until a bound that all methods of a panel reach."""
+    return _fenced(format_times(pd.read_csv(shipped.RESULTS / "benchmarks" / "time_to_bound.csv")))
+
+
+def benchmarks() -> str:
+    """What was timed, for each machine that has published its times: a table of Markdown for each suite."""
+    parts = []
+    for path in sorted((shipped.RESULTS / "benchmarks").glob("*.json")):
+        parts.append(f"### {path.stem.replace('-', ' ')}")
+        table = readable(pd.read_csv(path.with_suffix(".csv"), dtype={"hidden": str}).fillna({"hidden": "–"}))
+        for suite, rows in table.groupby("suite", sort=False):
+            shown = rows.drop(columns="suite").replace("nan", "–")
+            parts += [f"**{suite}**", _markdown(shown.loc[:, (shown != "–").any()])]
+    return "\n\n".join(parts)
+
+
+def drawn_from(figure: int) -> str:
+    """Which models the published picture of a figure shows, and how far they were trained."""
+    runs = json.loads((shipped.RESULTS / f"figure{figure}" / f"figure{figure}.json").read_text())["runs"]
+    texts = []
+    for run in runs:
+        path = shipped.RESULTS / "runs" / PurePosixPath(run["folder"]).name / "config.json"
+        texts.append(f"{Config.from_json(path.read_text()).name} after {scientific(run['samples'])} samples")
+    return ", ".join(texts)
+
+
+def models() -> str:
+    """The trained models that come with the project: Markdown."""
+    entries = json.loads((shipped.RESULTS / "models.json").read_text())
+    rows = [
+        f"| {label(entry['dataset'])} | {entry['n_latent']} | {label(entry['method'])} "
+        f"| {scientific(entry['samples'])} | {entry['bytes'] / 1e6:.1f} |"
+        for entry in sorted(entries, key=lambda entry: (entry["dataset"], entry["n_latent"]))
+    ]
+    return "\n".join(["| dataset | N_z | method | training samples | MB |", "|---|--:|---|--:|--:|", *rows])
+
+
+def workflow() -> str:
+    """The workflow of the check, as it is."""
+    path = Path(__file__).resolve().parents[2] / ".github" / "workflows" / "check.yml"
+    return f"```yaml\n{path.read_text().rstrip()}\n```"
+
+
+def options() -> str:
+    """`--help` in full."""
+    command: argparse.ArgumentParser = parser()
+    return _fenced(command.format_help())
+
+
+def _compared(figure: int) -> list[pd.DataFrame]:
+    """Differences and distances of a figure's panels."""
+    folder = shipped.RESULTS / f"figure{figure}"
+    tables = (pd.read_csv(folder / f"{name}.csv") for name in ("comparison", "agreement"))
+    return [in_panels(table, EXPERIMENTS[figure]) for table in tables]
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    rows = [list(map(str, table)), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _fenced(text: str) -> str:
+    return f"```text\n{text.rstrip()}\n```"
+
+
+STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
+    "marginal": (("marginal",), marginal.format_study),
+    "reparameterization": (("variance", "curves"), trick.format_study),
+    "choices": (("choices",), format_choices),
+    "step-sizes": (("step-sizes",), format_step_sizes),
+}
+TABLES: Mapping[str, Any] = {
+    each.__name__: each
+    for each in (summary, whole, errors, study, verdicts, times, benchmarks, drawn_from, models, workflow, options)
+}
