@@ -70,6 +70,13 @@ def test_results_are_filled_in_and_never_typed(path):
     assert not any(kind == "text" for kind, _ in _BLOCK.findall(text)), "what a command prints is computed"
 
 
+def test_every_page_is_there_in_korean_but_for_what_code_and_data_say_in_english():
+    english = {name(path) for path in PAGES} - {name(path) for path in KOREAN}
+    there = {path.relative_to(DOCS / "ko").as_posix() for path in KOREAN}
+    without = {"equations.md", *(name(path) for path in WRITTEN), *(name(path) for path in (DOCS / "api").glob("*.md"))}
+    assert there == english - without
+
+
 @pytest.mark.parametrize("path", KOREAN, ids=name)
 def test_both_languages_have_the_same_commands_formulas_and_tables(path):
     english = DOCS / path.relative_to(DOCS / "ko")
