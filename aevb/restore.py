@@ -110,9 +110,8 @@ def sample_posterior(
     checks.whole(1, **dict(zip(("images", "n_latent"), shape, strict=True)))
     checks.whole(0, n_burn_in=n_burn_in)
     z = torch.empty(n_chains, *shape, dtype=dtype, device=generator.device)
-    chains = tuning.Chains(
-        _best_of_prior(log_likelihood, z, n_candidates, generator), z.new_tensor(0.1), torch.tensor(0, device=z.device)
-    )
+    n_tuned = torch.zeros((), dtype=torch.int64, device=z.device)
+    chains = tuning.Chains(_best_of_prior(log_likelihood, z, n_candidates, generator), z.new_full((), 0.1), n_tuned)
 
     def tempered(power: float, z: Tensor) -> Tensor:
         return standard_normal_log_density(z) + power * log_likelihood(z)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from aevb.fast.decoder import fast_decoder
-from aevb.fast.posterior import ROWS
+from aevb.fast.posterior import in_parts
 from aevb.model import GenerativeModel
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 
@@ -27,7 +27,7 @@ class FastMonteCarloEM(MonteCarloEM):
     @torch.no_grad()
     def _climb(self, x: Float[Tensor, "batch pixel"], z: Float[Tensor, "batch latent"]) -> None:
         for _ in range(self._n_weight_steps):
-            for n, (rows, part) in enumerate(zip(x.split(ROWS), z.split(ROWS), strict=True)):
+            for n, (rows, part) in enumerate(zip(in_parts(x), in_parts(z), strict=True)):
                 decoder = self._decoder(len(part))
                 decoder.forward(part)
                 decoder.backward(rows, accumulate=n > 0)

@@ -128,16 +128,17 @@ class ScoreFunction(LearnerState):
 
 
 class _RunningMean:
-    """Weighted mean of what was added, the latest weighing most; a baseline."""
+    """Weighted mean of what was added, the latest weighing most; a baseline. In double, and left on the device."""
 
     def __init__(self) -> None:
-        self._sum = self._weight = 0.0
+        self._sum: Tensor | float = 0.0
+        self._weight = 0.0
 
-    def __call__(self, f: Tensor) -> float:
+    def __call__(self, f: Tensor) -> Tensor | float:
         return self._sum / self._weight if self._weight else 0.0
 
     def add(self, value: Tensor) -> None:
-        self._sum = RUNNING_DECAY * self._sum + float(value)
+        self._sum = RUNNING_DECAY * self._sum + value.double()
         self._weight = RUNNING_DECAY * self._weight + 1
 
     def state_dict(self) -> dict[str, Any]:

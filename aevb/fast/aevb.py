@@ -88,7 +88,7 @@ class FastAEVB(LearnerState):
             d_std = sample_sum(dz * eps).sub_(q.std)
             torch.sub(sample_sum(dz), q.mean, out=q.d_mean)
         # Of log σ, twice log σ², the gradient is σ times that of σ, and 1 from the entropy of q.
-        torch.addcmul(_HALF, d_std, q.std, value=0.5, out=q.d_log_var)
+        torch.addcmul(q.half, d_std, q.std, value=0.5, out=q.d_log_var)
         q.backward()
         self._ascent.climb(prior_scale=m / self._n_datapoints)
         return StepInfo(bound, m)
@@ -103,6 +103,3 @@ class FastAEVB(LearnerState):
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "encoder": self._encoder, "ascent": self._ascent}
-
-
-_HALF = torch.tensor(0.5)

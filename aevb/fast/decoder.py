@@ -108,7 +108,7 @@ class FastGaussian(FastDecoder):
         self._squash = model.squash_mean
         self._mean, self._log_var = self._output.y, self._log_var_head.y
         self._weighted, self._squares = self._output.dy, self._work
-        self._minus_half = self._mean.new_tensor(-0.5)
+        self._minus_half = self._mean.new_full((), -0.5)
 
     def forward(self, z: Tensor) -> None:
         """Mean and log σ² at z."""

@@ -23,6 +23,7 @@ class FastEncoder:
         std: σ.
         d_mean: gradient of μ, for others to fill in.
         d_log_var: gradient of log σ², likewise.
+        half: ½ on the device, which takes no number of the host's for some operations.
     """
 
     def __init__(self, encoder: GaussianEncoder, noise: Sequence[int]) -> None:
@@ -39,14 +40,14 @@ class FastEncoder:
         self._terms = torch.empty_like(self._z)
         self._moments = self.mean.unsqueeze(-3), self.std.unsqueeze(-3)
         self._log_vars = self.log_var.unsqueeze(-3)
-        self._minus_half_n = self.mean.new_tensor(-0.5 * n_latent)
-        self._half, self._half_mean = self.mean.new_tensor(0.5), self.mean.new_tensor(0.5 / noise[-3])
+        self._minus_half_n = self.mean.new_full((), -0.5 * n_latent)
+        self.half, self._half_mean = self.mean.new_full((), 0.5), self.mean.new_full((), 0.5 / noise[-3])
 
     def forward(self, x: Tensor) -> None:
         """The moments at x, shape (…, batch, pixel)."""
         self._h = self._hidden.forward(x)
         self._heads.forward(self._h)
-        torch.mul(self.log_var, self._half, out=self.std).exp_()
+        torch.mul(self.log_var, self.half, out=self.std).exp_()
 
     def at(self, eps: Tensor) -> Tensor:
         """z = μ + σ·ε, shape (…, L·batch, latent)."""
@@ -66,7 +67,7 @@ class FastEncoder:
     def log_density_gradient(self, z: Tensor) -> None:
         """Gradients of log q(z|x) in μ, (z − μ)/σ², and in log σ², ½ ((z − μ)²/σ² − 1)."""
         standardized = torch.sub(z, self.mean, out=self.d_mean).div_(self.std)
-        torch.mul(standardized, standardized, out=self.d_log_var).sub_(1).mul_(self._half)
+        torch.mul(standardized, standardized, out=self.d_log_var).sub_(1).mul_(self.half)
         standardized.div_(self.std)
 
     def backward(self) -> None:
@@ -89,7 +90,7 @@ class Heads:
         bias = torch.cat([mean.bias.detach(), log_var.bias.detach()], -1)
         self._affine = Affine(SimpleNamespace(weight=weight, bias=bias), rows, dx=dx)
         self.y, self.dy, self.backward_input = self._affine.y, self._affine.dy, self._affine.backward_input
-        self._factor = self.y.new_tensor(encoder.log_var_factor)
+        self._factor = self.y.new_full((), encoder.log_var_factor)
         self._own = [mean.weight, log_var.weight, mean.bias, log_var.bias]
         self._copies = [*weight.chunk(2, -2), *bias.chunk(2, -1)]
         self._gradients = [*gradient(weight).chunk(2, -2), *gradient(bias).chunk(2, -1)]

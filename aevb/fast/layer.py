@@ -35,7 +35,8 @@ class Affine:
         weight, bias = layer.weight, layer.bias
         assert isinstance(bias, Tensor)
         assert weight is None or isinstance(weight, Tensor)
-        self._factor, self._factor_tensor = factor, bias.new_tensor(factor)  # torch converts a number at every use
+        # torch converts a number at every use; made on the device, it need not be sent there
+        self._factor, self._factor_tensor = factor, bias.new_full((), factor)
         self._parameters = weight, bias
         stacked = bias.ndim == 2
         self._bias = bias.detach().unsqueeze(-2) if stacked else bias.detach()

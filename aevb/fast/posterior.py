@@ -12,7 +12,12 @@ from aevb.densities import standard_normal_log_density
 from aevb.fast.decoder import fast_decoder, has_fast_decoder
 from aevb.model import GenerativeModel
 
-ROWS = 128  # datapoints at a time: their pixels and the decoder's weights then stay in a core's own cache
+ROWS = 128  # datapoints at a time on a CPU: their pixels and the decoder's weights then stay in a core's own cache
+
+
+def in_parts(rows: Tensor) -> tuple[Tensor, ...]:
+    """Rows of datapoints, `ROWS` at a time; on a GPU, which has more to do at once than that, all of them."""
+    return rows.split(ROWS) if rows.is_cpu else (rows,)
 
 
 class Posterior(hmc.Target):
@@ -68,7 +73,7 @@ class Posterior(hmc.Target):
         trailing = out.shape[z.ndim - 1 :]
         chains = zip(z.reshape(-1, *z.shape[-2:]), out.view(-1, z.shape[-2], *trailing), strict=True)
         for each, result in chains:
-            yield from zip(self._x.split(ROWS), each.split(ROWS), result.split(ROWS), strict=True)
+            yield from zip(in_parts(self._x), in_parts(each), in_parts(result), strict=True)
 
 
 def posterior(model: GenerativeModel, x: Float[Tensor, "batch pixel"], beta: float = 1.0) -> hmc.LogDensity:

@@ -49,7 +49,8 @@ def start_chains(
             best = chosen if best is None else torch.where((top > value)[:, None], chosen, best)
             value = torch.maximum(value, top)
     assert best is not None
-    return tuning.Chains(best, x.new_full((len(x),), step_size), torch.tensor(0, device=x.device))
+    n_tuned = torch.zeros((), dtype=torch.int64, device=x.device)
+    return tuning.Chains(best, x.new_full((len(x),), step_size), n_tuned)
 
 
 def posterior_gaussian(

@@ -148,7 +148,7 @@ def test_the_running_baseline_is_a_weighted_mean():
     learner = ScoreFunction(*networks(torch.Generator().manual_seed(0))[:2], 5, with_baseline=True)
     for value in (1.0, 2.0, 4.0):
         learner._running.add(torch.tensor(value))
-    assert learner._running(torch.zeros(1)) == pytest.approx((0.81 + 0.9 * 2 + 4) / (0.81 + 0.9 + 1))
+    assert float(learner._running(torch.zeros(1))) == pytest.approx((0.81 + 0.9 * 2 + 4) / (0.81 + 0.9 + 1))
 
 
 def fit(learner, x, noise, steps):
