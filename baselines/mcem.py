@@ -75,24 +75,45 @@ class MonteCarloEM(LearnerState):
         Raises:
             ArgumentError: the batch is not every training point once.
         """
-        self._check(batch)
-        n = self._n_datapoints
-        if len(batch.x) != n or not batch.indices.sort().values.equal(torch.arange(n, device=batch.indices.device)):
-            raise ArgumentError(
-                f"a batch must hold each of the {n} training points once, got {len(batch.x)} rows, "
-                f"{len(batch.indices.unique())} of them different: use MinibatchMonteCarloEM for less"
-            )
+        looked = self._check(batch)
+        # Of a GPU's later batches the caller sees to it: a look waits for the device.
+        if looked or batch.indices.is_cpu or len(batch.x) != self._n_datapoints:
+            self._check_whole(batch)
         z = self._sample(batch.x, batch.indices, generator)
         self._climb(batch.x, z)
         return self._info(batch)
 
+    def _check_whole(self, batch: Batch) -> None:
+        n = self._n_datapoints
+        if len(batch.x) != n or not batch.indices.sort().values.equal(torch.arange(n, device=batch.indices.device)):
+            self._known = frozenset()  # the next batch is looked at again
+            raise ArgumentError(
+                f"a batch must hold each of the {n} training points once, got {len(batch.x)} rows, "
+                f"{len(batch.indices.unique())} of them different: use MinibatchMonteCarloEM for less"
+            )
+
     def _sample(
-        self, x: Float[Tensor, "batch pixel"], indices: Int[Tensor, " batch"], generator: torch.Generator
+        self,
+        x: Float[Tensor, "batch pixel"],
+        indices: Int[Tensor, " batch"],
+        generator: torch.Generator,
+        first: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch latent"]:
-        """Move the chains of these (distinct) points once, tune the step size, and return where they are."""
+        """Move the chains of these points once, tune the step size, and return where they are.
+
+        Args:
+            x: the points.
+            indices: their places in the training set.
+            generator: source of the moves.
+            first: for each row the first one of the same point; None where all points differ.
+        """
         chains, log_joint = self._chains, posterior(self.model, x)
         state = hmc.evaluate(log_joint, chains.z[indices])  # θ has moved, so nothing can be carried over
         outcome = hmc.move(log_joint, state, chains.step_size, self._n_moved, generator)
+        if first is not None:
+            outcome = hmc.Move(
+                hmc.State(*(value[first] for value in outcome.state)), *(value[first] for value in outcome[1:])
+            )
         chains.step_size = tuning.tune_global(chains.step_size, outcome.accept_probability)
         chains.z[indices] = outcome.state.z
         chains.count(indices, outcome)
@@ -137,12 +158,13 @@ class MinibatchMonteCarloEM(MonteCarloEM):
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One iteration over a minibatch, whose points may repeat."""
         self._check(batch)
-        points, row_of = batch.indices.unique(return_inverse=True)
-        rows = torch.arange(len(row_of), device=row_of.device)
-        # The first row of each point: a repeat need not have the same pixels if they are binarized on the fly.
-        first = torch.full_like(points, len(rows)).scatter_reduce_(0, row_of, rows, "amin")
-        z = self._sample(batch.x[first], points, generator)
-        self._climb(batch.x, z[row_of])
+        # All rows move, and what a repeat did gives way to what the first of its point did, with the first's pixels if
+        # they are binarized on the fly. How many points differ only the device knows, and nothing waits for it.
+        points, order = batch.indices.sort(stable=True)
+        repeats = torch.cat([points.new_zeros(1, dtype=torch.bool), points[1:] == points[:-1]])
+        first = torch.arange(len(points), device=points.device).masked_fill_(repeats, 0).cummax(0).values
+        z = self._sample(batch.x[order], points, generator, first)
+        self._climb(batch.x, z[order.argsort()])
         return self._info(batch)
 
 
@@ -156,7 +178,7 @@ class PersistentChains:
         self._counts = z.new_zeros(4, len(z))
 
     def count(self, indices: Int[Tensor, " batch"], outcome: hmc.Move) -> None:
-        """Add a move of these (distinct) chains."""
+        """Add a move of these chains; rows of one chain have made the same move, which counts once."""
         one = torch.ones_like(outcome.accept_probability)
         did = torch.stack((one, outcome.accepted.to(one), (~outcome.finite).to(one), outcome.accept_probability))
         self._counts[:, indices] += did
