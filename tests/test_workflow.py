@@ -5,8 +5,9 @@ import re
 from harness.command.options import check, parser
 from tests.support import ROOT
 
-WORKFLOW = (ROOT / ".github" / "workflows" / "check.yml").read_text()
-COMMANDS = re.findall(r"^ +- run: (.+)$", WORKFLOW, re.MULTILINE)
+FOLDER = ROOT / ".github" / "workflows"
+WORKFLOW, SPEED = (FOLDER / "check.yml").read_text(), (FOLDER / "speed.yml").read_text()
+COMMANDS, TIMED = (re.findall(r"^ +- run: (.+)$", text, re.MULTILINE) for text in (WORKFLOW, SPEED))
 
 
 def test_it_runs_a_valid_check_and_keeps_the_file_that_the_check_writes():
@@ -26,6 +27,18 @@ def test_it_installs_the_pinned_versions_as_readme_does():
     assert (ROOT / "constraints.txt").exists()
     readme = (ROOT / "README.md").read_text()
     assert ".venv/bin/pip install -c constraints.txt -e ." in readme
+
+
+def test_speed_is_compared_with_a_commit_that_the_workflow_has_fetched():
+    (command,) = [command for command in TIMED if "reproduce.py" in command]
+    options = parser().parse_args(command.partition(" | ")[0].split()[2:])
+    check(options)
+    assert options.benchmark
+    assert options.fail_if_slower
+    assert options.against == "HEAD^1"
+    assert "fetch-depth: 2\n" in SPEED
+    assert "shell: bash\n" in SPEED  # which fails where the first of two commands does
+    assert [each for each in TIMED if "pip install" in each] == [each for each in COMMANDS if "pip install" in each]
 
 
 def test_readme_shows_it_as_it_is():

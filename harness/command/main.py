@@ -35,6 +35,7 @@ from harness.studies.marginal import study as study_marginal
 from harness.studies.models import study as study_models
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.step_sizes import study as study_step_sizes
+from harness.timing.against import show_against
 from harness.timing.run import show_benchmarks
 from harness.workers.parts import PartsFailed
 from harness.workers.progress import Display
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.report:
             return 0 if make_report(request, train=not options.plot_only) else 1
         elif options.benchmark:
-            return 0 if show_benchmarks(options.device, options.results) else 1
+            return 0 if measure_speed(options) else 1
         elif options.verify:
             return 0 if verify_runs(request, options.verify) else 1
         elif options.publish:
@@ -150,6 +151,13 @@ def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
 
     folders = find_runs(request.shelves, wanted)
     return verify(folders, job, request.samples, request.place, lambda line: print(line, flush=True))
+
+
+def measure_speed(options: argparse.Namespace) -> bool:
+    """The benchmarks, or how this tree compares with a commit; whether all is as it should be."""
+    if options.against is None:
+        return show_benchmarks(options.device, options.results)
+    return show_against(options.against, options.results) or not options.fail_if_slower
 
 
 def check_results(options: argparse.Namespace) -> bool:

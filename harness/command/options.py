@@ -48,6 +48,8 @@ EXAMPLES = """examples:
       all that is in the store, as one HTML file
   python reproduce.py --benchmark --device cpu cuda
       how fast each method and estimator is
+  python reproduce.py --benchmark --against HEAD~1
+      is this tree slower or faster than that commit?
   python reproduce.py --check --junit check.xml
       has anything drifted? for continuous integration
 """
@@ -64,6 +66,7 @@ STUDIES = {
 UNUSED = {
     "--benchmark": "dataset latent train method scale samples protocol seed engine workers cluster data points "
     "plot_only force re_estimate dry_run",
+    "--against": "device",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
     "--claims": "dataset latent train method scale samples seed device engine workers cluster data points plot_only "
@@ -174,6 +177,10 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     how.add_argument("--force", action="store_true", help="compute finished runs again")
     how.add_argument("--re-estimate", action="store_true", help="figure 3: estimate log p(x) by better means too")
     how.add_argument("--dry-run", action="store_true", help="say what would be computed, and stop")
+    how.add_argument("--against", metavar="COMMIT", help="--benchmark: measure that commit and this tree in turns")
+    how.add_argument(
+        "--fail-if-slower", action="store_true", help="--benchmark --against: status 1 where a case is slower"
+    )
     how.add_argument("--junit", type=Path, metavar="FILE", help="--check: write JUnit XML too")
     how.add_argument("--update-reference", action="store_true", help="--check: compute the committed values anew")
     return p
@@ -191,6 +198,7 @@ def check(options: argparse.Namespace) -> None:
         "--list": options.list,
         "--claims": options.claims is not None,
         "--benchmark": options.benchmark,
+        "--against": options.against,
         "--check": options.check,
         "--migrate": options.migrate,
         "--publish": options.publish,
@@ -217,6 +225,10 @@ def check(options: argparse.Namespace) -> None:
         )
     if not options.check and (unused := sorted(given & {"junit", "update_reference"})):
         raise UserError(f"--{unused[0].replace('_', '-')} is for --check alone: leave it out")
+    if options.against is not None and not options.benchmark:
+        raise UserError("--against is for --benchmark alone: leave it out")
+    if options.fail_if_slower and options.against is None:
+        raise UserError("--fail-if-slower is for --benchmark --against COMMIT alone: name a commit, or leave it out")
     several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]
     if options.demo and several:
         raise UserError(f"--demo shows one model: give --{several[0]} one value")

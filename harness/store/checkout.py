@@ -2,8 +2,14 @@
 
 import hashlib
 import os
+import reprlib
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from aevb.errors import UserError
 
 MOST_BYTES = 200_000  # of a diff
 CODE = ("aevb", "baselines", "harness", "benchmarks", "reproduce.py")  # a new file is the project's where it lies here
@@ -36,6 +42,50 @@ def state(root: Path) -> tuple[str, str]:
     except (OSError, subprocess.CalledProcessError):
         return "", ""
     return commit, bounded(b"".join(parts))
+
+
+def find_commit(root: Path, name: str) -> str:
+    """The full name of a commit of the checkout at a folder: of a branch, a tag, HEAD~1 or a part of its name.
+
+    Raises:
+        UserError: the folder is not the top of a checkout, there is no git, or there is no such commit.
+    """
+    try:
+        if _git(root, "rev-parse", "--show-cdup").strip():
+            raise UserError(f"{root} must be the top of a git checkout, and is a folder in one: clone the project")
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = "git is not to be had" if isinstance(error, OSError) else "it is none"
+        raise UserError(f"{root} must be a git checkout, and {reason}: install git, and clone the project") from error
+    try:
+        return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    except (subprocess.CalledProcessError, ValueError, OSError) as error:  # no commit, or nothing to ask git for
+        raise UserError(
+            f"a commit must be one that this checkout has, got {reprlib.repr(name)}: `git fetch` it (a shallow clone, as GitHub "
+            "Actions makes one, has the last alone: `fetch-depth: 0`), or choose one of `git log`"
+        ) from error
+
+
+@contextmanager
+def worktree(root: Path, commit: str) -> Iterator[Path]:
+    """A folder with all files of a commit, for as long as the block lasts; the checkout's own files stay as they are.
+
+    Raises:
+        UserError: git cannot make one.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder).resolve() / "tree"
+        try:
+            _git(root, "worktree", "add", "--detach", str(path), commit)
+        except subprocess.CalledProcessError as error:
+            words = error.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+            raise UserError(
+                f"git must be able to check commit {commit[:12]} out in {path}; it says {words[-1]}: make room there, "
+                "or name another folder in TMPDIR"
+            ) from error
+        try:
+            yield path
+        finally:
+            _git(root, "worktree", "remove", "--force", str(path))
 
 
 def bounded(diff: bytes, most: int = MOST_BYTES) -> str:

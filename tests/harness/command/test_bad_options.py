@@ -42,6 +42,8 @@ ELSEWHERE = {
     "--check",
     "--update-reference",
     "--junit",
+    "--against",
+    "--fail-if-slower",
     "--cluster",
     "--verify",
     "--migrate",

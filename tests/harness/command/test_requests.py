@@ -118,6 +118,9 @@ from tests.support import write_array
         ("--check --update-reference --engine reference", "no use for --engine"),
         ("--check --update-reference --junit check.xml", "no use for --junit"),
         ("--figure 2 --junit check.xml", "for --check alone"),
+        ("--figure 2 --against HEAD", "--against is for --benchmark alone"),
+        ("--benchmark --fail-if-slower", "name a commit, or leave it out"),
+        ("--benchmark --against HEAD --device cuda", "no use for --device"),
         ("--list --update-reference", "for --check alone"),
     ],
 )

@@ -1,0 +1,147 @@
+"""Two trees measured in turns: a planted slowdown is found, and what cannot be measured is named."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aevb.errors import UserError
+from harness.store.checkout import find_commit, worktree
+from harness.timing import against
+from harness.timing.against import compare, format_comparison, measure, show_against
+from harness.timing.trees import Tree
+from tests.support import ROOT, reproduce
+
+PLANTED = '''
+    def climb(self, prior_scale: float = 0.0) -> None:
+        """Much longer than before."""
+        import time
+        begin = time.thread_time()
+        while time.thread_time() - begin < 0.005:
+            pass
+'''
+
+
+@pytest.fixture
+def slow_tree(tmp_path: Path) -> Path:
+    """A copy of the project, whose steps are slower."""
+    tree = tmp_path / "slow"
+    for name in ("aevb", "baselines", "harness", "benchmarks"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    learner = tree / "aevb" / "learner.py"
+    text = learner.read_text()
+    assert text.count(PLANTED.splitlines()[1]) == 1
+    learner.write_text(text.replace(PLANTED.splitlines()[1] + "\n", PLANTED.lstrip("\n"), 1))
+    return tree
+
+
+@pytest.mark.processes
+def test_a_planted_slowdown_is_found_where_it_is_planted(slow_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against, "SECONDS_OF_A_BLOCK", 0.01)
+    monkeypatch.setattr(against, "ROUNDS", 5)
+    with Tree(ROOT, "the base") as base, Tree(slow_tree, "this tree") as tree:
+        times = measure(base, tree, fewest=2, most=2, only=["AEVB 500/20", "noise in bulk"])
+    table = compare(times).set_index("case")
+    assert table.loc["AEVB 500/20", "verdict"] == "slower"
+    assert table.loc["AEVB 500/20", "ratio"] > 1.2
+    assert table.loc["noise in bulk", "low"] < 1.1
+    assert table.loc["AEVB 500/20", "rounds"] == 2 * 5
+
+
+def test_a_tree_that_has_not_the_cases_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "aevb").mkdir()
+    (tmp_path / "aevb" / "__init__.py").write_text("")
+    with (
+        pytest.raises(UserError, match=r"commit abc ends with .*Error.*: choose a commit"),
+        Tree(tmp_path, "commit abc"),
+    ):
+        pass
+
+
+def times(ratio: float, scatter: float) -> list[list[tuple[float, float]]]:
+    """Ten launches of eight pairs, whose ratios go up and down by the scatter."""
+    return [[(0.01, 0.01 * ratio * (1 + scatter * (-1) ** (k // 2 + n))) for n in range(8)] for k in range(10)]
+
+
+def test_the_table_says_slower_faster_or_not_to_be_told_apart_and_what_is_noisy() -> None:
+    table = compare(
+        {"wake-sleep 500/20": times(1.1, 0.01), "b": times(1.0, 0.001), "c": times(0.8, 0.01), "d": times(1.0, 0.2)}
+    )
+    assert table["verdict"].tolist() == ["slower", "not to be told apart", "faster", "not to be told apart"]
+    assert table["noisy"].tolist() == [False, False, False, True]
+    text = format_comparison(table)
+    assert "1.10" in text
+    assert "not to be told apart !" in text
+    assert all(len(line) <= 80 for line in text.splitlines()), text
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+    return subprocess.run(
+        ["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    for content in ("one", "two"):
+        (folder / "file.txt").write_text(content)
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", content)
+    return folder
+
+
+def test_a_commit_is_checked_out_beside_the_tree_and_leaves_nothing(checkout: Path) -> None:
+    (checkout / "file.txt").write_text("not committed")
+    with worktree(checkout, find_commit(checkout, "HEAD~1")) as path:
+        assert (path / "file.txt").read_text() == "one"
+        assert (checkout / "file.txt").read_text() == "not committed"
+    assert not path.exists()
+    assert len(git(checkout, "worktree", "list").splitlines()) == 1
+
+
+def test_an_unknown_commit_and_what_is_no_checkout_are_named_with_what_to_do(checkout: Path, tmp_path: Path) -> None:
+    for name in ("nowhere", "", "--all", "nul\0", "\udcff", "x" * 300_000, "HEAD:file.txt"):
+        with pytest.raises(UserError, match=r"must be one that this checkout has, got .*: `git fetch` it"):
+            find_commit(checkout, name)
+    with pytest.raises(UserError, match="must be a git checkout, and it is none: install git, and clone"):
+        find_commit(tmp_path, "HEAD")
+    (checkout / "inside").mkdir()
+    with pytest.raises(UserError, match="a folder in one: clone the project"):
+        find_commit(checkout / "inside", "HEAD")
+
+
+def test_a_commit_that_cannot_be_checked_out_is_named_with_what_git_says(checkout: Path) -> None:
+    with pytest.raises(UserError, match="must be able to check commit 000000000000 out"), worktree(checkout, "0" * 40):
+        pass
+
+
+@pytest.mark.parametrize(("slower", "asked", "status"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+def test_the_status_is_1_only_where_that_is_asked_for(slower, asked, status, monkeypatch, tmp_path) -> None:
+    from harness.command import main
+
+    monkeypatch.setattr(main, "show_against", lambda commit, results: not slower)
+    options = ["--benchmark", "--against", "HEAD", "--results", str(tmp_path), *["--fail-if-slower"] * asked]
+    assert main.main(options) == status
+
+
+def test_what_was_measured_is_written_with_its_provenance(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(against, "measure", lambda base, tree: {"AEVB 500/20": times(1.1, 0.01)})
+    monkeypatch.setattr(Tree, "__enter__", lambda self: self)
+    monkeypatch.setattr(Tree, "__exit__", lambda self, *_: None)
+    assert not show_against("HEAD", tmp_path)
+    assert "slower" in capsys.readouterr().out
+    name = git(ROOT, "rev-parse", "HEAD")[:12]
+    folder = tmp_path / "benchmarks" / "against"
+    assert {path.name for path in folder.iterdir()} == {f"{name}.json", f"{name}.csv"}
+    assert '"base"' in (folder / f"{name}.json").read_text()
+
+
+def test_the_command_names_an_unknown_commit(tmp_path: Path) -> None:
+    done = reproduce("--benchmark", "--against", "no-such-commit", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "got 'no-such-commit'" in done.stderr.splitlines()[-1]
