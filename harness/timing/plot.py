@@ -13,19 +13,16 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from harness.figures.compare import label
 from harness.figures.panel import DARK, GREY, OURS, STYLE, save
-from harness.timing.tables import PAPER_SECONDS_PER_MILLION
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
 
 DEVICES = ("#1f4fa0", "#a50f22", "#2fa83b", "#8a5a00")
 PAPER = "the paper, 2013:\n20–40 min per million"
 ENGINES = {"reference": "s", "stacked": "D", "naive PyTorch": "v", "JAX scan": "P", "bfloat16": "*"}
-BY_HAND = ("by hand", "fast", "graph")
 SWEEPS = (
     ("n_latent", "latent dimensions $N_z$"),
     ("hidden", "hidden units"),
     ("n_samples", "noise samples $L$"),
 )
-# What the sweeps vary one at a time.
-SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
 
 
 def plot_benchmarks(table: pd.DataFrame, times: pd.DataFrame, source: str, folder: Path) -> list[Path]:
@@ -46,20 +43,10 @@ def plot_benchmarks(table: pd.DataFrame, times: pd.DataFrame, source: str, folde
         return [save(figure, folder / name, kind) for name, figure in figures.items() for kind in ("png", "svg")]
 
 
-def _sweep(table: pd.DataFrame, varied: str) -> pd.DataFrame:
-    """The hand-written float32 steps that differ from the usual setting in one thing at most, the fastest of each."""
-    fixed = {name: value for name, value in SETTING.items() if name != varied}
-    keep = table["engine"].isin(BY_HAND) & (table["precision"] == "float32")
-    for name, value in fixed.items():
-        keep &= table[name] == value
-    part = table[keep].assign(**{varied: table.loc[keep, varied].astype(float)})
-    return part.loc[part.groupby(["device", varied])["samples_per_second"].idxmax()].sort_values(varied)
-
-
 def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
     figure = Figure(figsize=(8.2, 5.4), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     axes = figure.subplots()
-    for device, part in _sweep(aevb, "batch_size").groupby("device"):
+    for device, part in sweep(aevb, "batch_size").groupby("device"):
         axes.plot(
             part["batch_size"],
             part["samples_per_second"],
@@ -68,14 +55,12 @@ def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
             linewidth=2.2,
             label=device,
         )
-    usual = aevb[(aevb["hidden"] == "500") & (aevb["n_latent"] == 20) & (aevb["n_samples"] == 1)]
-    usual = usual[usual["batch_size"] == 100]
-    usual = usual.assign(engine=usual["engine"].where(usual["precision"] == "float32", usual["precision"]))
+    engines = usual(aevb)
     for engine, marker in ENGINES.items():
         look: dict[str, Any] = {
             "marker": marker, "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.6, "linestyle": "",
         }  # fmt: skip
-        others = usual[usual["engine"] == engine]
+        others = engines[engines["engine"] == engine]
         for x, y, device in others[["batch_size", "samples_per_second", "device"]].to_numpy():
             axes.plot(x, y, color=colours[str(device)], **look)
         if len(others):
@@ -84,7 +69,7 @@ def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
     axes.axhspan(slow, fast, color=GREY, alpha=0.25, linewidth=0)
     axes.set(xscale="log", yscale="log", xlabel="minibatch size $M$", ylabel="training samples per second")
     axes.set_title("AEVB on MNIST, 500 hidden units, $N_z$ = 20: one core of a CPU, or a GPU")
-    _ticks(axes, _sweep(aevb, "batch_size")["batch_size"])
+    _ticks(axes, sweep(aevb, "batch_size")["batch_size"])
     axes.annotate(
         PAPER.replace("\n", " "), (0.99, np.sqrt(slow * fast)), xycoords=("axes fraction", "data"), ha="right",
         va="center", fontsize=9, color=DARK,
@@ -97,7 +82,7 @@ def _cost(aevb: pd.DataFrame, table: pd.DataFrame, colours: dict[str, str]) -> F
     figure = Figure(figsize=(14, 4.2), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     panels = figure.subplots(1, len(SWEEPS) + 1, sharey=True)
     for axes, (name, title) in zip(panels, SWEEPS, strict=False):
-        part = _sweep(aevb, name)
+        part = sweep(aevb, name)
         for device, curve in part.groupby("device"):
             named = device if axes is panels[0] else None
             axes.plot(curve[name], curve["seconds_per_million"], "o-", color=colours[str(device)], label=named)

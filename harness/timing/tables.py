@@ -20,6 +20,9 @@ HEADINGS = {
 # "This takes around 20-40 minutes per million training samples with a Intel Xeon CPU running at an effective 40
 # GFLOPS" (Kingma & Welling 2013, section 5).
 PAPER_SECONDS_PER_MILLION = (20 * 60.0, 40 * 60.0)
+BY_HAND = ("by hand", "fast", "graph")
+# What the sweeps vary one at a time.
+SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
 
 
 def compact(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -47,6 +50,22 @@ def tabulate(records: list[dict[str, Any]]) -> pd.DataFrame:
     table["hidden"] = ["-".join(map(str, widths)) for widths in table["hidden"]]
     table["seconds_per_million"] = 1e6 / table["samples_per_second"]
     return table
+
+
+def sweep(table: pd.DataFrame, varied: str) -> pd.DataFrame:
+    """The hand-written float32 steps that differ from the usual setting in one thing at most, the fastest of each."""
+    fixed = {name: value for name, value in SETTING.items() if name != varied}
+    keep = table["engine"].isin(BY_HAND) & (table["precision"] == "float32")
+    for name, value in fixed.items():
+        keep &= table[name] == value
+    part = table[keep].assign(**{varied: table.loc[keep, varied].astype(float)})
+    return part.loc[part.groupby(["device", varied])["samples_per_second"].idxmax()].sort_values(varied)
+
+
+def usual(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the usual setting; where multiplication is not in float32, `engine` says in what it is."""
+    rows = table[(table[[*SETTING]] == [*SETTING.values()]).all(axis=1)]
+    return rows.assign(engine=rows["engine"].where(rows["precision"] == "float32", rows["precision"]))
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
