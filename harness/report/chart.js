@@ -1,57 +1,64 @@
-// Values of the curves, for pointers and for keys.
-const METHODS = { aevb: "AEVB", wake_sleep: "wake-sleep", mcem: "MCEM" };
+// Values of the curves, for pointers and for keys. They are told below the chart, or above it, never over it.
+const narrow = matchMedia("(max-width: 52rem)");
+let told = null; // the chart whose values are shown
 
-for (const figure of document.querySelectorAll(".chart")) {
-  const { x, y, samples, series } = JSON.parse(figure.querySelector("script").textContent);
-  const plot = figure.querySelector(".plot");
-  const svg = plot.querySelector("svg");
-  const pointer = plot.querySelector(".pointer");
-  const readout = plot.querySelector(".readout");
-  const [low, high, bottom, top] = y;
-  const names = [...new Set(series.map((curve) => `${curve.method} ${curve.split}`))];
+/** A text with its letter set as in a formula: N_z = 5, M = 100. */
+function typeset(text) {
+  const [, letter, index, rest] = /^([KLMN])(_z)?( = .*)$/.exec(text) ?? [];
+  return letter ? [make("i", {}, letter), index ? make("sub", {}, "z") : "", rest] : [text];
+}
+
+for (const plot of document.querySelectorAll(".plot")) {
+  const { x, stops, at, columns, rows } = JSON.parse(plot.querySelector("script").textContent);
+  const svg = plot.querySelector("svg"), pointer = plot.querySelector(".pointer"), readout = plot.querySelector(".readout");
+  const width = svg.viewBox.baseVal.width;
   let stop = -1;
 
   function show(k) {
+    if (told && told !== hide) told();
+    told = hide;
     stop = Math.max(0, Math.min(x.length - 1, k));
     pointer.querySelector("path").setAttribute("transform", `translate(${x[stop]} 0)`);
     for (const dot of pointer.querySelectorAll("circle")) dot.remove();
-    const rows = [];
-    for (const name of names) {
-      const [method, split] = name.split(" ");
-      const values = [true, false].map(
-        (ours) => series.find((c) => c.ours === ours && c.method === method && c.split === split)?.values[stop] ?? null,
-      );
-      if (values.every((value) => value === null)) continue;
-      values.forEach((value, k) => {
-        const at = bottom + ((value - low) / (high - low)) * (top - bottom);
-        if (value !== null && at >= top && at <= bottom)
-          pointer.append(make("circle", { class: `${k ? "paper" : "ours"} ${method}`, cx: x[stop], cy: at, r: k ? 2.5 : 3.5 }));
+    const lines = [];
+    for (const row of rows) {
+      if (row.cells.every((cells) => !cells[stop])) continue;
+      row.dots.forEach((dots, column) => {
+        if (dots[stop] !== null) pointer.append(make("circle", { class: row.looks[column], cx: x[stop], cy: dots[stop], r: column ? 2.5 : 3.5 }));
       });
-      const swatch = make("span", { class: `swatch ours ${method} ${split}` });
-      const cells = values.map((value) => make("td", {}, value === null ? "\u2013" : print(value, 1)));
-      rows.push(make("tr", { "data-curve": name }, make("th", {}, swatch, `${METHODS[method] ?? method}, ${say(split)}`), ...cells));
+      const swatch = make("svg", { width: 26, height: 8, viewBox: "0 0 26 8" }, make("path", { class: row.look.includes(" bar") ? `bar ${row.look}` : `stroke ${row.look}`, d: row.look.includes(" bar") ? "M2 0H24V8H2Z" : "M1 4H25" }));
+      const name = row.name.flatMap((part, k) => [k ? ", " : "", ...typeset(word(part))]);
+      const cells = row.cells.map((cells) => make("td", {}, cells[stop] || "\u2013"));
+      lines.push(make("tr", { "data-curve": row.name.join(" ") }, make("th", {}, row.look ? swatch : "", ...name), ...cells));
     }
-    const heading = make("strong", {}, say("at", { count: samples[stop] }));
-    const head = make("tr", {}, make("th"), make("td", {}, say("ours")), make("td", {}, say("paper")));
-    readout.replaceChildren(heading, rows.length ? make("table", {}, head, ...rows) : make("div", {}, say("no_value")));
+    const heading = make("strong", {}, ...typeset(at ? say(`at.${at}`, { count: stops[stop] }) : stops[stop]));
+    const head = make("tr", {}, make("th", {}, heading), ...columns.map((column) => make("td", {}, word(column))));
+    readout.replaceChildren(lines.length ? make("table", {}, head, ...lines) : heading, lines.length ? "" : ` ${say("no_value")}`);
     pointer.removeAttribute("hidden");
     readout.hidden = false;
-    const right = x[stop] > 198;
-    readout.style.left = right ? "auto" : `${((x[stop] + 12) / 360) * 100}%`;
-    readout.style.right = right ? `${((360 - x[stop] + 12) / 360) * 100}%` : "auto";
-    const spoken = rows.map((row) => [...row.children].map((cell) => cell.textContent).join(" ")).join("; ");
+    place();
+    const spoken = lines.map((line) => [...line.children].map((cell) => cell.textContent).join(" ")).join("; ");
     plot.setAttribute("aria-valuenow", stop);
     plot.setAttribute("aria-valuetext", `${heading.textContent}: ${spoken || say("no_value")}`);
+  }
+
+  /** Where the values stand: clear of the chart, and in the window; on a phone at its edge. */
+  function place() {
+    const box = plot.getBoundingClientRect(), height = readout.offsetHeight + 8;
+    const below = innerHeight - box.bottom;
+    readout.classList.toggle("above", below < height && (narrow.matches || box.top > below));
+    readout.classList.toggle("leftward", box.left + box.width / 2 > innerWidth / 2);
   }
 
   function hide() {
     pointer.setAttribute("hidden", "");
     readout.hidden = true;
+    if (told === hide) told = null;
   }
 
   function point(event) {
     const box = svg.getBoundingClientRect();
-    const at = ((event.clientX - box.left) / box.width) * 360;
+    const at = ((event.clientX - box.left) / box.width) * width;
     show(x.reduce((best, place, k) => (Math.abs(place - at) < Math.abs(x[best] - at) ? k : best), 0));
   }
   plot.addEventListener("pointermove", point);
@@ -68,3 +75,16 @@ for (const figure of document.querySelectorAll(".chart")) {
   });
   document.addEventListener("language", () => { if (!readout.hidden) show(stop); });
 }
+document.addEventListener("pointerdown", (event) => { if (told && !event.target.closest(".plot")) told(); });
+
+// One chart as wide as the page.
+function enlarge(id) {
+  for (const figure of document.querySelectorAll(".chart")) {
+    const large = figure.id === id && !figure.classList.contains("large");
+    figure.classList.toggle("large", large);
+    figure.querySelector(".enlarge").setAttribute("aria-pressed", large);
+  }
+  keep("chart", document.querySelector(".chart.large")?.id);
+}
+for (const button of document.querySelectorAll(".enlarge")) button.addEventListener("click", () => enlarge(button.closest(".chart").id));
+if (address.get("chart")) enlarge(address.get("chart"));

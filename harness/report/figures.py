@@ -3,30 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import pandas as pd
 
 from harness.experiments.paper import EXPERIMENTS, Experiment
 from harness.experiments.paper_curves import read_published
-from harness.figures.compare import compare, drawable, label, scientific
+from harness.figures.compare import drawable, label
 from harness.figures.plot2 import PAPER_ROWS
-from harness.figures.plot3 import PAPER_SAMPLES
-from harness.report.chart import LEFT, RIGHT, Axis, Chart, draw, nats
+from harness.figures.plot3 import PAPER_NATS, PAPER_SAMPLES
+from harness.report.charts.axis import Axis
+from harness.report.charts.chart import SMALL, WIDE, Chart, Frame, Group, Legend, Plot
+from harness.report.charts.curves import nats, plot
+from harness.report.distances import Distances, distances
 from harness.report.source import Source, paper_source, run_id, run_source
 from harness.store.collect import collect
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: a curve, and ours, the paper's and the difference (nats) at each sample count."""
-
-    name: tuple[str, ...]
-    sources: list[str]
-    cells: list[tuple[str, str, str]]
-    seeds: int
+FRAMES: Mapping[int, Frame] = {2: SMALL, 3: WIDE}
+COLUMNS: Mapping[int, int] = {2: 5, 3: 2}  # panels in a row, as the paper has them
 
 
 @dataclass(frozen=True)
@@ -35,9 +30,8 @@ class FigureSection:
 
     Attributes:
         figure: its number.
-        charts: its panels.
-        counts: sample counts that the table compares at.
-        rows: of the table.
+        groups: its panels, those of each dataset together.
+        distances: from the paper's curves.
         sources: its runs and the paper.
         absent: curves of the paper's that have no run.
         wanted: curves of the paper's.
@@ -46,19 +40,13 @@ class FigureSection:
     """
 
     figure: int
-    charts: list[Chart]
-    counts: list[str]
-    rows: list[Row]
+    groups: list[Group]
+    distances: Distances
     sources: list[Source]
     absent: int
     wanted: int
     published: int
     runs: int
-
-    @property
-    def rows_of_charts(self) -> list[list[Chart]]:
-        """The charts, those of each dataset and of each enlargement together."""
-        return [list(group) for _, group in groupby(self.charts, key=lambda chart: (chart.enlarged, chart.dataset))]
 
 
 def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSection:
@@ -73,13 +61,10 @@ def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSectio
     published = read_published(figure)
     wanted = {(d, s, m) for d, sizes in experiment.panels.items() for s in sizes for m in experiment.methods}
     done = {tuple(getattr(folder.config, column) for column in experiment.key) for folder in folders}
-    rows = _rows(compare(curves, published, experiment.compared_at, (*experiment.key, "split"), experiment.measure),
-                 experiment, folders)  # fmt: skip
     return FigureSection(
         figure=figure,
-        charts=_charts(experiment, curves, published, runs, folders) if folders else [],
-        counts=rows[0],
-        rows=rows[1],
+        groups=_groups(experiment, curves, published, runs, folders) if folders else [],
+        distances=distances(curves, published, experiment, folders),
         sources=[*map(run_source, folders), paper_source(figure)],
         absent=len(wanted - done),
         wanted=len(wanted),
@@ -91,81 +76,88 @@ def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSectio
 def _is_panel(folder: RunFolder, experiment: Experiment) -> bool:
     """One of the paper's panels, or of a user's array; figure 4's models are no panel of figure 2."""
     dataset = folder.config.dataset
-    return dataset not in experiment.panels or getattr(folder.config, experiment.size) in experiment.sizes(dataset)
+    return dataset not in experiment.panels or getattr(folder.config, experiment.size) in experiment.panels[dataset]
 
 
-def _charts(
+def _groups(
     experiment: Experiment,
     curves: pd.DataFrame,
     published: pd.DataFrame,
     runs: pd.DataFrame,
     folders: Sequence[RunFolder],
-) -> list[Chart]:
+) -> list[Group]:
     measure, key = experiment.measure, list(experiment.key[:2])
     ours, paper = drawable(curves, measure), drawable(published, measure).assign(seed=0)
-    end = float(ours["samples"].max()) if len(ours) else 0.0
-    panels = list(dict.fromkeys([*((d, s) for d, sizes in experiment.panels.items() for s in sizes),
-                                 *zip(runs["dataset"], runs[experiment.size], strict=True)]))  # fmt: skip
-    charts: list[Chart] = []
-    for part, x in _axes(experiment.figure, end).items():
-        for dataset, size in panels:
-            mine, theirs, of_dataset, paper_dataset, ended = (
-                t[(t[key] == [dataset, size]).all(axis=1)] if one else t[t["dataset"] == dataset]
-                for t, one in ((ours, True), (paper, True), (ours, False), (paper, False), (runs, True))
-            )
-            beyond = x.get(dataset, x[""])
+    known = ((dataset, size) for dataset, sizes in experiment.panels.items() for size in sizes)
+    panels = [*dict.fromkeys([*known, *zip(runs["dataset"], runs[experiment.size], strict=True)])]
+    whose = {"ours": "this reproduction", "paper": "the paper"}
+    legend: Legend = [
+        (f"{source} {method} train", (label(method), name))
+        for method in experiment.methods
+        for source, name in whose.items()
+    ]
+    legend += [("plain train", ("train",)), ("plain test", ("test",))]
+    groups: list[Group] = []
+    for dataset, of_dataset in groupby(panels, key=lambda panel: panel[0]):
+        charts: list[Chart] = []
+        for _, size in of_dataset:
+            here = {"ours": _at(ours, key, dataset, size), "paper": _at(paper, key, dataset, size)}
             # The panels of a dataset share an axis in figure 2; figure 3's two differ too much for that.
-            seen = (of_dataset, paper_dataset) if experiment.figure == 2 else (mine, theirs)
-            y = nats(seen, measure, (min(5e5, end or 5e5) if beyond.log else beyond.high / 30, beyond.high))
+            seen = [t[t["dataset"] == dataset] for t in (ours, paper)] if experiment.figure == 2 else [*here.values()]
+            ended = _at(runs, key, dataset, size)
             ids = [
                 run_id(f) for f in folders if (f.config.dataset, getattr(f.config, experiment.size)) == (dataset, size)
             ]
-            name = f"figure{experiment.figure}-{part}{len(charts)}"
+            number = sum(len(group.charts) for group in groups) + len(charts)
             charts.append(
-                draw(
-                    name,
-                    dataset,
-                    size,
-                    beyond,
-                    y,
-                    mine,
-                    theirs,
-                    measure,
-                    experiment.compared_at,
+                Chart(
+                    f"figure{experiment.figure}-{number}",
+                    (f"chart.figure{experiment.figure}.panel", {"dataset": label(dataset, 24), "size": f"{size:,}"}),
+                    FRAMES[experiment.figure],
+                    _plots(experiment, dataset, size, here, seen),
                     [*ids, f"paper-{experiment.figure}"],
-                    ended,
+                    _ended(ended[ended["status"] != "finished"]),
                 )
             )
-    return charts
+        groups.append(Group(f"figure{experiment.figure}", charts, COLUMNS[experiment.figure], legend))
+    return groups
 
 
-def _axes(figure: int, end: float) -> Mapping[str, Mapping[str, Axis]]:
-    """Axes of samples as in the paper, for each dataset where they differ; and an enlarged one where ours end early."""
-    if figure == 2:
+def _at(table: pd.DataFrame, key: list[str], dataset: str, size: int) -> pd.DataFrame:
+    return table[(table[key] == [dataset, size]).all(axis=1)]
+
+
+def _ended(runs: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return [
+        (label(str(method)), str(status), ", ".join(map(str, sorted(group["seed"]))))
+        for (method, status), group in runs.groupby(["method", "status"])
+    ]
+
+
+def _plots(
+    experiment: Experiment, dataset: str, size: int, here: Mapping[str, pd.DataFrame], seen: Sequence[pd.DataFrame]
+) -> list[Plot]:
+    """The reader's range, as far as the runs of this dataset go; and the paper's, where it has this panel."""
+    measure, frame = experiment.measure, FRAMES[experiment.figure]
+    end = float(seen[0]["samples"].max()) if len(seen[0]) else 0.0
+    across = frame.left, frame.right
+    if experiment.figure == 2:
         first = 1e5 if end >= 2e5 or not end else 1e4
-        axes = {row.dataset: Axis(first, max(row.samples[1], end), LEFT, RIGHT, log=True) for row in PAPER_ROWS}
-        return {"": {**axes, "": Axis(first, max(end, 10 * first), LEFT, RIGHT, log=True)}}
-    whole = {"": {"": Axis(0, max(PAPER_SAMPLES, end), LEFT, RIGHT)}}
-    return whole | ({"enlarged-": {"": Axis(0, 1.05 * end, LEFT, RIGHT)}} if 0 < end < PAPER_SAMPLES / 2 else {})
+        own = Axis(first, max(end, 10 * first), *across, log=True)
+        begin = min(5e5, end or 5e5)
+    else:
+        own = Axis(0, 1.05 * end or PAPER_SAMPLES, *across, unit=1e6)
+        begin = own.high / 30
+    views = [("ours", own, nats(seen, measure, (begin, own.high)))]
+    if size in experiment.panels.get(dataset, ()):
+        views.append(("paper", *_as_printed(experiment.figure, dataset, size, across)))
+    return [plot(name, frame, x, limits, here, measure, experiment.compared_at) for name, x, limits in views]
 
 
-def _rows(
-    comparison: pd.DataFrame, experiment: Experiment, folders: Sequence[RunFolder]
-) -> tuple[list[str], list[Row]]:
-    counts = sorted(comparison["samples"].unique())
-    key = [*experiment.key, "split"]
-    rows = []
-    for name, curve in comparison.groupby(key, sort=False):
-        at: Any = curve.set_index("samples").reindex(counts)
-        cells = [
-            (_number(o, "z.1f"), _number(p, "z.1f"), _number(d, "+z.1f"))
-            for o, p, d in zip(at["ours"], at["paper"], at["difference"], strict=True)
-        ]
-        ids = [run_id(f) for f in folders if tuple(getattr(f.config, column) for column in experiment.key) == name[:3]]
-        names = tuple(f"{part:,}" if isinstance(part, int) else label(str(part), 24) for part in name)
-        rows.append(Row(names, ids, cells, int(curve["seeds"].max())))
-    return [scientific(count) for count in counts], rows
-
-
-def _number(value: float, form: str) -> str:
-    return "–" if pd.isna(value) else format(value, form).replace("-", "\N{MINUS SIGN}")
+def _as_printed(figure: int, dataset: str, size: int, across: tuple[float, float]) -> tuple[Axis, tuple[float, float]]:
+    """The axes of the paper's panel."""
+    if figure == 3:
+        return Axis(0, PAPER_SAMPLES, *across, unit=1e6), PAPER_NATS[size]
+    (row,) = (row for row in PAPER_ROWS if row.dataset == dataset)
+    assert row.nats is not None  # the paper's rows have them
+    return Axis(*row.samples, *across, log=True), row.nats

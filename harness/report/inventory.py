@@ -26,6 +26,11 @@ class Item:
     done: int
     of: int
 
+    @property
+    def complete(self) -> bool:
+        """Nothing is missing."""
+        return self.done == self.of
+
 
 def inventory(
     figures: Sequence[FigureSection], models: Collection[str], has: Mapping[str, bool], command: Callable[[str], str]

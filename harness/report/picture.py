@@ -11,7 +11,9 @@ from PIL import Image, ImageSequence
 from harness.report.source import Source, picture_sources
 from harness.store.tables import read_bytes, reading
 
-WIDTHS = (1600, 1200, 900, 700, 560, 440, 280)
+# What the page has texts for, beside the moving "interpolate".
+KINDS = ("figure4", "figure5", "generate", "reconstruct", "interpolate", "denoise", "inpaint")
+WIDTHS = (1400, 1200, 900, 700, 560, 440, 280)
 # Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
 WITHOUT_DATA = {("generate", ".png"), ("interpolate", ".gif")}
 
@@ -21,7 +23,7 @@ class Picture:
     """A picture of the store.
 
     Attributes:
-        title: what it shows.
+        title: the dataset that it is about; empty for several.
         path: of its file.
         sources: how it was drawn, and the runs that it shows.
     """
@@ -29,6 +31,27 @@ class Picture:
     title: str
     path: Path
     sources: list[Source]
+
+    @property
+    def moving(self) -> bool:
+        """It does not stand still."""
+        return self.path.suffix == ".gif"
+
+    @property
+    def alt(self) -> str:
+        """Key of what is told to who does not see it."""
+        return f"alt.{self._kind}"
+
+    @property
+    def caption(self) -> str:
+        """Key of what one should see in it."""
+        return f"picture.{self._kind}"
+
+    @property
+    def _kind(self) -> str:
+        """A figure of a protocol other than the author's has its name behind a hyphen."""
+        name = self.path.stem.partition("-")[0]
+        return f"{name}.moving" if self.moving else name if name in KINDS else "other"
 
 
 @dataclass(frozen=True)
@@ -49,7 +72,7 @@ def pictures(folder: Path, title: str = "") -> list[Picture]:
         record = path.with_suffix(".json")
         record = record if record.exists() else folder / "provenance.json"
         name = f"picture-{folder.name}-{record.stem}".replace(" ", "-")
-        found.append(Picture(title or path.stem, path, picture_sources(name, title or path.stem, record)))
+        found.append(Picture(title, path, picture_sources(name, title or path.stem, record)))
     return found
 
 

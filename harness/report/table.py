@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from harness.report.charts.axis import MINUS
 from harness.report.source import read
 from harness.store.tables import read_table, reading
 from harness.timing.tables import readable, tabulate
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
 PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Table:
     rows: list[list[str]]
     source: str
     left_out: int = 0
+
+    @property
+    def words(self) -> list[bool]:
+        """Which columns hold words; they may be names that the page has in both languages."""
+        return [not any(map(_numeric, column)) for column in zip(*self.rows, strict=True)] or [True] * len(self.columns)
 
 
 def csv_table(path: Path, source: str, title: str = "") -> Table:
@@ -65,12 +70,16 @@ def variance_table(table: pd.DataFrame, source: str) -> Table:
     cells = rows.assign(cell=[f"{variance:.3g} ± {error:.1g}".replace("-", MINUS) for variance, error in numbers])
     wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
     content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
-    return Table("variance", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
+    return Table("", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
 
 
 def text_table(title: str, content: pd.DataFrame, source: str) -> Table:
     """Cells that are text already."""
     return Table(title, [*content.columns], [list(map(str, row)) for row in content.to_numpy()], source)
+
+
+def _numeric(cell: str) -> bool:
+    return cell.lstrip(f"+{MINUS}~")[:1].isdigit()
 
 
 def number(value: Any) -> str:

@@ -3,19 +3,27 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
 LANGUAGES = ("en", "ko")
-CATALOGUE = Path(__file__).with_name("text.toml")
+HERE = Path(__file__).parent
+# Texts of the page, and words that results are told in: names of columns, estimators, states.
+CATALOGUES = (HERE / "text.toml", HERE / "words.toml")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+LETTER = re.compile(r"^([KLMN])(?= = )")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
+@cache
 def catalogue() -> Mapping[str, Mapping[str, str]]:
     """Every text by its key, in all languages; `{name}` stands for a formula or a value."""
-    content: dict[str, dict[str, str]] = tomllib.loads(CATALOGUE.read_text())
+    content: dict[str, dict[str, str]] = {}
+    for path in CATALOGUES:
+        content |= tomllib.loads(path.read_text(encoding="utf-8"))
     return {key: {language: text.strip() for language, text in texts.items()} for key, texts in content.items()}
 
 
@@ -38,7 +46,40 @@ def translator(environment: Environment) -> Callable[..., Markup]:
     return translate
 
 
+def plain(key: str, language: str, **values: object) -> str:
+    """A text without markup in one language, for attributes."""
+    return PLACEHOLDER.sub(lambda match: str(values[match[1]]), catalogue()[key][language])
+
+
+def words(translate: Callable[..., Markup]) -> Callable[[object], Markup]:
+    """What templates call with a word of the results, to have it in all languages.
+
+    A text that has no entry is taken apart at its commas; numbers in it stand as # in the entry. What has none at all
+    is a name, and stays as it is.
+    """
+    texts, size = catalogue(), str(translate("formula.nz"))
+
+    def word(text: object) -> Markup:
+        if isinstance(text, Markup):
+            return text
+        content = str(text)
+        if f"word.{content}" in texts:
+            return Markup(translate(f"word.{content}").replace("N_z", size))
+        key = f"word.{NUMBER.sub('#', content)}"
+        if key in texts:
+            numbers = iter(NUMBER.findall(content))
+            spans = str(translate(key)).split("#")
+            found = list(numbers)
+            inserted = [*found, *found]  # both languages have the same
+            return Markup("".join(a + str(escape(b)) for a, b in zip(spans, [*inserted, ""], strict=True)))
+        if ", " in content:
+            return Markup(", ").join(map(word, content.split(", ")))
+        return Markup(LETTER.sub(r"<i>\1</i>", str(escape(content)).replace("N_z", size)))
+
+    return word
+
+
 def page_strings() -> Mapping[str, Mapping[str, str]]:
     """Texts that the page's own scripts write, for each language."""
-    texts = {key: text for key, text in catalogue().items() if key.startswith("js.")}
-    return {language: {key[3:]: text[language] for key, text in texts.items()} for language in LANGUAGES}
+    texts = {key.removeprefix("js."): text for key, text in catalogue().items() if key.startswith(("js.", "word."))}
+    return {language: {key: text[language] for key, text in texts.items()} for language in LANGUAGES}

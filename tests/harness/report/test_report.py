@@ -12,16 +12,14 @@ from harness.command import main as command_line
 from harness.command import options
 from harness.report.page import MAX_CHARACTERS, render
 from harness.report.source import benchmark_source, folder_source
-from harness.report.text import CATALOGUE, LANGUAGES, PLACEHOLDER, catalogue
+from harness.report.text import HERE, LANGUAGES, PLACEHOLDER, catalogue
 from harness.store.shelves import Shelves
 from tests.report_store import command
 from tests.support import ROOT, reproduce
 
 TEXTS = catalogue()
 # Texts whose keys the page puts together.
-FAMILIES = re.compile(
-    r"js|demo|item|fact|nav|formula|figure\.[xy\d]|table\.size|study\.marginal|figure\.(train|test|ours|paper)"
-)
+FAMILIES = re.compile(r"js|word|demo|item|fact|nav|formula|figure\.\d|chart|range|picture|alt|study")
 
 
 def page(results):
@@ -48,12 +46,14 @@ def test_both_languages_have_every_text_with_the_same_formulas_and_numbers(key):
     english, korean = TEXTS[key]["en"], TEXTS[key]["ko"]
     assert english
     assert korean
-    for same in (PLACEHOLDER, re.compile(r"\d+"), re.compile(r"</?(?!em)\w+")):
-        assert sorted(set(same.findall(english))) == sorted(set(same.findall(korean)))
+    for same in (PLACEHOLDER, re.compile(r"\d+|#"), re.compile(r"</?(?!em)\w+")):
+        found, wanted = set(same.findall(korean)), set(same.findall(english))
+        # Names of results say "zero" where Korean has a digit.
+        assert found >= wanted if key.startswith("word.") else found == wanted
 
 
 def test_no_text_is_left_over():
-    sources = "".join(path.read_text() for path in CATALOGUE.parent.glob("*") if path.suffix in (".html", ".js", ".py"))
+    sources = "".join(path.read_text() for path in HERE.rglob("*") if path.suffix in (".html", ".js", ".py"))
     assert [key for key in TEXTS if f'"{key}"' not in sources and not FAMILIES.match(key)] == []
 
 
@@ -65,12 +65,12 @@ def test_an_empty_store_makes_a_page_of_commands(alone):
     assert '<canvas id="plane"' not in text
 
 
-def test_the_page_stays_below_four_megabytes_whatever_the_pictures(alone):
+def test_the_page_stays_below_eight_megabytes_whatever_the_pictures(alone):
     picture(alone / "figure4" / "figure4.png", 1700, 1700)
     text = page(alone)
     assert text.count("data:image/webp") == 1
     assert 'width="1700"' not in text
-    assert len(text.encode()) < MAX_CHARACTERS < 4_000_000
+    assert len(text.encode()) < MAX_CHARACTERS < 8_000_000
 
 
 def test_original_frames_of_frey_face_stay_in_the_store(alone):
@@ -168,7 +168,7 @@ def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_pat
     assert done.returncode == 0, done.stderr
     assert "missing: the frey_face panels" in done.stdout
     report = tmp_path / "results" / "report.html"
-    assert report.stat().st_size < 4_000_000
+    assert report.stat().st_size < 8_000_000
     assert (
         "python reproduce.py --figure 2 --scale smoke --samples 300 --protocol author+hidden=[9]<" in report.read_text()
     )

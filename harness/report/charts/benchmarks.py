@@ -1,0 +1,142 @@
+"""The benchmarks as charts: throughput, cost against each setting, seconds to a bound; the paper's beside."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from harness.experiments.paper import FIGURE2
+from harness.figures.compare import label
+from harness.report.charts import marks
+from harness.report.charts.axis import MINUS, Axis, category
+from harness.report.charts.chart import WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
+
+ROOM = 1.5  # an axis goes so many times beyond what it shows
+# A shape for each way to compute that is not the one by hand.
+ENGINES = {"reference": "square", "stacked": "diamond", "naive PyTorch": "down", "JAX scan": "up", "bfloat16": "cross"}
+SWEEPS = ("n_latent", "hidden", "n_samples")
+DEVICES = 4  # looks
+TALL = Frame(300, 230, 44, 292, 10, 206)
+
+
+def speed_groups(table: pd.DataFrame, sources: Sequence[str]) -> list[Group]:
+    """Samples per second against M, and seconds per million against each setting.
+
+    Args:
+        table: what `harness.timing.tables.tabulate` made, of one or several devices, with their names in `device`.
+        sources: ids of where it comes from.
+    """
+    looks = {device: f"device-{k % DEVICES}" for k, device in enumerate(sorted(table["device"].unique()))}
+    aevb = table[(table["suite"] == "learner") & (table["method"] == "aevb")]
+    legend: Legend = [(f"{look} train", (device,)) for device, look in looks.items()]
+    others: Legend = [(f"mark-{ENGINES[name]}", (name,)) for name in ENGINES if name in {*usual(aevb)["engine"]}]
+    paper: Legend = [("zone", ("the paper, 2013",))]
+    found = []
+    if len(curve := sweep(aevb, "batch_size")):
+        plot = _throughput(curve, usual(aevb), looks)
+        chart = Chart("throughput", ("chart.throughput.panel", {}), WIDE, [plot], [*sources])
+        found.append(Group("throughput", [chart], 1, [*legend, *others, *paper]))
+    parts = {name: sweep(aevb, name) for name in SWEEPS}
+    parts["importance"] = table[table["method"] == "importance sampling, network"].sort_values("n_samples")
+    charts = [
+        Chart(f"cost-{name}", (f"chart.cost.{name}", {}), TALL, [_cost(part, name, looks)], [*sources])
+        for name, part in parts.items()
+        if len(part)
+    ]
+    return [*found, Group("cost", charts, 4, [*legend, *paper])] if charts else found
+
+
+def _throughput(curve: pd.DataFrame, engines: pd.DataFrame, looks: dict[str, str]) -> Plot:
+    slow, fast = (1e6 / seconds for seconds in reversed(PAPER_SECONDS_PER_MILLION))
+    stops = sorted(curve["batch_size"].unique())
+    x = _sizes(stops, WIDE)
+    shown = [*curve["samples_per_second"], *engines["samples_per_second"], slow, fast]
+    y = Axis(min(shown) / ROOM, max(shown) * ROOM, WIDE.bottom, WIDE.top, log=True)
+    drawn, rows = [marks.zone("zone", x, y, slow, fast)], []
+    for device, part in curve.groupby("device"):
+        look = looks[str(device)]
+        drawn += _joined(look, x, y, part["batch_size"], part["samples_per_second"])
+        rows.append(_row(("by hand",), look, stops, y, part.set_index("batch_size")["samples_per_second"], "{:,.0f}"))
+    for (engine, machine), part in engines.groupby(["engine", "device"]):
+        if engine not in ENGINES:
+            continue
+        look, best = looks[str(machine)], part.set_index("batch_size")["samples_per_second"].groupby(level=0).max()
+        drawn += [marks.dot(f"{look} hollow", float(px), float(py), 4, ENGINES[str(engine)]) for px, py in
+                  zip(x.place(best.index), y.place(best), strict=True)]  # fmt: skip
+        rows.append(_row((str(engine),), look, stops, y, best, "{:,.0f}"))
+    names = [f"M = {stop:,.0f}" for stop in stops]
+    return Plot(x, y, drawn, readout(x, stops, names, "", ("samples/s",), rows))
+
+
+def _cost(part: pd.DataFrame, name: str, looks: dict[str, str]) -> Plot:
+    varied = "n_samples" if name == "importance" else name
+    stops = sorted(part[varied].astype(float).unique())
+    x, measured = _sizes(stops, TALL), part["seconds_per_million"]
+    y = Axis(min(measured.min(), 1) / ROOM, max(measured.max(), PAPER_SECONDS_PER_MILLION[1]) * ROOM,
+             TALL.bottom, TALL.top, log=True)  # fmt: skip
+    drawn = [] if name == "importance" else [marks.zone("zone", x, y, *PAPER_SECONDS_PER_MILLION)]
+    rows = []
+    for device, curve in part.groupby("device"):
+        look, values = looks[str(device)], curve.set_index(varied)["seconds_per_million"].groupby(level=0).min()
+        values.index = values.index.astype(float)
+        drawn += _joined(look, x, y, values.index, values)
+        rows.append(_row((str(device),), look, stops, y, values, "{:,.3g}"))
+    return Plot(x, y, drawn, readout(x, stops, [f"{stop:,.0f}" for stop in stops], "", ("seconds",), rows))
+
+
+def time_group(times: pd.DataFrame, source: str) -> list[Group]:
+    """Seconds to a bound that all methods of a panel reach; what `harness.timing.tables.time_to_bound` made."""
+    methods = [name for name in FIGURE2.methods if name in {*times["method"]}]
+    charts = []
+    for dataset in [name for name in FIGURE2.panels if name in {*times["dataset"]}]:
+        part = times[times["dataset"] == dataset]
+        title = ("chart.time.panel", {"dataset": label(str(dataset), 24)})
+        charts.append(Chart(f"time-{dataset}", title, WIDE, [_bars(part, methods)], [source]))
+    legend: Legend = [(f"ours {name} bar", (label(name),)) for name in methods]
+    return [Group("time", charts, 2, legend)] if charts else []
+
+
+def _bars(part: pd.DataFrame, methods: Sequence[str]) -> Plot:
+    targets = part.groupby("n_latent")["target"].first()
+    sizes = [*targets.index]
+    x = category([f"{size}" for size in sizes], WIDE.left, WIDE.right)
+    y = Axis(0, 1.08 * part["seconds"].max(), WIDE.bottom, WIDE.top)
+    step = float(x.place(1) - x.place(0))
+    drawn, rows = [], []
+    for k, name in enumerate(methods):
+        seconds = part[part["method"] == name].set_index("n_latent")["seconds"].reindex(sizes)
+        shift = 0.38 * (k - (len(methods) - 1) / 2)
+        for place, value in enumerate(seconds):
+            if np.isfinite(value):
+                px = float(x.place(place + shift))
+                drawn.append(marks.bar(f"ours {name}", px, 0.34 * step, float(y.start), float(y.place(value))))
+        cells = ["–" if np.isnan(v) else f"{v:.1f}" for v in seconds]
+        rows.append(Row((label(name),), f"ours {name} bar", [cells]))
+    goal = [f"{v:.1f}".replace("-", MINUS) for v in targets]
+    rows.append(Row(("test bound to reach, nats",), "", [goal]))
+    return Plot(x, y, drawn, readout(x, range(len(sizes)), [f"N_z = {s}" for s in sizes], "", ("seconds",), rows))
+
+
+def _sizes(stops: Sequence[float], frame: Frame) -> Axis:
+    """A log axis that names the values that were measured, as far as there is room."""
+    room = ROOM if stops[0] < stops[-1] else 2.0
+    axis = Axis(stops[0] / room, stops[-1] * room, frame.left, frame.right, log=True)
+    kept: list[float] = []
+    for stop in reversed(stops):
+        if not kept or float(axis.place(kept[-1]) - axis.place(stop)) > 30:
+            kept.append(stop)
+    return Axis(axis.low, axis.high, frame.left, frame.right, log=True, named=tuple(reversed(kept)),
+                names=tuple(f"{stop:,.0f}" for stop in reversed(kept)))  # fmt: skip
+
+
+def _joined(look: str, x: Axis, y: Axis, at: ArrayLike, values: pd.Series) -> list[marks.Mark]:
+    dots = [marks.dot(look, float(px), float(py), 3) for px, py in zip(x.place(at), y.place(values), strict=True)]
+    return [marks.stroke(f"{look} train", x, y, at, values), *dots]
+
+
+def _row(name: tuple[str, ...], look: str, stops: Sequence[float], y: Axis, values: pd.Series, form: str) -> Row:
+    there = values.reindex([*stops])
+    cells = ["" if np.isnan(v) else form.format(v) for v in there]
+    return Row(name, f"{look} train", [cells], [heights(y, there)], [look])

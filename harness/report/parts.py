@@ -1,0 +1,153 @@
+"""Studies, demos, benchmarks and figures of pictures: what the store has of each, the reader's or the published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from aevb import shipped
+from harness.claims.measure import from_json
+from harness.claims.show import STORED
+from harness.claims.show import tabulate as tabulate_claims
+from harness.figures.compare import LABELS
+from harness.report.charts import benchmarks, marginal, reparameterization
+from harness.report.charts.chart import Group
+from harness.report.inventory import DATASETS, DEMOS
+from harness.report.picture import Picture, pictures
+from harness.report.source import Source, benchmark_source, folder_source, picture_sources, read
+from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, text_table, variance_table
+from harness.store.shelves import Shelves
+from harness.store.tables import read_table, reading
+from harness.studies.choices import table as choices_table
+from harness.studies.step_sizes import table as step_sizes
+from harness.timing.tables import tabulate
+
+CLAIM_COLUMNS = ("verdict", "id", "claim", "where", "decided by", "seeds", "core-hours")
+SHOWN = (".png", ".gif", ".csv", ".json")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the page shows of one of them."""
+
+    folder: Path
+    pictures: list[Picture] = field(default_factory=list)
+    charts: list[Group] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is there."""
+        return not (self.pictures or self.charts or self.tables)
+
+
+def all_parts(shelves: Shelves) -> Mapping[str, Part]:
+    """Every part of the page by its name."""
+    made = {name: _pictures(folder_of(shelves, name)) for name in ("figure4", "figure5")}
+    for demo, dataset in product(DEMOS, DATASETS):
+        made[f"demo.{demo}.{dataset}"] = _demo(folder_of(shelves, "demos", f"{dataset}-{demo}"), LABELS[dataset])
+    for name, study in STUDIES.items():
+        made[f"study.{name}"] = study(folder_of(shelves, "studies", name))
+    made["claims"] = _claims(folder_of(shelves, "claims"))
+    return made | {"benchmarks": _benchmarks(folder_of(shelves, "benchmarks"))}
+
+
+def folder_of(shelves: Shelves, *parts: str) -> Path:
+    """The reader's, if it holds anything to show, else the published one."""
+    own = shelves.own.joinpath(*parts)
+    if any(path.suffix in SHOWN for path in own.glob("*")):
+        return own
+    published = shipped.RESULTS.joinpath(*parts)
+    return published if published.exists() else own
+
+
+def _pictures(folder: Path, title: str = "") -> Part:
+    found = pictures(folder, title)
+    return Part(folder, found, sources=[source for picture in found for source in picture.sources])
+
+
+def _demo(folder: Path, title: str) -> Part:
+    """A demo's pictures and its table of errors, for one dataset."""
+    found = _pictures(folder, title)
+    origins = picture_sources(f"picture-{folder.name}-provenance", title, folder / "provenance.json")
+    tables = [csv_table(path, origins[0].id, title) for path in sorted(folder.glob("*.csv"))]
+    return Part(folder, found.pictures, tables=tables, sources=[*found.sources, *origins])
+
+
+def _study(folder: Path, name: str, charts: list[Group], tables: list[Table]) -> Part:
+    return Part(folder, charts=charts, tables=tables, sources=[folder_source(f"study-{name}", name, folder)])
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame | None:
+    path = folder / name
+    return read_table(path) if path.exists() else None
+
+
+def _choices(folder: Path) -> Part:
+    table = _table(folder, "choices.csv")
+    if table is None:
+        return _study(folder, "choices", [], [])
+    cells = text_table("", choices_table.cells(table), "study-choices")
+    return _study(folder, "choices", [], [cells])
+
+
+def _step_sizes(folder: Path) -> Part:
+    table = _table(folder, "step-sizes.csv")
+    found = [] if table is None else [step_sizes.cells(step_sizes.picks(table))]
+    return _study(folder, "step-sizes", [], [text_table("", cells, "study-step-sizes") for cells in found])
+
+
+def _marginal(folder: Path) -> Part:
+    table, origin = _table(folder, "marginal.csv"), "study-marginal"
+    if table is None:
+        return _study(folder, "marginal", [], [])
+    return _study(folder, "marginal", marginal.groups(table, origin), marginal_tables(table, origin))
+
+
+def _reparameterization(folder: Path) -> Part:
+    variance, curves = _table(folder, "variance.csv"), _table(folder, "curves.csv")
+    if variance is None:
+        return _study(folder, "reparameterization", [], [])
+    charts = reparameterization.groups(variance, curves) if curves is not None else []
+    return _study(folder, "reparameterization", charts, [variance_table(variance, "study-reparameterization")])
+
+
+STUDIES = {
+    "choices": _choices,
+    "step-sizes": _step_sizes,
+    "marginal": _marginal,
+    "reparameterization": _reparameterization,
+}
+
+
+def _claims(folder: Path) -> Part:
+    """The verdicts; each claim's details are in the docs."""
+    path = folder / STORED
+    tables = [text_table("", tabulate_claims(from_json(path))[[*CLAIM_COLUMNS]], "claims")] if path.exists() else []
+    source = Source("claims", "claims", str(path), {"command": "python reproduce.py --claims"})
+    return Part(folder, tables=tables, sources=[source] if path.exists() else [])
+
+
+def _benchmarks(folder: Path) -> Part:
+    """A table for each device; the charts' origin is all of them."""
+    devices = sorted(folder.glob("*.json"))
+    origins = [benchmark_source(f"benchmarks-{path.stem}", path) for path in devices]
+    ids = [origin.id for origin in origins]
+    tables = [benchmark_table(path, name) for path, name in zip(devices, ids, strict=True)]
+    charts, times = [], _table(folder, "time_to_bound.csv")
+    if devices:
+        charts = benchmarks.speed_groups(pd.concat(map(_measured, devices), ignore_index=True), ids)
+    if times is not None and len(times):
+        own = folder_source("benchmarks-time", "time to a bound", folder)
+        origins.append(own)
+        charts = [*benchmarks.time_group(times, own.id), *charts]
+    return Part(folder, charts=charts, tables=tables, sources=origins)
+
+
+def _measured(path: Path) -> pd.DataFrame:
+    content = read(path, dict)
+    with reading(path):
+        return tabulate(content["measured"]).assign(device=content["environment"]["device"])
