@@ -29,6 +29,7 @@ from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
 
 MAX_CHARACTERS = 5_500_000
+STYLES = ("style.css", "charts.css", "tables.css", "modes.css")
 SCRIPTS = (
     *("state.js", "page.js", "chart.js", "table.js", "projector.js"),
     *("network.js", "trick.js", "plane.js", "explorer.js", "drawing.js"),
@@ -78,7 +79,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             models=list(shown), strings=data(page_strings()), shapes=SHAPES,
             model_data=data({name: content | {"source": origin.id} for name, content in shown.items()
                              if (origin := origins[name]) is not None}),
-            data=data, style=_asset("style.css"), script=Markup("\n").join(map(_asset, SCRIPTS)),
+            data=data, style=Markup("\n").join(map(_asset, STYLES)), script=Markup("\n").join(map(_asset, SCRIPTS)),
             math_font=f"data:font/woff;base64,{base64.b64encode(MATH.read_bytes()).decode()}",
         )  # fmt: skip
 

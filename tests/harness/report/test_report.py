@@ -2,6 +2,7 @@ import base64
 import json
 import re
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tests.report_store import command
 from tests.support import ROOT, reproduce
 
 TEXTS = catalogue()
+SECTIONS = ("figures", "demos", "studies", "benchmarks")
 # Texts whose keys the page puts together.
 FAMILIES = re.compile(r"js|word|demo|item|fact|nav|formula|figure\.\d|chart|range|picture|alt|study")
 
@@ -63,6 +65,33 @@ def test_an_empty_store_makes_a_page_of_commands(alone):
         assert f"python reproduce.py {task}<" in text
         options.check(options.parser().parse_args(task.split()))
     assert '<canvas id="plane"' not in text
+
+
+def test_a_fresh_clones_page_is_filled_from_what_is_published(tmp_path):
+    text, reference = page(tmp_path / "results"), ROOT / "results" / "reference"
+    assert TEXTS["figure.none"]["en"] not in text
+    shown = {section: text.partition(f'id="{section}"')[2].partition("</section>")[0] for section in SECTIONS}
+    for section, content in shown.items():
+        assert 'class="chart"' in content or "<img" in content, section
+        assert TEXTS["published"]["en"] in content or "published with the project" in content, section
+    studies = {path.name for path in (reference / "studies").iterdir()}
+    assert studies == {name for name in studies if f'id="study-of-{name}"' in shown["studies"]}
+    demos = {path.name.partition("-")[2] for path in (reference / "demos").iterdir()}
+    assert demos == {name for name in demos if f'id="demo-{name}"' in shown["demos"]}
+
+
+def test_a_fresh_clones_report_is_there_in_half_a_minute_with_trained_models(tmp_path, capsys):
+    began = time.monotonic()
+    done = reproduce("--report", cwd=tmp_path)
+    seconds = time.monotonic() - began
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "results" / "report.html").read_text()
+    (models,) = re.findall(r'id="models">(.*?)</script>', text)
+    assert {*json.loads(models)} == {"mnist", "frey_face"}
+    assert "training" not in done.stdout
+    with capsys.disabled():
+        print(f"\n--report in a fresh folder, without network: {seconds:.0f} s")
+    assert seconds < 120, "the limit is for a machine that does much else"
 
 
 def test_the_page_stays_below_eight_megabytes_whatever_the_pictures(alone):
