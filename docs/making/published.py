@@ -16,7 +16,9 @@ from harness.figures.compare import label, scientific
 from harness.figures.show import in_panels
 from harness.figures.summary import format_summary, on_the_whole
 from harness.studies.choices.table import format_choices
+from harness.studies.gaps.table import format_gaps
 from harness.studies.marginal import table as marginal
+from harness.studies.models.table import format_models
 from harness.studies.reparameterization import table as trick
 from harness.studies.step_sizes.table import format_step_sizes
 from harness.timing.tables import format_times, readable
@@ -130,6 +132,8 @@ STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
     "reparameterization": (("variance", "curves"), trick.format_study),
     "choices": (("choices",), format_choices),
     "step-sizes": (("step-sizes",), format_step_sizes),
+    "gaps": (("gaps",), format_gaps),
+    "models": (("models",), format_models),
 }
 TABLES: Mapping[str, Any] = {
     each.__name__: each

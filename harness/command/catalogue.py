@@ -16,6 +16,7 @@ from harness.store.shelves import state_of
 from harness.store.status import Status
 from harness.store.tables import read_table
 from harness.studies.choices import study as study_choices
+from harness.studies.gaps import study as study_gaps
 from harness.studies.marginal import study as study_marginal
 from harness.studies.models import study as study_models
 from harness.studies.reparameterization import study as study_reparameterization
@@ -168,6 +169,11 @@ def _studies(request: Request) -> Iterable[dict[str, object]]:
             for size in marginal.n_latent
         ]
         yield _study_row("marginal", name, "mnist, simulated", parts, measured)
+    folder = study_folder(request.results, "gaps")
+    for name, gaps in study_gaps.STUDIES.items():
+        parts = [*study_gaps.parts_of(gaps, folder, request)]
+        if parts:
+            yield _study_row("gaps", name, "mnist, frey_face", parts, float("nan"))
     folder = study_folder(request.results, "models")
     for name, models in study_models.STUDIES.items():
         parts = [*study_models.parts_of(models, folder, request)]

@@ -21,6 +21,7 @@ from harness.report.table import Table, benchmark_table, csv_table, marginal_tab
 from harness.store.shelves import Shelves
 from harness.store.tables import read_table, reading
 from harness.studies.choices import table as choices_table
+from harness.studies.gaps import table as gaps_table
 from harness.studies.step_sizes import table as step_sizes
 from harness.timing.tables import tabulate
 
@@ -115,9 +116,16 @@ def _reparameterization(folder: Path) -> Part:
     return _study(folder, "reparameterization", charts, [variance_table(variance, "study-reparameterization")])
 
 
+def _gaps(folder: Path) -> Part:
+    table = _table(folder, "gaps.csv")
+    found = [] if table is None else [gaps_table.cells(gaps_table.latest(table))]
+    return _study(folder, "gaps", [], [text_table("", cells, "study-gaps") for cells in found])
+
+
 STUDIES = {
     "choices": _choices,
     "step-sizes": _step_sizes,
+    "gaps": _gaps,
     "marginal": _marginal,
     "reparameterization": _reparameterization,
 }

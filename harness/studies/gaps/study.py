@@ -138,6 +138,11 @@ def kept_models(request: Request) -> list[KeptModel]:
     return [model for _, models in sorted(found.items(), key=lambda item: str(item[0])) for model in models]
 
 
+def parts_of(study: GapsStudy, folder: Path, request: Request) -> list[Part]:
+    """A part for each model."""
+    return [Part(study, folder, kept, request.data) for kept in kept_models(request)]
+
+
 def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the parts that are not in the folder, write gaps.csv and latents.csv and return them.
 
@@ -150,8 +155,7 @@ def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.Data
     Raises:
         UserError: the store has no models.
     """
-    parts = [Part(study, folder, kept, request.data) for kept in kept_models(request)]
-    parts = [part for part in parts if _has_data(part)]
+    parts = [part for part in parts_of(study, folder, request) if _has_data(part)]
     if not parts:
         raise UserError(
             f"there must be models to look into; {request.shelves.runs} has none of protocol {request.protocol} whose "

@@ -48,11 +48,20 @@ def latest(table: pd.DataFrame) -> pd.DataFrame:
 def format_gaps(table: pd.DataFrame) -> str:
     """The last models of each curve, and what the study says of them."""
     rows = latest(table)
-    heads = [_curve(row) for row in rows.to_dict("records")]
-    cells = pd.DataFrame(
+    shown = cells(rows)
+    sentences = [*check(table), *lags(rows), *overfitting(rows)]
+    return "\n".join(
+        [paragraph(HEAD), format_sections(shown.pop("curve").tolist(), shown, ["split"]), *map(paragraph, sentences)]
+    )
+
+
+def cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """What `latest` gives as text cells."""
+    return pd.DataFrame(
         {
+            "curve": [_curve(row) for row in rows.to_dict("records")],
             "samples": [scientific(n) for n in rows["samples"]],
-            "": rows["split"],
+            "split": rows["split"],
             "log p(x)": [_pm(*pair) for pair in rows[["log_p", "log_p_error"]].to_numpy()],
             "approx.": [_pm(*pair, sign="−") for pair in rows[["approximation", "approximation_error"]].to_numpy()],
             "amort.": [_pm(*pair, sign="−") for pair in rows[["amortization", "amortization_error"]].to_numpy()],
@@ -61,8 +70,6 @@ def format_gaps(table: pd.DataFrame) -> str:
             "active": [f"{active:.4g}/{size}" for active, size in zip(rows["active"], rows["n_latent"], strict=True)],
         }
     )
-    sentences = [*check(table), *lags(rows), *overfitting(rows)]
-    return "\n".join([paragraph(HEAD), format_sections(heads, cells, [""]), *map(paragraph, sentences)])
 
 
 def check(table: pd.DataFrame) -> list[str]:
