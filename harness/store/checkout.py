@@ -60,8 +60,8 @@ def find_commit(root: Path, name: str) -> str:
         return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
     except (subprocess.CalledProcessError, ValueError, OSError) as error:  # no commit, or nothing to ask git for
         raise UserError(
-            f"a commit must be one that this checkout has, got {reprlib.repr(name)}: `git fetch` it (a shallow clone, as "
-            "GitHub Actions makes one, has the last alone: `fetch-depth: 0`), or choose one of `git log`"
+            f"a commit must be one that this checkout has, got {reprlib.repr(name)}: `git fetch` it (a shallow clone, "
+            "as GitHub Actions makes one, has the last alone: `fetch-depth: 0`), or choose one of `git log`"
         ) from error
 
 

@@ -16,21 +16,13 @@ from harness.experiments.protocols import protocol_config
 from harness.runs.build import RunData, build_learner
 from harness.runs.learners import check_learner, learner_class
 from tests.bad_input import check_refusal, run
+from tests.support import ROOT
 
-STRANGER = '''
-"""A learner that the project does not know: AEVB with the KL times beta (Higgins et al. 2017)."""
-
-from aevb.aevb import AEVB
-
-
-class Beta(AEVB):
-    def __init__(self, model, encoder, n_datapoints, options, *, n_samples=1, beta=1.0):
-        def bound(model, encoder, x, eps):
-            q = encoder(x)
-            return model.log_likelihood(x, q.at(eps)).mean(0) - beta * q.kl_to_standard_normal()
-
-        super().__init__(model, encoder, n_datapoints, options, estimator=bound, n_samples=n_samples)
-
+DOCUMENT = (ROOT / "docs" / "own-learner.md").read_text(encoding="utf-8")
+(BETA,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+STRANGER = (
+    BETA
+    + """
 
 class Otherwise:
     def step(self):
@@ -43,15 +35,18 @@ class Disordered(AEVB):
 
 
 number = 3
-'''
+"""
+)
 
 
 @pytest.fixture
 def stranger(tmp_path, monkeypatch):
     (tmp_path / "stranger.py").write_text(STRANGER)
+    (tmp_path / "beta.py").write_text(BETA)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.delitem(sys.modules, "stranger", raising=False)
+    for name in ("stranger", "beta"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     learner_class.cache_clear()
     yield "stranger:Beta"
     learner_class.cache_clear()
@@ -70,6 +65,14 @@ def test_a_strangers_learner_is_in_the_figure_with_its_own_argument(stranger, tm
     assert sorted(config["learner"] for config in configs) == [[], [["beta", 4]]]
     assert {config["n_samples"] for config in configs} == {1}
     assert (tmp_path / "here/figure2/figure2.png").stat().st_size > 10_000
+
+
+def test_what_the_docs_say_of_a_learner_is_so(stranger):
+    lines = re.findall(r"^python reproduce.py (.+beta:Beta.*)$", DOCUMENT, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        status, _, complained = run([*line.split(), "--samples", "1000", "--workers", "1", "--results", "here"])
+        assert status == 0, complained
 
 
 def test_its_argument_reaches_it(stranger):
