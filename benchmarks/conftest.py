@@ -1,11 +1,11 @@
-"""The measuring instrument: a few rounds on one thread, and beside the time what was done in it.
+"""The measuring instrument: rounds on one thread, in turns with the products that a case cannot do without.
 
-Run with `pytest benchmarks`, or `python reproduce.py --benchmark` for tables and plots as well.
+What is told is the median with its bootstrap interval, and beside it what was done in that time. Run with
+`pytest benchmarks`, or `python reproduce.py --benchmark` for tables and plots as well.
 """
 
 import resource
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -15,11 +15,14 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from aevb.fast.products import Library, Shape
-from benchmarks.work import flops, gemm_rate
+from benchmarks.turns import clock
+from benchmarks.work import flops, product_timer
 from harness.store.environment import describe
+from harness.store.machine import fingerprint
+from harness.timing.intervals import UNSTABLE, of_median
 
 SECONDS_OF_A_CASE = 0.25
-FEWEST_ROUNDS, MOST_ROUNDS = 2, 10
+FEWEST_ROUNDS, MOST_ROUNDS = 10, 30
 DEVICES = [
     pytest.param("cpu", marks=pytest.mark.cpu),
     pytest.param("cuda", marks=pytest.mark.cuda),
@@ -46,8 +49,8 @@ def device(request: pytest.FixtureRequest) -> str:
 
 @cache
 def environment(device: str) -> dict[str, Any]:
-    """Commit, versions, threads and the device's name."""
-    return describe(torch.device(device))
+    """Commit, versions, threads, the device's name and the machine's fingerprint."""
+    return describe(torch.device(device)) | {"machine": fingerprint()}
 
 
 class Meter:
@@ -81,42 +84,45 @@ class Meter:
             case: what tells this case from the others.
         """
         cuda = self._device == "cuda"
-
-        def synchronised() -> Any:
-            result = call()
-            if cuda:
-                torch.cuda.synchronize()
-            return result
-
-        def peak_rate() -> float:
-            return gemm_rate(products, library, torch.device(self._device), runs) if products else 0.0
-
-        before = peak_rate()
         if cuda:
             torch.cuda.reset_peak_memory_stats()
-        warm_ups = 2 if cuda else 1  # a CUDA graph is recorded in the second
-        for _ in range(warm_ups):
-            begin = time.perf_counter()
-            synchronised()
-            seconds = time.perf_counter() - begin
-        rounds = min(max(round(SECONDS_OF_A_CASE / seconds), FEWEST_ROUNDS), MOST_ROUNDS)
-        self._benchmark.pedantic(synchronised, rounds=rounds)
+
+        def synchronised() -> None:
+            call()
+            if cuda:
+                torch.cuda.synchronize()
+
+        warm_up = [clock(synchronised) for _ in range(2 if cuda else 1)]  # a CUDA graph is recorded in the second
+        rounds = min(max(round(SECONDS_OF_A_CASE / warm_up[-1]), FEWEST_ROUNDS), MOST_ROUNDS)
+        times, floors = list[float](), list[float]()
+        floor = product_timer(products, library, torch.device(self._device), runs) if products else None
+        self._benchmark.pedantic(
+            lambda: times.append(clock(synchronised)),
+            setup=lambda: floors.append(floor()) if floor else None,
+            rounds=rounds,
+        )
         if self._benchmark.stats is None:  # --benchmark-disable: the assertions alone
             return
-        best = self._benchmark.stats["min"]
+        seconds = of_median(times)
         info: dict[str, object] = {"device_type": self._device, "precision": "float32", **case}
         info |= {
             "samples": samples,
             "steps": steps,
-            "samples_per_second": samples / best,
+            "seconds": seconds.median,
+            "seconds_low": seconds.low,
+            "seconds_high": seconds.high,
+            "unstable": seconds.half_width > UNSTABLE,
+            "rounds": len(times),
+            "warm_up_seconds": sum(warm_up),
+            "samples_per_second": samples / seconds.median,
             "peak_memory_bytes": peak_memory(cuda),
         }
-        if products:
-            # Before and after, so that a busy moment does not pass for the machine's peak.
-            work, rate = runs * flops(products), max(before, peak_rate())
-            done = steps * work / best
-            info |= {"flops": work, "flops_per_second": done, "gemm_flops_per_second": rate}
-            info["flop_share_of_gemm_peak"] = done / rate
+        if floors:
+            work = runs * flops(products)
+            share = of_median([steps * least / taken for least, taken in zip(floors, times, strict=True)])
+            info |= {"flops": work, "flops_per_second": steps * work / seconds.median}
+            info |= {"gemm_flops_per_second": work / of_median(floors).median, "flop_share_of_gemm_peak": share.median}
+            info |= {"flop_share_low": share.low, "flop_share_high": share.high}
         if state_bytes:
             info["bytes_touched"] = runs * state_bytes
         self._benchmark.extra_info.update(info, environment=environment(self._device))

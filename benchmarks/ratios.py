@@ -1,11 +1,12 @@
 """How the learners' speeds compare, measured in turns in one process on one core: `python -m benchmarks.ratios`.
 
 Every contender of a group takes a burst of steps, then the next, round after round; a ratio is the median over rounds
-of the ratios within a round, so that a machine that slows down slows all of them.
+of the ratios within a round, so that a machine that slows down slows all of them, with its 95 % bootstrap interval.
 """
 
 import argparse
 import importlib.util
+import math
 import multiprocessing
 import os
 import statistics
@@ -19,16 +20,18 @@ from typing import Any
 import torch
 
 from aevb.errors import UserError
-from aevb.fast.products import choose_library, seconds
+from aevb.fast.products import choose_library
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning
 from benchmarks.engines import Engine, make_config, run_data
-from benchmarks.naive import NaiveLoop
-from benchmarks.work import flops, step_products
+from benchmarks.plain import PlainLoop
+from benchmarks.turns import clock
+from benchmarks.work import flops, product_timer, step_products
 from harness.experiments.config import Config
 from harness.runs.steps import library
 from harness.runs.streams import stream
+from harness.timing.intervals import of_median, of_ratio
 
 SECONDS_OF_A_BURST = 0.4
 Advance = Callable[[int], object]
@@ -38,7 +41,7 @@ Rates = dict[str, list[float]]
 def main() -> None:
     """Print all ratios."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=7)
+    options.add_argument("--rounds", type=int, default=12)
     rounds = options.parse_args().rounds
     cores = sorted(os.sched_getaffinity(0))
     torch.set_num_threads(1)
@@ -59,7 +62,7 @@ def contenders(config: Config) -> dict[str, Advance]:
     train = run_data("cpu").train
     settings = (config.n_latent, config.hidden[0], config.batch_size, 0.02)
     result: dict[str, Advance] = {
-        "naive PyTorch": NaiveLoop(train, *settings).advance,
+        "plain PyTorch": PlainLoop(train, *settings).advance,
         "reference": Engine(config, "reference", "cpu").advance,
         "fast": Engine(config, "fast", "cpu").advance,
         "wake-sleep": Engine(replace(config, method="wake_sleep"), "fast", "cpu").advance,
@@ -70,7 +73,7 @@ def contenders(config: Config) -> dict[str, Advance]:
     except UserError as error:
         print(f"left out: bfloat16: {error}")
     if importlib.util.find_spec("jax") is None:
-        print("left out: JAX: jax is not installed")
+        print("left out: JAX scan: jax is not installed: pip install -c constraints.txt -e '.[jax]'")
     else:
         from benchmarks.jax_scan import JaxLoop
 
@@ -87,34 +90,27 @@ def measure(advances: Mapping[str, Advance], config: Config, rounds: int) -> Rat
             took = clock(lambda: advance(burst[name]))  # noqa: B023
             burst[name] = max(1, round(burst[name] * min(20.0, SECONDS_OF_A_BURST / took)))
         advance(burst[name])
-    products, library_ = step_products(config), library(config, run_data("cpu"))
+    floor = product_timer(step_products(config), library(config, run_data("cpu")), torch.device("cpu"))
     rates: Rates = {name: [] for name in (*advances, "GEMM")}
     for _ in range(rounds):
         for name, advance in advances.items():
             rates[name].append(config.batch_size * burst[name] / clock(lambda: advance(burst[name])))  # noqa: B023
-        rates["GEMM"].append(config.batch_size / seconds([library_], products, repeats=20)[0])
+        rates["GEMM"].append(config.batch_size / statistics.median(floor() for _ in range(20)))
     return rates
-
-
-def clock(call: Callable[[], Any]) -> float:
-    """Seconds."""
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
 
 
 def report(rates: Rates, config: Config) -> None:
     """Rates, and the ratios that matter."""
     for name, values in rates.items():
-        print(f"  {name:<14} {statistics.median(values):>9,.0f} samples/s, best {max(values):,.0f}")
+        rate = of_median(values)
+        print(f"  {name:<14} {rate.median:>9,.0f} samples/s, 95 % interval {rate.low:,.0f} to {rate.high:,.0f}")
     gflops = flops(step_products(config)) / config.batch_size * statistics.median(rates["GEMM"]) / 1e9
     print(f"  GEMM: the products of an AEVB step alone, {gflops:.0f} GFLOP/s by {library(config, run_data('cpu'))}")
-    wanted = [("fast", name) for name in ("naive PyTorch", "reference", "JAX scan", "GEMM")]
+    wanted = [("fast", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM")]
     for one, other in [*wanted, ("bfloat16", "fast"), ("fast", "wake-sleep")]:
         if one in rates and other in rates:
-            ratios = [a / b for a, b in zip(rates[one], rates[other], strict=True)]
-            spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-            print(f"  {one} / {other}: {statistics.median(ratios):.2f} ({spread})")
+            ratio = of_ratio([[math.log(a / b) for a, b in zip(rates[one], rates[other], strict=True)]])
+            print(f"  {one} / {other}: {ratio.median:.3f} ({ratio.low:.3f} to {ratio.high:.3f})")
 
 
 def appendix_d(rounds: int) -> float:

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.conftest import Meter
 from benchmarks.engines import Engine, make_config, run_data
-from benchmarks.naive import NaiveLoop
+from benchmarks.plain import PlainLoop
 from benchmarks.work import flops, step_bytes, step_products
 from harness.experiments.config import Config
 
@@ -19,10 +19,10 @@ STEP_SIZE = 0.02
 def make_loop(name: str, config: Config, device: str) -> Any:
     train = run_data(device).train
     settings = (config.n_latent, config.hidden[0], config.batch_size, STEP_SIZE)
-    if name == "naive PyTorch":
-        return NaiveLoop(train, *settings)
+    if name == "plain PyTorch":
+        return PlainLoop(train, *settings)
     if importlib.util.find_spec("jax") is None:
-        pytest.skip("jax is not installed")
+        pytest.skip("jax is not installed: pip install -c constraints.txt -e '.[test,jax]'")
     if device == "cuda":
         pytest.skip("JAX is timed on the CPU only")
     from benchmarks.jax_scan import JaxLoop
@@ -31,7 +31,7 @@ def make_loop(name: str, config: Config, device: str) -> Any:
 
 
 @pytest.mark.parametrize(("n_hidden", "n_latent"), [(500, 20), (100, 3)])
-@pytest.mark.parametrize("engine", ["naive PyTorch", "JAX scan"])
+@pytest.mark.parametrize("engine", ["plain PyTorch", "JAX scan"])
 def test_aevb(engine: str, n_hidden: int, n_latent: int, device: str, meter: Meter) -> None:
     config = make_config(hidden=(n_hidden,), n_latent=n_latent)
     torch.manual_seed(0)

@@ -1,12 +1,12 @@
 """How much a step computes and touches, by counting, and how fast this machine multiplies matrices."""
 
-import time
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 
 import torch
 
-from aevb.fast.products import Library, Shape, seconds
+from aevb.fast.products import Library, Shape
+from aevb.fast.products import products as chosen
+from benchmarks.turns import clock
 from harness.experiments.config import Config
 
 N_PIXELS = 784
@@ -72,35 +72,42 @@ def step_bytes(config: Config, n_pixels: int = N_PIXELS, *, n_train: int = 0) ->
     return 4 * (2 * parameters + rows * (of_x + config.n_samples * of_z))
 
 
-def gemm_rate(products: Sequence[Shape], library: Library, device: torch.device, runs: int = 1) -> float:
-    """FLOP/s of these very products on their own, one after the other: the best of several rounds.
+def product_timer(
+    products: Sequence[Shape], library: Library, device: torch.device, runs: int = 1
+) -> Callable[[], float]:
+    """What measures the seconds of a step's products on their own, one after the other, each time that it is called.
 
     Args:
         products: of one run.
         library: what multiplies on a CPU.
-        device: where; on CUDA all runs' products of a shape are one batched product, as in a stack.
-        runs: of a stack.
+        device: where; on CUDA all runs' products of a shape are one batched product, as in a stack, and all of them one
+            launch, lest launches be what is measured.
+        runs: of a stack; on a CPU they are multiplied one by one.
     """
-    best = _cuda_seconds(tuple(products), runs) if device.type == "cuda" else seconds([library], products)[0] * runs
-    return runs * flops(products) / best
-
-
-@lru_cache
-def _cuda_seconds(products: tuple[Shape, ...], runs: int, repeats: int = 20) -> float:
-    lead = (runs,) if runs > 1 else ()
+    cuda = device.type == "cuda"
+    lead = (runs,) if runs > 1 and cuda else ()
     factors = [
-        (torch.randn(*lead, m, k, device="cuda"), torch.randn(*lead, k, n, device="cuda")) for m, k, n in products
+        (torch.randn(*lead, m, k, device=device), torch.randn(*lead, k, n, device=device)) for m, k, n in products
     ]
     outs = [a @ b for a, b in factors]
-    graph = torch.cuda.CUDAGraph()  # so that launches are not what is measured
-    with torch.cuda.graph(graph):
+
+    def multiply() -> None:
         for (a, b), out in zip(factors, outs, strict=True):
             torch.matmul(a, b, out=out)
-    best = float("inf")
-    for _ in range(repeats):
-        torch.cuda.synchronize()
-        begin = time.perf_counter()
-        graph.replay()
-        torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - begin)
-    return best
+
+    if cuda:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            multiply()
+
+        def launch() -> None:
+            graph.replay()
+            torch.cuda.synchronize()
+
+        return lambda: clock(launch)
+
+    def on_cpu() -> float:
+        with chosen(library):
+            return clock(multiply) * runs
+
+    return on_cpu

@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.report.charts.axis import MINUS
 from harness.report.source import read
+from harness.store import machine
 from harness.store.tables import read_table, reading
 from harness.timing.tables import readable, tabulate
 
@@ -40,7 +41,7 @@ def benchmark_table(path: Path, source: str) -> Table:
     """What was timed on one device, from the file that `--benchmark` leaves."""
     content = read(path, dict)
     with reading(path):
-        return _table(content["environment"]["device"], readable(tabulate(content["measured"])), source)
+        return _table(machine.title(content["environment"]), readable(tabulate(content["measured"])), source)
 
 
 def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:

@@ -18,9 +18,9 @@ from harness.store.invocation import INSTALLED
 from harness.store.invocation import command_line as command_line
 from harness.store.invocation import invocation as invocation
 from harness.store.invocation import program as program
+from harness.store.machine import CPUINFO, cpu_facts
 
 ROOT = Path(__file__).resolve().parents[2]
-CPUINFO = Path("/proc/cpuinfo")
 # Those on which sums and products of matrices depend, as Linux names them.
 INSTRUCTIONS = (
     *("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"),
@@ -80,12 +80,12 @@ def packages() -> Mapping[str, str]:
 
 def cpu_name() -> str:
     """The processor's name, as its maker has it."""
-    return _cpuinfo(CPUINFO).get("model name") or platform.processor() or platform.machine()
+    return cpu_facts(CPUINFO).get("model name") or platform.processor() or platform.machine()
 
 
 def instructions(cpuinfo: Path = CPUINFO) -> dict[str, Any]:
     """What torch's own kernels are chosen for, and which of `INSTRUCTIONS` the processor has, where Linux tells it."""
-    facts = _cpuinfo(cpuinfo)
+    facts = cpu_facts(cpuinfo)
     has = {*(facts.get("flags") or facts.get("Features") or "").split()}
     return {
         "torch": torch.backends.cpu.get_cpu_capability(),
@@ -97,10 +97,3 @@ def instructions(cpuinfo: Path = CPUINFO) -> dict[str, Any]:
 def _own_checkout() -> tuple[str, str]:
     """As it was when first asked: what the process has loaded does not change."""
     return state(ROOT)
-
-
-@cache
-def _cpuinfo(path: Path) -> Mapping[str, str]:
-    """What Linux tells of the first processor; nothing on other systems."""
-    first = path.read_text().split("\n\n", 1)[0] if path.exists() else ""
-    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}

@@ -20,9 +20,10 @@ import torch
 
 from aevb import shipped
 from harness.store.checkout import find_commit, worktree
-from harness.store.columns import format_table
+from harness.store.columns import fold, format_table
 from harness.store.environment import describe
 from harness.store.files import check_writable, write_text
+from harness.store.machine import fingerprint, title
 from harness.timing.intervals import of_ratio
 from harness.timing.trees import Tree
 from harness.timing.verdict import MARGIN, SEEN, is_known, judge
@@ -56,8 +57,8 @@ def show_against(commit: str, results: Path) -> bool:
         tree = stack.enter_context(Tree(ROOT, "this tree"))
         times = measure(base, tree)
     table = compare(times)
-    environment = describe(torch.device("cpu")) | {"base": name}
-    print(f"\ntime of this tree over that of commit {name[:12]}, one core of {environment['device']}")
+    environment = describe(torch.device("cpu")) | {"base": name, "machine": fingerprint()}
+    print(fold(f"\ntime of this tree over that of commit {name[:12]}, one core of {title(environment)}"))
     print(format_comparison(table))
     stem = folder / name[:12]
     content = {"environment": environment, "compared": table.to_dict("records")}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 LEVEL = 0.95
 RESAMPLES = 2000
+UNSTABLE = 0.05  # half of an interval's width, as a share of the median, beyond which a time is marked
 
 
 class Interval(NamedTuple):

@@ -21,6 +21,7 @@ from aevb.errors import UserError
 from harness.figures.plan import choose_device
 from harness.store.files import check_writable, write_text
 from harness.store.invocation import command_line
+from harness.store.machine import title
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
 from harness.timing.plot import plot_benchmarks
@@ -120,7 +121,7 @@ def keep(report: dict[str, Any], folder: Path) -> list[Path]:
     """Write what was measured, a JSON and a CSV file for each device; the paths."""
     by_device: dict[str, list[dict[str, Any]]] = {}
     for record in compact(report):
-        by_device.setdefault(record["environment"]["device"], []).append(record)
+        by_device.setdefault(title(record["environment"]), []).append(record)
     paths = []
     for device, records in by_device.items():
         asked = {"command": command_line()}  # of this process; pytest noted its own
@@ -140,7 +141,7 @@ def read(folder: Path) -> pd.DataFrame:
     for path in sorted(folder.glob("*.json")):
         stored = read_json(path, dict)
         with reading(path):
-            tables.append(tabulate(stored["measured"]).assign(device=stored["environment"]["device"]))
+            tables.append(tabulate(stored["measured"]).assign(device=title(stored["environment"])))
     if not tables:
         raise UserError(f"there must be benchmarks to show; {folder} has none: select some that measure")
     return pd.concat(tables, ignore_index=True)

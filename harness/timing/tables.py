@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from harness.figures.compare import label
-from harness.store.columns import format_table
+from harness.store.columns import fold, format_table
+from harness.timing.intervals import UNSTABLE
 
 CASE = (
     "suite", "method", "engine", "device_type", "precision", "hidden", "n_latent", "batch_size", "n_samples"
@@ -15,7 +16,7 @@ CASE = (
 HEADINGS = {
     "device_type": "device", "n_latent": "N_z", "batch_size": "M", "n_samples": "L, K",
     "samples_per_second": "samples/s", "gflops_per_second": "GFLOP/s", "flop_share_of_gemm_peak": "of GEMM",
-    "megabytes": "MB a step",
+    "megabytes": "MB a step", "half_width": "±",
 }  # fmt: skip
 # "This takes around 20-40 minutes per million training samples with a Intel Xeon CPU running at an effective 40
 # GFLOPS" (Kingma & Welling 2013, section 5).
@@ -25,22 +26,20 @@ BY_HAND = ("by hand", "fast", "graph")
 SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
 
 
+FORMER_NAMES = {"naive PyTorch": "plain PyTorch"}
+# What a user would take instead, where it is not installed: how to have it measured.
+OPTIONAL = {"JAX scan": "JAX is not installed: pip install -c constraints.txt -e '.[test,jax]'"}
+
+
 def compact(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is worth keeping of pytest-benchmark's report: a record for each case, its times in seconds.
 
-    Seconds are those of one call of `steps` steps, which gets through `samples` datapoints; rates are of the fastest
-    round. FLOPs and bytes are those of a step.
+    Seconds are those of one call of `steps` steps, which gets through `samples` datapoints: the median over rounds,
+    with a 95 % bootstrap interval; rates are those of the median. Older files have the fastest round's, without an
+    interval. FLOPs and bytes are those of a step.
     """
     return [
-        {
-            "test": each["name"],
-            **each["extra_info"],
-            "seconds": each["stats"]["min"],
-            "median_seconds": each["stats"]["median"],
-            "rounds": each["stats"]["rounds"],
-        }
-        for each in report["benchmarks"]
-        if "suite" in each["extra_info"]
+        {"test": each["name"], **each["extra_info"]} for each in report["benchmarks"] if "suite" in each["extra_info"]
     ]
 
 
@@ -48,6 +47,7 @@ def tabulate(records: list[dict[str, Any]]) -> pd.DataFrame:
     """A row for each case; widths of layers as text, seconds for a million samples."""
     table = pd.DataFrame(records).drop(columns="environment", errors="ignore")
     table["hidden"] = ["-".join(map(str, widths)) for widths in table["hidden"]]
+    table["engine"] = table["engine"].replace(FORMER_NAMES)
     table["seconds_per_million"] = 1e6 / table["samples_per_second"]
     return table
 
@@ -69,16 +69,18 @@ def usual(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as people read it: text, a row for each case."""
-    measured = {"flops_per_second", "bytes_touched", "flop_share_of_gemm_peak"}
+    """The table as people read it: text, a row for each case, and for each that was not to be had."""
+    measured = {"flops_per_second", "bytes_touched", "flop_share_of_gemm_peak", "seconds_low", "seconds_high"}
     shown = table.reindex(columns=[*table.columns, *measured - {*table}])
+    shown = pd.concat([shown, *_absent(shown)], ignore_index=True)
     shown = shown.assign(
         gflops_per_second=shown["flops_per_second"] / 1e9,
         megabytes=shown["bytes_touched"] / 1e6,
+        half_width=(shown["seconds_high"] - shown["seconds_low"]) / 2 / shown["seconds"],
         batch_size=shown["batch_size"].astype(str).replace("0", "all"),
     )
     formats = {
-        "samples_per_second": "{:,.0f}", "gflops_per_second": "{:.1f}",
+        "samples_per_second": "{:,.0f}", "half_width": "{:.1%}", "gflops_per_second": "{:.1f}",
         "flop_share_of_gemm_peak": "{:.0%}", "megabytes": "{:.1f}",
     }  # fmt: skip
     columns = [*CASE, *formats]
@@ -88,12 +90,30 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         ]
         for name in columns
     }
+    unstable = [width > UNSTABLE for width in shown["half_width"]]
+    text["±"] = [f"{width} !" if marked else width for width, marked in zip(text["±"], unstable, strict=True)]
     return pd.DataFrame(text)
 
 
+def _absent(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows without numbers for what might have been measured beside plain PyTorch on a CPU, and was not."""
+    devices = table["device"] if "device" in table else pd.Series("", table.index)
+    rows = []
+    for _, part in table.groupby(devices):
+        beside = part[(part["engine"] == "plain PyTorch") & (part["device_type"] == "cpu")]
+        absent = [name for name in OPTIONAL if len(beside) and name not in set(part["engine"])]
+        rows += [beside[[*CASE]].assign(engine=f"{name}: not installed") for name in absent]
+    return rows
+
+
 def format_benchmarks(table: pd.DataFrame) -> str:
-    """The table as it is printed."""
-    return format_table(readable(table))
+    """The table as it is printed, and what to know of it."""
+    shown = readable(table)
+    told = ["±: half of the 95 % interval of the median over rounds"]
+    if shown["±"].str.endswith("!").any():
+        told += [f"! unstable: more than {UNSTABLE:.0%}; measure again when the machine does less"]
+    told += [f"{name}: {how}" for name, how in OPTIONAL.items() if shown["engine"].str.startswith(f"{name}:").any()]
+    return "\n".join([format_table(shown), *map(fold, told)])
 
 
 def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from benchmarks import (
     test_data,
     test_estimators,
     test_learners,
-    work,
 )  # fmt: skip
 from tests.rehearsal import Rehearsal
 from tests.rehearsed import GRAPH_STEPS
@@ -34,7 +33,8 @@ class Benchmark:
     def __init__(self) -> None:
         self.stats, self.extra_info = {"min": 1.0}, dict[str, Any]()
 
-    def pedantic(self, call: Any, rounds: int) -> None:
+    def pedantic(self, call: Any, setup: Any, rounds: int) -> None:
+        setup()
         call()
 
 
@@ -66,7 +66,7 @@ def _short(value: object) -> str:
 @pytest.fixture(scope="module")
 def rehearsal() -> Iterator[Rehearsal]:
     """One for all cases, which share their data."""
-    shared = (engines.run_data, test_estimators.trained, conftest.environment, work._cuda_seconds)
+    shared = (engines.run_data, test_estimators.trained, conftest.environment)
     with Rehearsal() as mode:
         yield mode
     for function in shared:

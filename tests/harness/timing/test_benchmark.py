@@ -16,7 +16,7 @@ from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
 from harness.timing.plot import plot_benchmarks
 from harness.timing.run import keep, read
-from harness.timing.tables import compact, format_benchmarks, tabulate, time_to_bound
+from harness.timing.tables import compact, format_benchmarks, readable, tabulate, time_to_bound
 from tests.support import ROOT, environment, reproduce
 
 PIXELS = 30
@@ -57,20 +57,20 @@ def measured(**changes) -> dict:
         "suite": "learner", "method": "aevb", "engine": "by hand", "device_type": "cpu", "precision": "float32",
         "hidden": [500], "n_latent": 20, "batch_size": 100, "n_samples": 1, "samples": 1000, "flops_per_second": 1e11,
         "samples_per_second": 50_000.0, "flop_share_of_gemm_peak": 0.8, "bytes_touched": 6_500_000,
+        "seconds": 0.02, "seconds_low": 0.0196, "seconds_high": 0.0204,
         "environment": {"device": "Some CPU @ 2 GHz", "commit": "abc"},
     }  # fmt: skip
     return info | changes
 
 
 def report(*cases: dict) -> dict:
-    stats = {"min": 0.02, "median": 0.03, "rounds": 3}
-    return {"benchmarks": [{"name": f"test_{n}", "extra_info": info, "stats": stats} for n, info in enumerate(cases)]}
+    return {"benchmarks": [{"name": f"test_{n}", "extra_info": info} for n, info in enumerate(cases)]}
 
 
 def sweep(**changes) -> list[dict]:
     cases = [measured(batch_size=m, samples_per_second=20_000.0 * m**0.2, **changes) for m in (10, 100, 1000)]
     cases += [measured(n_latent=n, **changes) for n in (2, 200)] + [measured(hidden=[h], **changes) for h in (50, 1000)]
-    cases += [measured(engine=name, samples_per_second=1e4, **changes) for name in ("reference", "naive PyTorch")]
+    cases += [measured(engine=name, samples_per_second=1e4, **changes) for name in ("reference", "plain PyTorch")]
     importance = {"suite": "log p(x)", "method": "importance sampling, network", "hidden": [100], "n_latent": 3}
     return cases + [measured(**importance | {"n_samples": k}, **changes) for k in (30, 300)]
 
@@ -96,8 +96,36 @@ def test_each_device_has_a_file_of_its_own_with_its_provenance(tmp_path):
 def test_what_was_not_measured_is_a_dash():
     bare = {key: value for key, value in measured().items() if not key.startswith(("flop", "bytes"))}
     text = format_benchmarks(tabulate(compact(report(bare))))
-    assert text.split().count("–") == 3
+    assert text.split().count("–") == 3  # FLOP/s, their share and bytes
     assert "nan" not in text
+
+
+def test_a_time_has_its_interval_and_one_that_is_not_stable_is_marked():
+    stable, unstable = measured(), measured(seconds_low=0.018, engine="reference")
+    text = format_benchmarks(tabulate(compact(report(stable, unstable))))
+    assert "2.0%" in text
+    assert "6.0% !" in text
+    assert "! unstable: more than 5%" in text
+    assert "unstable" not in format_benchmarks(tabulate(compact(report(stable))))
+
+
+def test_where_jax_is_not_installed_its_row_says_so():
+    plain, jax = (measured(engine=name) for name in ("plain PyTorch", "JAX scan"))
+    table = tabulate(compact(report(plain)))
+    row = readable(table).set_index("engine").loc["JAX scan: not installed"]
+    assert (row["hidden"], row["N_z"], row["samples/s"], row["±"]) == ("500", "20", "–", "–")
+    assert "pip install -c constraints.txt -e '.[test,jax]'" in format_benchmarks(table).replace("\n  ", " ")
+    for cases in ((plain, jax), (measured(),)):
+        assert "not installed" not in format_benchmarks(tabulate(compact(report(*cases))))
+
+
+def test_what_older_versions_published_is_read_under_its_present_name():
+    table = read(ROOT / "results" / "reference" / "benchmarks")
+    assert "plain PyTorch" in set(table["engine"])
+    assert not table["engine"].str.contains("naive").any()
+    shown = readable(table)
+    assert "plain PyTorch" in set(shown["engine"])
+    assert set(shown["±"]) == {"–"}  # which they did not have
 
 
 def curves() -> pd.DataFrame:
@@ -152,6 +180,10 @@ def test_without_a_gpu_the_command_says_so_and_completes_the_cpu_part(tmp_path):
     (case,) = stored["measured"]
     assert case["samples_per_second"] == pytest.approx(case["samples"] / case["seconds"])
     assert case["peak_memory_bytes"] > 1e7
+    assert case["rounds"] >= 10
+    assert case["seconds_low"] <= case["seconds"] <= case["seconds_high"]
+    assert case["warm_up_seconds"] > 0
+    assert {"model", "caches", "cores", "megahertz", "virtual"} == set(stored["environment"]["machine"])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class NaiveVAE(nn.Module):
+class PlainVAE(nn.Module):
     """Encoder and decoder with one tanh layer each, as in Kingma & Welling 2013, appendix C."""
 
     def __init__(self, n_latent: int, n_hidden: int, n_pixels: int = 784) -> None:
@@ -26,12 +26,12 @@ class NaiveVAE(nn.Module):
         return functional.binary_cross_entropy(y, x, reduction="sum") + kl
 
 
-class NaiveLoop:
+class PlainLoop:
     """Minibatches of a training set, one optimiser step each."""
 
     def __init__(self, train: Tensor, n_latent: int, n_hidden: int, batch_size: int, step_size: float) -> None:
         self._train, self._batch_size = train, batch_size
-        self.model = NaiveVAE(n_latent, n_hidden, train.shape[1]).to(train.device)
+        self.model = PlainVAE(n_latent, n_hidden, train.shape[1]).to(train.device)
         self._optimizer = torch.optim.Adagrad(self.model.parameters(), lr=step_size)
 
     def advance(self, n_steps: int) -> list[float]:
