@@ -13,7 +13,7 @@ from harness.timing.tables import PAPER_SECONDS_PER_MILLION
 PAPER_RATE = 40e9  # floating point operations a second: "an effective 40 GFLOPS" (section 5)
 FACTOR = 2.0  # by less than this two costs are of one order
 MILLION, MINUTE = 1e6, 60.0
-PLAIN = "naive PyTorch"  # the model as a user would write it
+PLAIN = "plain PyTorch"  # the model as a user would write it
 WIDE = {"hidden": "500", "n_latent": 20}  # figure 2's model on MNIST
 SMALL = {"hidden": "100", "n_latent": 3}  # figure 3's
 SIZES = (WIDE, SMALL)
