@@ -34,7 +34,7 @@ SCRIPTS = (
     *("state.js", "page.js", "chart.js", "table.js", "projector.js"),
     *("network.js", "trick.js", "plane.js", "explorer.js", "drawing.js"),
 )
-SHAPES = {shape: dot("", 7, 6, 4, shape).path for shape in {"circle", *ENGINES.values()}}  # of legends
+SHAPES = {shape: dot("", 7, 6, 4, shape).path for shape in {"circle", "diamond", *ENGINES.values()}}  # of legends
 
 
 def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> str:

@@ -1,7 +1,7 @@
 """Studies, demos, benchmarks and figures of pictures: what the store has of each, the reader's or the published."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from harness.claims.measure import from_json
 from harness.claims.show import STORED
 from harness.claims.show import tabulate as tabulate_claims
 from harness.figures.compare import LABELS
-from harness.report.charts import benchmarks, marginal, reparameterization
+from harness.report.charts import benchmarks, choices, marginal, reparameterization
 from harness.report.charts.chart import Group
 from harness.report.inventory import DATASETS, DEMOS
 from harness.report.picture import Picture, pictures
@@ -38,6 +38,8 @@ class Part:
     charts: list[Group] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    forest: choices.Forest | None = None
+    forest_legend: Sequence[tuple[str, str]] = ()
 
     @property
     def empty(self) -> bool:
@@ -92,7 +94,8 @@ def _choices(folder: Path) -> Part:
     if table is None:
         return _study(folder, "choices", [], [])
     cells = text_table("", choices_table.cells(table), "study-choices")
-    return _study(folder, "choices", [], [cells])
+    part = _study(folder, "choices", [], [cells])
+    return replace(part, forest=choices.forest(table), forest_legend=choices.legend(table))
 
 
 def _step_sizes(folder: Path) -> Part:

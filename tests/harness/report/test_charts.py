@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from fontTools.ttLib import TTFont
 
-from harness.report.charts import benchmarks, marginal, reparameterization
+from harness.report.charts import benchmarks, choices, marginal, reparameterization
 from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import heights
 from harness.report.fonts import MATH
@@ -115,6 +115,37 @@ def test_the_papers_speed_is_a_band_where_20_and_40_minutes_are():
     (band,) = [mark for mark in plot.marks if "zone" in mark.look]
     heights_of = {float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", band.path)}
     assert sorted(heights_of) == pytest.approx(sorted(plot.y.place(PAPER_SECONDS_PER_MILLION)), abs=0.06)
+
+
+def test_a_choices_dot_is_on_its_side_of_zero_and_hollow_where_other_seeds_could_turn_it():
+    rows = [
+        ("estimator", "B", "mnist", "aevb", 10, 3, -4.0, 0.1, 2.0, 5.0),
+        ("pixels", "drawn", "mnist", "aevb", 3, 3, 9e5, 1.0, np.nan, np.nan),
+    ]
+    names = [
+        "choice",
+        "value",
+        "dataset",
+        "method",
+        "n_latent",
+        "seeds",
+        "shift",
+        "shift_error",
+        "farther",
+        "farther_error",
+    ]
+    table = pd.DataFrame(rows, columns=names)
+    chart = choices.forest(table)
+    (_, _, (shift, farther)), (_, _, (beyond, absent)) = chart.lines
+    ((_, _, axis), _) = chart.columns
+    assert "hollow" not in shift.dots[0].mark.look
+    assert "hollow" in farther.dots[0].mark.look
+    left, right = (float(cell.dots[0].mark.path[1:].split()[0]) + 2.6 for cell in (shift, farther))
+    assert [left, right] == pytest.approx([*axis.place([-4, 2])], abs=0.06)
+    assert shift.dots[0].told == "AEVB, N_z = 10: −4 ± 0.1"
+    assert float(beyond.dots[0].mark.path[1:].split()[0]) + 2.6 == pytest.approx(axis.end, abs=0.06)
+    assert absent.dots == []
+    assert choices.forest(table.head(0)) is None
 
 
 def test_the_math_font_has_every_letter_of_the_formulas_and_the_table_that_sets_them():

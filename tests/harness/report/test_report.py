@@ -5,6 +5,7 @@ import shutil
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -110,6 +111,19 @@ def test_original_frames_of_frey_face_stay_in_the_store(alone):
         picture(demos / name, width=64 + k)
     shown = re.findall(r'width="(\d+)" height="48"', page(alone))
     assert sorted(shown) == ["66", "67", "68"]
+
+
+def test_the_study_of_choices_is_a_chart_and_a_table_once_it_is_there(tmp_path):
+    folder = tmp_path / "studies" / "choices"
+    folder.mkdir(parents=True)
+    row = {"choice": "estimator", "value": "B", "dataset": "mnist", "method": "aevb", "n_latent": 10, "seeds": 3}
+    row |= {"shift": -4.0, "shift_error": 0.1, "farther": 2.0, "farther_error": 0.3, "spread": 1, "diverged": 0}
+    row |= {"spread_otherwise": 1, "distance": 1, "distance_otherwise": 3, "samples": 10**6, "command": "x"}
+    pd.DataFrame([row]).to_csv(folder / "choices.csv", index=False)
+    text = page(tmp_path)
+    assert "<title>AEVB, N_z = 10: −4 ± 0.1</title>" in text
+    assert "<td>−4.0 ± 0.1</td>" in text
+    assert 'data-from="study-choices"' in text
 
 
 def test_a_picture_brings_the_origin_of_its_models(tmp_path):
