@@ -1,6 +1,15 @@
 // One idea a screen, for a lecture: arrow keys go on and back, Escape leaves.
 {
   const presenter = document.getElementById("presenter");
+  // A section with several headings is as many slides.
+  for (const section of document.querySelectorAll("main > section:not(:has(.slide))")) {
+    const heads = [...section.children].filter((child) => child.matches("h3"));
+    for (const head of heads.length > 1 ? heads : []) {
+      const piece = make("div", { class: "slide" });
+      head.before(piece);
+      while (piece.nextSibling && !(piece.nextSibling !== head && piece.nextSibling.matches?.("h3"))) piece.append(piece.nextSibling);
+    }
+  }
   const pieces = [...document.querySelectorAll("main > .opening, main > section, main .slide")];
   // A section that is cut in slides is none itself; neither is what is folded away whole.
   const slides = pieces.filter((piece) => (piece.matches(".slide") || !piece.querySelector(".slide")) && !["missing", "provenance"].includes(piece.id));
@@ -15,7 +24,7 @@
     const piece = slides[slide];
     piece.style.zoom = 1;
     const share = (innerHeight - presenter.offsetHeight - 8) / piece.scrollHeight;
-    piece.style.zoom = Math.max(0.7, Math.min(2, share, innerWidth / Math.min(innerWidth, 1100)));
+    piece.style.zoom = Math.max(0.6, Math.min(2, share, innerWidth / Math.min(innerWidth, 1100)));
   }
 
   function present(k) {
