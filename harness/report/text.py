@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 LANGUAGES = ("en", "ko")
 HERE = Path(__file__).parent
-# Texts of the page, and words that results are told in: names of columns, estimators, states.
-CATALOGUES = (HERE / "text.toml", HERE / "words.toml")
+# Texts of the page, of its charts and pictures, and words of results: names of columns, estimators, states.
+CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "charts", "pictures", "words"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 LETTER = re.compile(r"^([KLMN])(?= = )")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
