@@ -7,7 +7,7 @@ from aevb import shipped
 from harness.claims.item import Item
 from harness.claims.measure import Measured
 from harness.claims.show import published_claims
-from harness.claims.text import RULE, core_hours, join, number, on_the_whole, place, seeds, value, wanted
+from harness.claims.text import RULE, core_hours, number, on_the_whole, place, seeds, value, wanted
 
 
 def document(claims: Sequence[Measured]) -> str:
@@ -33,6 +33,7 @@ def document(claims: Sequence[Measured]) -> str:
 
 
 def _section(claim: Measured) -> str:
+    commands = "; ".join(f"`python reproduce.py {options}`" for options in claim.commands)
     return "\n\n".join(
         [
             f"## {_heading(claim)}",
@@ -43,8 +44,7 @@ def _section(claim: Measured) -> str:
                 ("number", "at", "measured", "seeds", "wanted", "verdict", "paper's curves", ""),
                 [_row(item) for item in claim.items],
             ),
-            f"Measured by {join(claim.commands, '`python reproduce.py {}`'.format)}; {core_hours(claim.core_hours)} "
-            "core-hours.",
+            f"Measured by {commands}; {core_hours(claim.core_hours)} core-hours.",
         ]
     )
 

@@ -2,11 +2,12 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from harness.claims.item import Item, Verdict, decider
 from harness.claims.measure import Measured
 from harness.figures.compare import scientific
+from harness.store.invocation import invocation
 
 WIDTH = 80  # of what is printed
 PLURAL: dict[Verdict, str] = {
@@ -106,18 +107,13 @@ def core_hours(hours: float) -> str:
     return "–" if math.isnan(hours) else f"{hours:.2g}" if hours < 100 else f"{hours:,.0f}"
 
 
-def join(options: Sequence[str], command: Callable[[str], str]) -> str:
-    """All commands in one line."""
-    return "; ".join(command(each) for each in options)
-
-
 def _details(claim: Measured) -> str:
     paragraphs = [
         f"{claim.id}  {claim.sentence} ({claim.where})",
         f"holds if: {claim.criterion}",
         *([f"note: {claim.note}"] if claim.note else []),
         *(f"- {line(item)}" for item in claim.items),
-        f"by: {join(claim.commands, 'python reproduce.py {}'.format)}",
+        f"by: {'; '.join(f'{invocation()} {options}' for options in claim.commands)}",
         f"{claim.verdict}, {core_hours(claim.core_hours)} core-hours: {decided_by(claim)}",
     ]
     first, *others = paragraphs

@@ -102,6 +102,23 @@ def test_one_seed_or_seeds_far_apart_leave_it_undecided(tmp_path, seeds, jitter)
     assert claim(tmp_path, curve=wide, seeds=seeds).verdict == "undecided"
 
 
+def test_where_one_seed_goes_farther_than_others_it_is_told_and_decides_nothing(tmp_path):
+    time_learners(tmp_path, TIMES)
+
+    def uneven(dataset, size, method, split, seed, samples):
+        if samples > 1.01e6 and seed:
+            return math.nan
+        lost = 100 * (method == "aevb" and samples > 1.01e6)
+        return learning(dataset, size, method, split, seed, samples) - lost
+
+    found = claim(tmp_path, curve=uneven)
+    assert found.verdict == "holds"
+    assert {item.end for item in found.items if item.decides} == {1e6}
+    farther = [item for item in found.items if item.end == 1e7]
+    assert len(farther) == 9
+    assert {(item.seeds, item.decides, item.value < 0) for item in farther} == {(1, False, True)}
+
+
 def test_without_benchmarks_the_seconds_are_not_measured_and_the_claim_is_undecided(tmp_path):
     found = claim(tmp_path)
     assert found.verdict == "undecided"
