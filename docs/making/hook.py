@@ -15,7 +15,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from docs.making import equations, formulas, notebook, published  # noqa: E402 - `mkdocs` alone does not look here
+from docs.making import equations, formulas, modules, notebook, published  # noqa: E402 - `mkdocs` alone does not look here
 
 OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md")  # pages that lie in the project's own folder
 REFERENCE = "results/reference"
@@ -62,7 +62,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in the tables that the page asks for, as in `{{ summary(2) }}`, and turn links into the site's."""
     environment = Environment(undefined=StrictUndefined, comment_start_string="{##", keep_trailing_newline=True)
-    text = environment.from_string(markdown).render({**published.TABLES, "equations": equations.table})
+    tables = {**published.TABLES, "equations": equations.table, "other_modules": modules.others}
+    text = environment.from_string(markdown).render(tables)
     return _TARGET.sub(lambda found: _in_site(found.group(), page.file.src_uri), text)
 
 
