@@ -97,9 +97,10 @@ UNUSED = {
 }
 
 
-TASKS = """(--figure N | --demo NAME | --study NAME | --claims [C ...] |
-                    --report | --list | --benchmark | --verify RUN [RUN ...] |
-                    --migrate | --publish | --check)"""
+TASKS = """(--figure N | --demo NAME | --study NAME |
+                    --claims [C ...] | --report | --list | --benchmark |
+                    --verify RUN [RUN ...] | --migrate | --publish |
+                    --check)"""
 
 
 def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argparse.ArgumentParser:

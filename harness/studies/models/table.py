@@ -3,7 +3,7 @@
 import pandas as pd
 
 from harness.figures.compare import HEADINGS, label, scientific
-from harness.store.columns import format_table
+from harness.store.columns import fold, format_table
 
 CURVE = ("dataset", "n_latent", "method", "seed")  # columns that tell runs apart
 
@@ -26,12 +26,12 @@ def format_models(table: pd.DataFrame) -> str:
             "largest": (table["largest"] / table["apart"]).map(_share),
         }
     )
-    head = (
-        "noise: standard deviation of the mean test bound over draws of ε, L = 1, nats\n"
-        "step, largest: mean and largest change to a neighbour on figure 4's grid, as a share\n"
-        "of the mean distance between two of its images, root mean square over pixels"
+    heads = (
+        "noise: standard deviation of the mean test bound over draws of ε, L = 1, nats",
+        "step, largest: mean and largest change to a neighbour on figure 4's grid, as a share of the mean distance "
+        "between two of its images, root mean square over pixels",
     )
-    return f"{head}\n{format_table(shown)}"
+    return "\n".join([*(fold(head) for head in heads), format_table(shown)])
 
 
 def _share(value: float) -> str:

@@ -106,7 +106,7 @@ def test_the_first_sign_of_life_comes_within_three_seconds(task, tmp_path):
 
 WIDE = [
     "--list", "--help", "--figure 2 --dataset mnist --dry-run", "--figure 2 --plot-only", "--figure 3 --plot-only",
-    "--study marginal --plot-only", "--study reparameterization --plot-only",
+    "--study marginal --plot-only", "--study reparameterization --plot-only", "--study models --plot-only", "--claims",
 ]  # fmt: skip
 
 
