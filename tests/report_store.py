@@ -1,35 +1,38 @@
-"""A small store for the report's tests: the published curves, and random models with two latent variables."""
+"""A small store for the report's tests: the published curves, and random models with two and five latent variables."""
 
+import base64
 import shutil
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from aevb import trained
 from aevb.data import load_dataset
 from aevb.encoder import GaussianEncoder
 from harness.experiments.config import Config
-from harness.experiments.paper import FIGURE4
 from harness.pictures.models import Trained, load_trained
+from harness.report.models import SHOWN, file_name
 from harness.report.page import render
-from harness.report.weights import export
+from harness.report.weights import COARSE, FINE, HARMLESS, export, view_of
 from harness.runs.build import build_model
 from harness.runs.evaluate import encode
 from harness.store.environment import describe
 from harness.store.shelves import KeptModel, Shelves
 from harness.store.status import Status
 from harness.store.tensors import save
-from tests.support import ROOT
+from tests.support import ROOT, wait_until
 
-SAMPLES = 10**6
+SAMPLES, EARLIER = 10**6, 10**5
 PIXELS = {"mnist": 784, "frey_face": 560}
 SHAPES = {"mnist": (28, 28), "frey_face": (28, 20)}
 
 
 @dataclass(frozen=True)
 class Store:
-    """Results, the models in it by dataset, and the page that was made from it."""
+    """Results, the models in it by the names that the page has for them, and the page that was made from it."""
 
     results: Path
     models: dict[str, Trained]
@@ -45,34 +48,65 @@ def make_store(folder: Path) -> Store:
     results = folder / "results"
     for name in ("runs", "studies/marginal"):
         shutil.copytree(ROOT / "results" / "reference" / name, results / name)
-    shelves, models = Shelves(results), {}
-    for config in FIGURE4.configs("author", FIGURE4.panels, [0]):
-        models[config.dataset] = load_trained(random_model(shelves, config))
-        export(models[config.dataset], results / "models" / f"{config.dataset}.json")
+    shelves, models = Shelves(results), dict[str, Trained]()
+
+    def keep(dataset: str, n_latent: int, samples: int = SAMPLES) -> Trained:
+        (config,) = SHOWN.configs("author", [dataset], [0], sizes=[n_latent])
+        model = load_trained(random_model(shelves, config, samples))
+        name = file_name(dataset, n_latent, samples if samples != SAMPLES else None)
+        flat = models.get(f"{dataset}-2")
+        view = view_of(flat) if flat is not None and n_latent == 2 else None
+        export(model, results / "models" / name, step=FINE if n_latent == 2 else COARSE, view=view, images=flat is None)
+        models[name.removesuffix(".json")] = model
+        return model
+
+    for dataset, n_latent in (("mnist", 2), ("mnist", 5), ("frey_face", 2)):
+        keep(dataset, n_latent)
+    keep("mnist", 2, EARLIER)
     page = results / "report.html"
     page.write_text(render(shelves, "author", command))
     return Store(results, models, page)
 
 
-def random_model(shelves: Shelves, config: Config) -> KeptModel:
-    """A model with large random weights, so that pictures differ from place to place, in place of what a run kept."""
-    generator = torch.Generator().manual_seed(7)
+def settle(window: WebDriver, store: Store) -> None:
+    """Wait until the page has unpacked all of its models, and the machine stands."""
+    ready = "return Object.keys(models).length === arguments[0] && Boolean(machine.main?.decoded)"
+    wait_until(lambda: window.execute_script(ready, len(store.models)))
+
+
+def inflated(weight: str) -> bytes:
+    """The bytes that a layer's weights in the page are packed from."""
+    letters = {harmless: letter for letter, harmless in HARMLESS.items()}
+    return zlib.decompress(base64.b85decode(weight.translate(letters)))
+
+
+def in_steps(values: torch.Tensor) -> torch.Tensor:
+    """The nearest multiples of the page's coarsest step."""
+    return (values / COARSE).round() * COARSE
+
+
+def random_model(shelves: Shelves, config: Config, samples: int) -> KeptModel:
+    """A model in place of what a run kept: with large random weights, so that pictures differ from place to place.
+
+    They are multiples of the page's coarsest step, so that it computes with the very same.
+    """
+    generator = torch.Generator().manual_seed(samples)
     pixels = PIXELS[config.dataset]
     model = build_model(config, pixels, generator)
     encoder = GaussianEncoder(pixels, config.n_latent, config.hidden, generator=generator)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.normal_(0, 0.2, generator=generator)
+            parameter.copy_(in_steps(0.2 * torch.randn(parameter.shape, generator=generator)))
         for parameter in encoder.parameters():
-            parameter.normal_(0, 0.08, generator=generator)
+            parameter.copy_(in_steps(0.08 * torch.randn(parameter.shape, generator=generator)))
     folder = shelves.own_run(config)
     if folder.status() is None:
         folder.begin(describe(torch.device("cpu")))
         folder.write_status(Status("finished", SAMPLES, SAMPLES, -150.0, 1e4, 1.0, 0.02))
-    for samples in folder.model_samples():
-        folder.model(samples).unlink()
+    for published in {*folder.model_samples()} - {SAMPLES, EARLIER}:
+        folder.model(published).unlink()
     content = trained.describe(model, encoder)
     if config.dataset == "mnist":  # Frey Face's data are not to be had, as for most readers
         content["encoded"] = encode(model, encoder, load_dataset("mnist").test[:3_000])
-    save(content | {"samples": SAMPLES, "image_shape": SHAPES[config.dataset]}, folder.model(SAMPLES))
-    return KeptModel(folder, SAMPLES)
+    save(content | {"samples": samples, "image_shape": SHAPES[config.dataset]}, folder.model(samples))
+    return KeptModel(folder, samples)

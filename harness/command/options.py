@@ -125,7 +125,7 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
         "--claims", nargs="*", type=str.upper, choices=CLAIMS, metavar="C", help="what the paper says, whether it holds"
     )
     task.add_argument(
-        "--report", action="store_true", help="one HTML file with all that the store holds, and an explorer"
+        "--report", action="store_true", help="one HTML file with all that the store holds, and a model to take apart"
     )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     task.add_argument(

@@ -39,7 +39,7 @@ def inventory(
 
     Args:
         figures: 2 and 3.
-        models: datasets whose model the explorer has.
+        models: datasets that have a model with two latent variables.
         has: the page's other parts by name, and whether there is anything to show.
         command: completes a task's options to a command line.
     """

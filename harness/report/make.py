@@ -1,9 +1,10 @@
-"""The report from a request: train what the explorer needs, write its models, render the page."""
+"""The report from a request: train what the machine needs, write its models, render the page."""
 
 import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from harness.experiments.paper import FIGURE4
 from harness.figures.compute import compute
@@ -11,10 +12,12 @@ from harness.figures.plan import make_plan, stored_configs_of
 from harness.figures.request import Request
 from harness.figures.show import show_missing
 from harness.pictures.models import load_trained, to_compute
+from harness.report.models import SHOWN, file_name
 from harness.report.page import render
-from harness.report.weights import export
+from harness.report.weights import COARSE, COARSEST, FINE, export, view_of
 from harness.store.files import write_text
 from harness.store.invocation import invocation
+from harness.store.shelves import KeptModel
 from harness.workers.progress import Display
 
 
@@ -38,17 +41,33 @@ def make_report(request: Request, *, train: bool) -> bool:
             print(failure, file=sys.stderr)
             failed = True
         show_missing(plan, request)
-    for config in stored_configs_of(request):
-        kept = request.model_of(config)
-        target = request.results / "models" / f"{config.dataset}.json"
-        if kept is not None:
-            export(load_trained(kept), target)
-        else:
-            target.unlink(missing_ok=True)  # of another protocol, or of a run that is no longer there
+    _write_models(request)
     page = request.results / "report.html"
     write_text(page, render(request.shelves, request.protocol, commands(request)))
     print(f"wrote {page}, {page.stat().st_size / 1e6:.1f} MB")
     return not failed
+
+
+def _write_models(request: Request) -> None:
+    """The models for the page, and of those with two latent variables also what they were before; nothing else."""
+    folder, written = request.results / "models", set[Path]()
+    for config in stored_configs_of(replace(request, experiment=SHOWN)):
+        kept = request.model_of(config)
+        target = folder / file_name(config.dataset, config.n_latent)
+        if kept is None or target in written:  # of several seeds the first
+            continue
+        trained = load_trained(kept)
+        flat = config.n_latent == 2
+        first = not any(path.name.startswith(f"{config.dataset}-") for path in written)
+        export(trained, target, step=FINE if flat else COARSE, images=first)
+        written.add(target)
+        for samples in [n for n in kept.folder.model_samples() if n < kept.samples] if flat else ():
+            earlier = folder / file_name(config.dataset, 2, samples)
+            export(load_trained(KeptModel(kept.folder, samples)), earlier, step=COARSEST, view=view_of(trained))
+            written.add(earlier)
+    for path in folder.glob("*.json"):
+        if path not in written:
+            path.unlink()  # of another protocol, or of a run that is no longer there
 
 
 def commands(request: Request) -> Callable[[str], str]:

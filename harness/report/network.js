@@ -1,85 +1,137 @@
-// The trained networks, computed here: hidden layers with their activation, then a linear one.
-const models = JSON.parse(document.getElementById("models").textContent);
+// The trained networks, computed here: hidden layers with their activation, then linear ones.
+// They are unpacked after the page is first shown; each that is ready is told of by the event "model".
+const models = {};
 
 function bytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-/** Half-precision numbers as single-precision ones (IEEE 754 binary16, little-endian). */
-function halves(text) {
-  const packed = bytes(text);
-  const values = new Float32Array(packed.length / 2);
-  for (let k = 0; k < values.length; k++) {
-    const half = packed[2 * k] | (packed[2 * k + 1] << 8);
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024);
-    values[k] = half & 32768 ? -size : size;
-  }
-  return values;
+function floats(text) {
+  return new Float32Array(bytes(text).buffer);
 }
 
-function unpack(layer) {
-  return { ...layer, weight: halves(layer.weight), bias: halves(layer.bias) };
+const DIGITS_85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;,=>?@^_`{|}~";
+
+/** Five letters of base 85 are four bytes; of the last ones fewer, where letters are missing. */
+function bytesOf85(text) {
+  const digit = new Uint8Array(128), missing = (5 - (text.length % 5)) % 5, whole = text + "~".repeat(missing);
+  const packed = new Uint8Array((whole.length / 5) * 4);
+  for (let k = 0; k < 85; k++) digit[DIGITS_85.charCodeAt(k)] = k;
+  for (let from = 0, to = 0; from < whole.length; from += 5, to += 4) {
+    let value = 0;
+    for (let k = 0; k < 5; k++) value = value * 85 + digit[whole.charCodeAt(from + k)];
+    packed[to] = value >>> 24;
+    packed[to + 1] = value >>> 16;
+    packed[to + 2] = value >>> 8;
+    packed[to + 3] = value;
+  }
+  return packed.subarray(0, packed.length - missing);
+}
+
+/** Weights of a layer: multiples of a step, signs in the lowest bit, all high bytes before all low ones, deflated. */
+async function unpackLayer({ nIn, nOut, step, weight, bias }) {
+  const stream = new Blob([bytesOf85(weight)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const n = nIn * nOut, values = new Float32Array(n);
+  for (let k = 0; k < n; k++) {
+    const folded = (planes[k] << 8) | planes[n + k];
+    values[k] = ((folded >> 1) ^ -(folded & 1)) * step;
+  }
+  return { nIn, nOut, weight: values, bias: floats(bias) };
+}
+
+async function unpackModel(content) {
+  const network = async (part) => {
+    const unpacked = { ...part, hidden: await Promise.all(part.hidden.map(unpackLayer)) };
+    for (const name of ["output", "mean", "logVar"]) if (part[name]) unpacked[name] = await unpackLayer(part[name]);
+    return unpacked;
+  };
+  const { points, table } = content;
+  return {
+    ...content,
+    decoder: await network(content.decoder),
+    encoder: await network(content.encoder),
+    images: content.images?.map((image) => Float32Array.from(bytes(image), (value) => value / 255)),
+    points: points && { n: points.n, z: floats(points.z), label: points.label && bytes(points.label) },
+    table: table && { ...table, softplus: floats(table.softplus) },
+  };
 }
 
 /** W·input + b, W with a row for each output. */
 function linear({ nIn, nOut, weight, bias }, input) {
   const output = new Float32Array(nOut);
   for (let i = 0, w = 0; i < nOut; i++) {
-    let sum = bias[i];
-    for (let j = 0; j < nIn; j++, w++) sum += weight[w] * input[j];
-    output[i] = sum;
+    let a = bias[i], b = 0, c = 0, d = 0, j = 0;
+    for (; j + 3 < nIn; j += 4, w += 4) {
+      a += weight[w] * input[j];
+      b += weight[w + 1] * input[j + 1];
+      c += weight[w + 2] * input[j + 2];
+      d += weight[w + 3] * input[j + 3];
+    }
+    for (; j < nIn; j++, w++) a += weight[w] * input[j];
+    output[i] = a + b + c + d;
   }
   return output;
 }
 
-const ACTIVATIONS = { tanh: Math.tanh, softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))) };
-
-function throughHidden(layers, activation, input) {
-  return layers.reduce((h, layer) => linear(layer, h).map(ACTIVATIONS[activation]), input);
-}
-
-for (const model of Object.values(models)) {
-  model.decoder = model.decoder.map(unpack);
-  if (model.encoder) {
-    const { hidden, mean, logVar } = model.encoder;
-    model.encoder = { ...model.encoder, hidden: hidden.map(unpack), mean: unpack(mean), logVar: unpack(logVar) };
+/** The same where most of the input is zero, as of an image of ink. */
+function linearOfInk(layer, input) {
+  const inked = [];
+  for (let j = 0; j < layer.nIn; j++) if (input[j]) inked.push(j);
+  if (inked.length > layer.nIn / 2) return linear(layer, input);
+  const places = Int32Array.from(inked), output = Float32Array.from(layer.bias);
+  for (let i = 0; i < layer.nOut; i++) {
+    const row = i * layer.nIn;
+    let sum = 0;
+    for (let k = 0; k < places.length; k++) sum += layer.weight[row + places[k]] * input[places[k]];
+    output[i] += sum;
   }
-  if (model.points) {
-    model.points.z = halves(model.points.z);
-    if (model.points.bound) model.points.bound = halves(model.points.bound);
-    if (model.points.label) model.points.label = bytes(model.points.label);
+  return output;
+}
+
+const sigmoid = (a) => 1 / (1 + Math.exp(-a));
+const softplus = (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
+
+/** The hidden layers' answer; the input itself where there are none. */
+function hiddenOf({ hidden, activation }, input, first = linear) {
+  const act = activation === "tanh" ? Math.tanh : softplus;
+  return hidden.reduce((h, layer, k) => (k ? linear : first)(layer, h).map(act), input);
+}
+
+/** p(x|z): the mean of each pixel, and its logit (Bernoulli) or its log σ² (Gaussian). */
+function decode({ decoder }, z) {
+  const h = hiddenOf(decoder, z), output = linear(decoder.output, h);
+  const mean = decoder.squash ? output.map(sigmoid) : output;
+  if (!decoder.logVar) return { mean, logits: output };
+  return { mean, logVar: linear(decoder.logVar, { hidden: h, latent: z, constant: [] }[decoder.logVarOf]) };
+}
+
+/** q(z|x): μ, log σ² and σ. */
+function encode({ encoder }, x) {
+  const h = hiddenOf(encoder, x, linearOfInk), logVar = linear(encoder.logVar, h);
+  return { mean: linear(encoder.mean, h), logVar, deviation: logVar.map((value) => Math.exp(value / 2)) };
+}
+
+/** An image of pixels; ink on paper for MNIST, as bright as they are for others. */
+function paint(context, { width, height, dataset }, pixels, left = 0, top = 0) {
+  const image = context.createImageData(width, height), ink = dataset === "mnist";
+  for (let k = 0; k < pixels.length; k++) {
+    const grey = 255 * (ink ? 1 - pixels[k] : pixels[k]);
+    image.data[4 * k] = image.data[4 * k + 1] = image.data[4 * k + 2] = grey;
+    image.data[4 * k + 3] = 255;
   }
-  if (model.digits) model.digits = model.digits.map((image) => Float32Array.from(bytes(image), (value) => value / 255));
-}
-
-/** E[x|z]: a pixel mean in [0, 1] for each pixel. */
-function decode(name, z) {
-  const layers = models[name].decoder;
-  const output = linear(layers.at(-1), throughHidden(layers.slice(0, -1), models[name].activation, z));
-  return output.map((value) => 1 / (1 + Math.exp(-value)));
-}
-
-/** q(z|x): mean and standard deviation. */
-function encode(name, x) {
-  const { activation, hidden, mean, logVar } = models[name].encoder;
-  const h = throughHidden(hidden, activation, x);
-  return { mean: linear(mean, h), deviation: linear(logVar, h).map((value) => Math.exp(value / 2)) };
-}
-
-/** An image of pixel means; ink on paper for MNIST, as bright as they are for others. */
-function paint(context, name, pixels, left = 0, top = 0) {
-  const { width, height } = models[name];
-  const image = context.createImageData(width, height);
-  pixels.forEach((value, k) => {
-    const grey = 255 * (name === "mnist" ? 1 - value : value);
-    image.data.set([grey, grey, grey, 255], 4 * k);
-  });
   context.putImageData(image, left, top);
 }
 
 /** One draw of N(0, 1). */
-function gaussian() {
-  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+function gaussian(random = Math.random) {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
+
+async function loadModels() {
+  for (const [name, content] of Object.entries(JSON.parse(document.getElementById("models").textContent))) {
+    models[name] = await unpackModel(content);
+    document.dispatchEvent(new CustomEvent("model", { detail: name }));
+  }
+}
+requestAnimationFrame(() => setTimeout(loadModels));

@@ -19,21 +19,24 @@ from harness.report.charts.marks import dot
 from harness.report.figures import figure_section
 from harness.report.fonts import MATH
 from harness.report.inventory import DATASETS, DEMOS, inventory
+from harness.report.models import read_models
 from harness.report.parts import all_parts
 from harness.report.picture import Embedded, embed
+from harness.report.quote import quotes
 from harness.report.source import Source, run_source
 from harness.report.text import page_strings, plain, translator, words
 from harness.store.shelves import Shelves
-from harness.store.tables import read_json, read_table
+from harness.store.tables import read_table
 from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
 
-MAX_CHARACTERS = 5_500_000
-STYLES = ("style.css", "charts.css", "tables.css", "modes.css")
-SCRIPTS = (
-    *("state.js", "page.js", "chart.js", "table.js", "projector.js"),
-    *("network.js", "trick.js", "plane.js", "explorer.js", "drawing.js"),
+MAX_CHARACTERS = 7_900_000
+STYLES = ("style.css", "machine.css", "charts.css", "tables.css", "modes.css")
+MACHINE = (
+    *("bound.js", "surface.js", "posterior.js", "contours.js", "canvas.js", "machine.js", "pad.js", "noise.js"),
+    *("closeup.js", "plane.js", "rebuilds.js", "nats.js", "inspector.js"),
 )
+SCRIPTS = ("state.js", "page.js", "chart.js", "table.js", "projector.js", "network.js", *MACHINE, "trick.js")
 SHAPES = {shape: dot("", 7, 6, 4, shape).path for shape in {"circle", "diamond", *ENGINES.values()}}  # of legends
 
 
@@ -46,14 +49,14 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
         command: completes a task's options to the command line that makes what is missing.
     """
     figures = [figure_section(number, shelves, protocol) for number in EXPERIMENTS]
-    models = {name: path for name in DATASETS if (path := shelves.own / "models" / f"{name}.json").exists()}
-    shown = {name: read_json(path, dict) for name, path in models.items()}
+    shown = read_models(shelves.own / "models")
     folders = [*shelves.published_runs(), *shelves.own_runs()]
     runs = {(folder.path.name, folder.published): run_source(folder) for folder in folders}
     origins = {
         name: runs.get((str(content.get("run")), bool(content.get("published")))) for name, content in shown.items()
     }
     shown = {name: content for name, content in shown.items() if origins[name] is not None}
+    planes = {str(content["dataset"]) for content in shown.values() if content["nLatent"] == 2}
     parts = all_parts(shelves)
     has = {name: not part.empty for name, part in parts.items()}
     published = {name for name, part in parts.items() if not part.empty and shelves.is_published(part.folder)}
@@ -74,11 +77,12 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             demos=DEMOS, datasets=DATASETS, protocol=protocol, published=published,
             demos_missing=[] if any(has[f"demo.{d}.{n}"] for d in DEMOS for n in DATASETS) else missing,
             nothing=not any(has[name] for name in has if name.startswith("study.")),
-            choices=choices_table(protocol.partition("+")[0]), inventory=inventory(figures, shown, has, command),
+            choices=choices_table(protocol.partition("+")[0]), inventory=inventory(figures, planes, has, command),
             command=command, sources=_in_order(sources), worst=worst, claim=holds(claim_holds(worst)),
-            models=list(shown), strings=data(page_strings()), shapes=SHAPES,
-            model_data=data({name: content | {"source": origin.id} for name, content in shown.items()
-                             if (origin := origins[name]) is not None}),
+            strings=data(page_strings()), shapes=SHAPES, quotes=quotes(), planes=planes,
+            of_models=list(dict.fromkeys(content["dataset"] for content in shown.values())),
+            model_sources=list(dict.fromkeys(origin.id for name in shown if (origin := origins[name]) is not None)),
+            model_data=data(shown),
             data=data, style=Markup("\n").join(map(_asset, STYLES)), script=Markup("\n").join(map(_asset, SCRIPTS)),
             math_font=f"data:font/woff;base64,{base64.b64encode(MATH.read_bytes()).decode()}",
         )  # fmt: skip

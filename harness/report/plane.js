@@ -1,44 +1,113 @@
-// What a latent plane shows of a model: how far it goes, and its test points in colours.
+// The whole latent plane: what the decoder makes of each place, or where the test images lie.
 const DIGITS = ["#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#d4a72c", "#b07aa1", "#ff7f9c", "#9c755f", "#7f7f7f"];
-const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [240, 220, 60]];
 
-function quantile(ascending, share) {
-  return ascending[Math.round(share * (ascending.length - 1))];
-}
+document.getElementById("machine-plane") && (() => {
+  const find = (id) => document.getElementById(id);
+  const canvas = find("machine-plane"), dots = find("machine-dots"), stage = find("machine-stage");
+  const ground = make("canvas", { width: 720, height: 720 });
+  let side = 0, painted = "", painting = 0;
+  const frame = () => new Frame(machine.main.model.view.centre, machine.main.model.view.half, side);
 
-/** The square that holds three standard deviations of the prior and nearly all test points. */
-function viewOf({ points }) {
-  if (!points) return { centre: [0, 0], half: 3.5 };
-  const ends = [0, 1].map((k) => {
-    const values = points.z.filter((_, i) => i % 2 === k).sort();
-    return [Math.min(-3.2, quantile(values, 0.002)), Math.max(3.2, quantile(values, 0.998))];
-  });
-  const widest = Math.max(...ends.map(([low, high]) => high - low));
-  return { centre: ends.map(([low, high]) => (low + high) / 2), half: 0.54 * widest };
-}
-
-/** Where a reader begins, and the ends of the first path: test points in the middle, far left and far right. */
-function landmarks({ points }) {
-  if (!points) return [[0, 0], [-1.5, 0], [1.5, 0]];
-  const order = [...Array(points.n).keys()].sort((i, j) => points.z[2 * i] - points.z[2 * j]);
-  return [0.5, 0.08, 0.92].map((share) => quantile(order, share)).map((i) => [...points.z.subarray(2 * i, 2 * i + 2)]);
-}
-
-function ramp(share) {
-  const place = Math.max(0, Math.min(0.999, share)) * (RAMP.length - 1);
-  const [from, to] = [RAMP[Math.floor(place)], RAMP[Math.floor(place) + 1]];
-  return `rgb(${from.map((value, k) => Math.round(value + (to[k] - value) * (place % 1))).join(" ")})`;
-}
-
-/** Colour of each point, and the key to it. */
-function colouring({ points }) {
-  if (points.label) {
-    const key = DIGITS.map((paint, digit) => make("span", {}, make("i", { style: `background:${paint}` }), String(digit)));
-    return { of: (k) => DIGITS[points.label[k]], key: [say("by_label"), ...key] };
+  /** The decoder's images on a regular grid, a few a frame. */
+  function paintManifold(model, context, at) {
+    const rows = 18, cell = at.side / rows, tile = make("canvas", { width: model.width, height: model.height });
+    const pen = tile.getContext("2d"), [r, g, b] = palette.ink.match(/[\d.]+/g), ink = model.dataset === "mnist";
+    const width = (cell * model.width) / model.height;
+    const mine = painting;
+    let k = 0;
+    context.globalAlpha = ink ? 1 : 0.6;
+    (function go() {
+      if (mine !== painting) return; // another one has begun
+      for (const end = performance.now() + 8; k < rows * rows && performance.now() < end; k++) {
+        const x = (k % rows) * cell, y = Math.floor(k / rows) * cell;
+        const { mean } = decode(model, at.from(x + cell / 2, y + cell / 2));
+        if (ink) {
+          const image = pen.createImageData(tile.width, tile.height);
+          mean.forEach((value, p) => image.data.set([r, g, b, 150 * value], 4 * p));
+          pen.putImageData(image, 0, 0);
+        } else paint(pen, model, mean);
+        context.drawImage(tile, x + (cell - width) / 2, y, width, cell);
+      }
+      if (k < rows * rows) requestAnimationFrame(go);
+      box.show();
+    })();
   }
-  const bounds = points.bound.slice().sort();
-  const [low, high] = [0.02, 0.98].map((share) => quantile(bounds, share));
-  const stops = [0, 0.25, 0.5, 0.75, 1].map(ramp).join(",");
-  const bar = make("span", { class: "ramp", style: `background:linear-gradient(90deg,${stops})` });
-  return { of: (k) => ramp((points.bound[k] - low) / (high - low)), key: [say("by_bound"), print(low, 0), bar, print(high, 0)] };
-}
+
+  function paintPoints({ points }, context, at) {
+    context.globalAlpha = 0.75;
+    for (let k = 0; k < points.n; k++) {
+      context.fillStyle = points.label ? DIGITS[points.label[k]] : palette.quiet;
+      context.beginPath();
+      context.arc(...at.to([points.z[2 * k], points.z[2 * k + 1]]), points.n > 1000 ? 3.5 : 6, 0, 2 * Math.PI);
+      context.fill();
+    }
+    context.strokeStyle = palette.quiet;
+    context.globalAlpha = 1;
+    context.lineWidth = 1.5;
+    for (const times of [1, 2, 3]) ellipse(context, at, [0, 0], [1, 1], times);
+  }
+
+  /** What does not change while z moves. */
+  function prepare() {
+    const { model, name } = machine.main, showsDots = dots.getAttribute("aria-pressed") === "true" && model.points;
+    const wanted = [name, showsDots ? "dots" : "manifold", palette.ink].join();
+    if (wanted === painted) return;
+    painted = wanted;
+    painting++;
+    const context = ground.getContext("2d"), at = new Frame(model.view.centre, model.view.half, ground.width);
+    context.globalAlpha = 1;
+    context.clearRect(0, 0, ground.width, ground.width);
+    if (showsDots) paintPoints(model, context, at);
+    else paintManifold(model, context, at);
+    find("machine-key").hidden = !showsDots || !model.points.label;
+  }
+
+  const box = surfaceOf(canvas, (context, size) => {
+    side = size;
+    if (!machine.lens) return;
+    prepare();
+    const at = frame(), { centre, half } = machine.lens, { mean, deviation } = machine.main.q;
+    context.drawImage(ground, 0, 0, size, size);
+    const [x, y] = at.to([centre[0] - half, centre[1] + half]);
+    context.strokeStyle = palette.ink;
+    context.lineWidth = 1.5;
+    context.strokeRect(x, y, at.length(2 * half), at.length(2 * half));
+    context.strokeStyle = palette["c-mu"];
+    context.lineWidth = 2.5;
+    ellipse(context, at, mean, deviation, 2);
+    const z = [...machine.main.z], shown = at.inside(z, 0.03);
+    dot(context, at.to(shown), palette["c-z"], shown.some((value, k) => value !== z[k]));
+  });
+  const step = (way) => machine.setZ(way.map((v, k) => machine.main.z[k] + 0.1 * v));
+  draggable(canvas, frame, (place) => machine.setZ(place), step);
+  machine.views.push(box.show);
+
+  dots.addEventListener("click", () => {
+    dots.setAttribute("aria-pressed", dots.getAttribute("aria-pressed") !== "true");
+    machine.redraw();
+  });
+  find("machine-sample").addEventListener("click", () => machine.setZ([gaussian(), gaussian()]));
+  find("machine-key").append(...DIGITS.map((paint, digit) => make("span", {}, make("i", { style: `background:${paint}` }), String(digit))));
+
+  /** The scrubber over training, where models of earlier were kept. */
+  function offerStages() {
+    const names = machine.stages[machine.dataset] ?? [];
+    stage.parentElement.hidden = names.length < 2;
+    stage.max = names.length - 1;
+    stage.value = names.indexOf(machine.main.name);
+    dots.hidden = !machine.main.model.points;
+    tellStage();
+  }
+  function tellStage() {
+    const { samples } = machine.main?.model ?? {};
+    const text = samples === undefined ? "" : say("samples_seen", { count: samples.toLocaleString("en") });
+    find("machine-samples").value = text;
+    stage.setAttribute("aria-valuetext", text);
+  }
+  stage.addEventListener("input", () => {
+    machine.setStage(machine.stages[machine.dataset][stage.value]);
+    tellStage();
+  });
+  document.addEventListener("dataset", offerStages);
+  document.addEventListener("language", tellStage);
+})();

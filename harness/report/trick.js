@@ -7,10 +7,12 @@
   let noise = [-1.7, -1, -0.45, 0.1, 0.5, 1.05, 1.8];
   const place = (value) => 320 + value * 75;
 
-  if (models.mnist) {
+  document.addEventListener("model", ({ detail: name }) => {
+    if (name !== "mnist-2") return;
     decoded.hidden = false;
     decoded.append(...noise.map(() => make("canvas", { width: 28, height: 28, class: "ink" })));
-  }
+    draw();
+  });
 
   /** A bell curve that stands on an axis, or hangs from it. */
   function bell(mean, deviation, axis, up) {
@@ -35,7 +37,8 @@
       const z = mean + deviation * eps;
       parts.push(make("line", { class: "tie", x1: place(eps), y1: UPPER, x2: place(z), y2: LOWER }));
       parts.push(make("circle", { cx: place(eps), cy: UPPER, r: 4 }), make("circle", { cx: place(z), cy: LOWER, r: 4 }));
-      if (models.mnist) paint(decoded.children[k].getContext("2d"), "mnist", decode("mnist", [z, 0]));
+      const model = models["mnist-2"];
+      if (model) paint(decoded.children[k].getContext("2d"), model, decode(model, [z, 0]).mean);
     });
     scene.replaceChildren(...parts);
   }
@@ -43,7 +46,7 @@
   MEAN.addEventListener("input", draw);
   DEVIATION.addEventListener("input", draw);
   document.getElementById("trick-again").addEventListener("click", () => {
-    noise = noise.map(gaussian).sort((a, b) => a - b);
+    noise = noise.map(() => gaussian()).sort((a, b) => a - b);
     draw();
   });
   draw();

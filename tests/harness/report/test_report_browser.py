@@ -2,152 +2,41 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
 from selenium.webdriver import ActionChains, Keys
 
-from aevb.data import load_dataset
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import label, scientific
-from tests.browser import chromium, click, find, look, requests, resize
-from tests.report_store import make_store
+from tests.browser import click, find, look, requests, resize
 from tests.support import ROOT
 
-SCRIPT = "return arguments[1].map(values => {})"
 
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return make_store(tmp_path_factory.mktemp("report"))
-
-
-@pytest.fixture(scope="module")
-def window(store, tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("profile")) as window:
-        resize(window, 1280, 900)
-        window.get("about:blank")  # away from the browser's own first page, which may still be asking for things
-        requests(window)
-        window.get(store.page.as_uri())
-        yield window
+@pytest.fixture
+def window(opened):
+    resize(opened, 1280, 900)
+    return opened
 
 
 def test_no_request_leaves_the_page_and_nothing_goes_wrong(window, store):
     for selector in (
-        "#sample",
-        "#manifold",
-        "#manifold",
-        "#play",
+        "#machine-draw",
+        "#machine-sample",
+        "#machine-dots",
+        "#machine-dots",
         "#theme",
         "#theme",
-        "#digits button",
+        "#machine-picks button",
+        "#machine-clear",
+        'input[name="dataset"][value="frey_face"]',
+        "#machine-picks button:nth-child(3)",
+        'input[name="dataset"][value="mnist"]',
         "#trick-again",
     ):
         click(window, selector)
     wanted = [address for address in requests(window) if not address.startswith("data:")]
     assert wanted == [store.page.as_uri()]
     assert window.get_log("browser") == []
-
-
-@pytest.mark.parametrize("dataset", ["mnist", "frey_face"])
-def test_the_pages_decoder_is_torchs(dataset, window, store, generator):
-    z = 1.5 * torch.randn(100, 2, generator=generator)
-    drawn = window.execute_script(SCRIPT.format("[...decode(arguments[0], values)]"), dataset, z.tolist())
-    expected = store.models[dataset].model.pixel_mean(z)
-    assert expected.std(0).mean() > 0.05, "pictures must differ from place to place for this to mean anything"
-    np.testing.assert_allclose(np.array(drawn), expected.numpy(), atol=1e-2)
-
-
-def test_the_pages_encoder_is_torchs(window, store):
-    x = load_dataset("mnist").test[:20]
-    moments = "(q => [[...q.mean], [...q.deviation]])(encode(arguments[0], values))"
-    answered = np.array(window.execute_script(SCRIPT.format(moments), "mnist", x.tolist()))
-    q = store.models["mnist"].encoder(x)
-    np.testing.assert_allclose(answered[:, 0], q.mean.numpy(), atol=1e-2)
-    np.testing.assert_allclose(answered[:, 1], q.log_var.div(2).exp().numpy(), atol=1e-2)
-
-
-def test_test_points_lie_where_torch_encodes_them(window, store):
-    drawn = window.execute_script("return [...models.mnist.points.z]")
-    mean = store.models["mnist"].encoder(load_dataset("mnist").test[:3000]).mean
-    np.testing.assert_allclose(np.array(drawn).reshape(-1, 2), mean.numpy(), rtol=1e-3, atol=1e-3)
-    labels = window.execute_script("return [...models.mnist.points.label]")
-    assert labels == load_dataset("mnist").labels["test"][:3000].tolist()
-    assert window.execute_script("return models.frey_face.points") is None, "without data there are no points"
-
-
-def test_dragging_moves_z_to_the_place_under_the_pointer_and_the_picture_follows(window):
-    click(window, 'input[name="model"][value="frey_face"]')
-    plane = find(window, "#plane")
-    before = look(window, "#image"), look(window, "#plane")
-    drag = ActionChains(window, duration=20).move_to_element_with_offset(plane, -150, 100).click_and_hold()
-    drag.move_by_offset(220, -160).release().perform()
-    # Without test points the plane goes from -3.5 to 3.5, upwards.
-    expected = np.array([70, 60]) / plane.size["width"] * 7
-    np.testing.assert_allclose(window.execute_script("return explorer.z"), expected, atol=0.02)
-    assert look(window, "#image") != before[0]
-    assert look(window, "#plane") != before[1]
-
-
-@pytest.mark.parametrize("dataset", ["frey_face", "mnist"])
-def test_keys_move_z_and_the_picture_follows(dataset, window):
-    click(window, f'input[name="model"][value="{dataset}"]')
-    plane, z = find(window, "#plane"), np.array(window.execute_script("return explorer.z"))
-    pictures = [look(window, "#image")]
-    for keys, step in (((Keys.ARROW_LEFT,), (-0.1, 0)), ((Keys.SHIFT, Keys.ARROW_DOWN), (0, -0.5))):
-        plane.send_keys(*keys)
-        z = z + step
-        np.testing.assert_allclose(window.execute_script("return explorer.z"), z, atol=1e-6)
-        pictures.append(look(window, "#image"))
-    assert len({*pictures}) == 3
-
-
-def test_a_path_goes_from_one_chosen_point_to_the_other(window):
-    click(window, 'input[name="model"][value="mnist"]')
-    strip = look(window, "#strip")
-    window.execute_script("explorer.go([-0.5, 0.25])")
-    click(window, "#set-a")
-    window.execute_script("explorer.go([1, -0.75])")
-    click(window, "#set-b")
-    assert look(window, "#strip") != strip
-    window.execute_script("explorer.go([0, 0])")
-    click(window, "#play")
-    places = window.execute_async_script(
-        "const done = arguments[0], seen = [], began = performance.now();"
-        "(function watch() { seen.push(explorer.z); performance.now() - began > 3400 ? done(seen)"
-        " : requestAnimationFrame(watch); })()"
-    )
-    share = (np.array(places) - [-0.5, 0.25]) / [1.5, -1]
-    np.testing.assert_allclose(share[5:, 0], share[5:, 1], atol=1e-6)  # on the straight line
-    assert (np.diff(share[5:, 0]) >= 0).all()
-    np.testing.assert_allclose(places[-1], [1, -0.75])
-
-
-def test_samples_from_the_prior_are_new_each_time(window):
-    click(window, "#sample")
-    first = look(window, "#strip"), window.execute_script("return explorer.z")
-    click(window, "#sample")
-    assert look(window, "#strip") != first[0]
-    assert window.execute_script("return explorer.z") != first[1]
-
-
-def test_a_drawn_digit_is_fitted_as_mnist_has_its_digits_then_encoded_and_rebuilt(window, store):
-    click(window, "#clear")
-    pad = find(window, "#draw")
-    stroke = ActionChains(window, duration=20).move_to_element_with_offset(pad, -60, -70).click_and_hold()
-    stroke.move_by_offset(70, 10).move_by_offset(-30, 90).release().perform()
-    pixels = window.execute_script(
-        "return [...document.querySelector('#seen').getContext('2d').getImageData(0, 0, 28, 28).data]"
-    )
-    x = 1 - np.array(pixels).reshape(28, 28, 4)[:, :, 0] / 255
-    rows, columns = np.nonzero(x > 0.5)
-    assert 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 21
-    centre = [np.average(np.arange(28), weights=x.sum(axis)) for axis in (0, 1)]
-    np.testing.assert_allclose(centre, 13.5, atol=0.5)
-    mean = store.models["mnist"].encoder(torch.tensor(x.reshape(1, -1), dtype=torch.float32)).mean[0]
-    np.testing.assert_allclose(window.execute_script("return explorer.z"), mean.numpy(), atol=0.05)
-    assert look(window, "#rebuilt") == look(window, "#image")
 
 
 def test_the_language_switch_shows_one_language_and_keeps_every_formula(window):
@@ -174,10 +63,10 @@ def test_the_colours_switch(window):
         colour = window.execute_script("return getComputedStyle(document.body).backgroundColor")
         return sum(map(float, colour.removeprefix("rgb(").rstrip(")").split(",")))
 
-    light, plane = luminance(), look(window, "#plane")
+    light, plane = luminance(), look(window, "#machine-eps")
     click(window, "#theme")
     assert luminance() < 150 < 700 < light
-    assert look(window, "#plane") != plane
+    assert look(window, "#machine-eps") != plane
     click(window, "#theme")
     assert luminance() == light
 

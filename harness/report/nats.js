@@ -1,0 +1,37 @@
+// The two terms of the bound for this image, nats, and what is behind them.
+document.getElementById("machine-rec") && (() => {
+  const find = (id) => document.getElementById(id);
+  const list = (values) => `(${[...values].slice(0, 2).map((v) => print(v, 2)).join(", ")}${values.length > 2 ? ", …" : ""})`;
+
+  machine.views.push(() => {
+    const { q, z, rec, kl } = machine.main, { mean, summary } = machine;
+    find("machine-mu").value = list(q.mean);
+    find("machine-sigma").value = list(q.deviation);
+    find("machine-noise").value = list(machine.eps.subarray(0, z.length));
+    find("machine-z").value = list(z);
+    find("machine-rec").value = print(rec, 1);
+    find("machine-kl").value = print(kl, 1);
+    find("machine-bound").value = print(rec - kl, 1);
+    const known = summary !== null;
+    find("machine-limits").hidden = !known;
+    find("machine-bar").hidden = !known;
+    if (!known) return;
+    find("machine-mean").value = print(mean - kl, 1);
+    find("machine-marginal").value = print(summary.logMarginal, 1);
+    find("machine-gap").value = print(summary.logMarginal - mean + kl, 1);
+    // Lengths are costs, −nats: what is missing to log p = 0.
+    const whole = Math.max(kl - rec, -summary.logMarginal, kl - mean) * 1.02, share = (value) => `${Math.max(0, (100 * value) / whole)}%`;
+    find("machine-bar").style.setProperty("--rec", share(-rec));
+    find("machine-bar").style.setProperty("--kl", share(kl));
+    find("machine-bar").style.setProperty("--limit", share(-summary.logMarginal));
+  });
+
+  // Told to those who do not see it, once things are at rest.
+  document.addEventListener("rest", () => {
+    const { q, z, rec, kl } = machine.main;
+    find("machine-told").textContent = say("told", {
+      mu: list(q.mean), sigma: list(q.deviation), eps: list(machine.eps.subarray(0, z.length)), z: list(z),
+      rec: print(rec, 1), kl: print(kl, 1), bound: print(rec - kl, 1),
+    });
+  });
+})();

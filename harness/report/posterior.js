@@ -1,0 +1,91 @@
+// A model's true posterior p(z|x) ∝ p(x, z), with two latent variables, on a grid.
+
+/** The grid of a Bernoulli decoder's table: what its last hidden layer makes of each node. */
+function hiddenAtNodes(model) {
+  const { n, half } = model.table, grid = new Surface(n, model.view.centre, half, []);
+  const width = model.decoder.output.nIn, h = new Float32Array(n * n * width);
+  for (let j = 0; j < n; j++)
+    for (let i = 0; i < n; i++) h.set(hiddenOf(model.decoder, grid.node(i, j)), (j * n + i) * width);
+  return h;
+}
+
+/** log p(x|z) on the table's grid: x·logit is linear in the last hidden layer, and the rest does not depend on x. */
+function likelihoodSurface(model, x) {
+  const { n, half, softplus: rest } = model.table, { weight, bias, nIn } = model.decoder.output;
+  model.atNodes ??= hiddenAtNodes(model);
+  const h = model.atNodes, pull = new Float32Array(nIn), values = new Float64Array(n * n);
+  let offset = 0;
+  for (let i = 0; i < x.length; i++) {
+    if (!x[i]) continue;
+    offset += x[i] * bias[i];
+    for (let j = 0, w = i * nIn; j < nIn; j++, w++) pull[j] += x[i] * weight[w];
+  }
+  for (let k = 0, w = 0; k < values.length; k++) {
+    let a = offset - rest[k], b = 0, j = 0;
+    for (; j + 1 < nIn; j += 2, w += 2) {
+      a += pull[j] * h[w];
+      b += pull[j + 1] * h[w + 1];
+    }
+    for (; j < nIn; j++, w++) a += pull[j] * h[w];
+    values[k] = a + b;
+  }
+  return new Surface(n, model.view.centre, half, values);
+}
+
+/** log p(x, z), on a grid that is fine enough to be summed up. */
+function jointSurface(coarse) {
+  const likelihood = coarse.doubled(), { n, centre, half } = likelihood;
+  const [xs, ys] = [0, 1].map((k) => evenly(centre[k], half, n)), values = Float64Array.from(likelihood.values);
+  for (let j = 0, k = 0; j < n; j++)
+    for (let i = 0; i < n; i++, k++) values[k] -= 0.5 * (xs[i] * xs[i] + ys[j] * ys[j]) + LOG_2PI;
+  return new Surface(n, centre, half, values);
+}
+
+/** log p(x) = log Σ p(x, z)·(area of a cell), and mean and standard deviation of p(z|x). */
+function summary(joint) {
+  const { n, values, spacing } = joint, peak = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  let total = 0, sums = [0, 0], squares = [0, 0];
+  for (let k = 0; k < values.length; k++) {
+    if (values[k] < peak - 30) continue;
+    const share = Math.exp(values[k] - peak);
+    const z = joint.node(k % n, Math.floor(k / n));
+    total += share;
+    for (const c of [0, 1]) { sums[c] += share * z[c]; squares[c] += share * z[c] ** 2; }
+  }
+  const mean = sums.map((sum) => sum / total);
+  const deviation = squares.map((square, c) => Math.sqrt(Math.max(square / total - mean[c] ** 2, 0)));
+  return { logMarginal: peak + Math.log(total * spacing * spacing), mean, deviation };
+}
+
+/**
+ * log p(x, z) on a grid of its own, a few nodes a frame, as wide as it must be for the peak to lie well inside.
+ * Then `done(joint)`, unless the answer of this function is called before.
+ */
+function jointByPatience(model, x, { centre, half }, done) {
+  const n = 33;
+  let joint, k, waiting;
+  function begin() {
+    joint = new Surface(n, centre, half, new Float64Array(n * n));
+    k = 0;
+    waiting = requestAnimationFrame(go);
+  }
+  function go() {
+    for (const end = performance.now() + 8; k < n * n && performance.now() < end; k++) {
+      const z = joint.node(k % n, Math.floor(k / n));
+      joint.values[k] = logLikelihood(x, decode(model, z)) + logPrior(z);
+    }
+    if (k < n * n) waiting = requestAnimationFrame(go);
+    else if (farOut(joint) > 0.7 && half < model.view.half) {
+      half *= 1.6;
+      begin();
+    } else done(joint);
+  }
+  begin();
+  return () => cancelAnimationFrame(waiting);
+}
+
+/** How far from the middle the peak is, of the way to the edge. */
+function farOut({ n, values }) {
+  const peak = values.indexOf(values.reduce((a, b) => Math.max(a, b)));
+  return Math.max(...[peak % n, Math.floor(peak / n)].map((k) => Math.abs((2 * k) / (n - 1) - 1)));
+}

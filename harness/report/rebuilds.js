@@ -1,0 +1,44 @@
+// What the decoders make of z: the model in front, and those with other numbers of latent variables beside it.
+document.getElementById("machine-rebuilds") && (() => {
+  const strip = document.getElementById("machine-rebuilds"), large = document.getElementById("machine-xhat");
+  let shown = "", tiles = [];
+
+  /** A canvas for an image, ink or grey. */
+  function canvasFor({ width, height, dataset }, canvas = make("canvas")) {
+    Object.assign(canvas, { width, height });
+    canvas.classList.toggle("ink", dataset === "mnist");
+    canvas.style.aspectRatio = `${width} / ${height}`;
+    return canvas;
+  }
+
+  function build() {
+    const { model } = machine.main;
+    canvasFor(model, large);
+    tiles = [null, ...machine.sides].map((side) => {
+      const canvas = canvasFor(model), bound = make("output", { "aria-live": "off" });
+      const title = side ? [make("i", {}, "N"), make("sub", {}, "z"), ` = ${side.n}`] : ["x"];
+      canvas.setAttribute("role", "img");
+      return { canvas, bound, figure: make("figure", {}, canvas, make("figcaption", {}, make("b", {}, ...title), bound)) };
+    });
+    strip.replaceChildren(...tiles.map((tile) => tile.figure));
+    label();
+  }
+
+  function label() {
+    for (const [k, { canvas }] of tiles.entries())
+      canvas.setAttribute("aria-label", k ? say("rebuilt", { n: machine.sides[k - 1].n }) : say("image"));
+  }
+
+  machine.views.push(() => {
+    const now = machine.sides.map((side) => side.n).join() + machine.dataset;
+    if (now !== shown) build();
+    shown = now;
+    paint(large.getContext("2d"), machine.main.model, machine.main.decoded.mean);
+    tiles.forEach(({ canvas, bound }, k) => {
+      const side = machine.sides[k - 1];
+      paint(canvas.getContext("2d"), machine.main.model, k ? side.decoded.mean : machine.x);
+      if (k) bound.value = print(side.rec - side.kl, 0);
+    });
+  });
+  document.addEventListener("language", label);
+})();

@@ -1,0 +1,135 @@
+"""What the page's fixed-point weights, its table and its quotes are worth beside the library."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import map_coordinates
+
+import aevb
+from aevb.data import load_dataset
+from aevb.trained import published_models
+from harness.pictures.models import Trained, load_trained
+from harness.report.models import MAX_CHARACTERS, SHOWN, file_name, read_models
+from harness.report.quote import LIBRARY, quote, quotes
+from harness.report.weights import COARSE, FINE, TABLE, export
+from harness.store.shelves import Shelves
+from tests.report_store import inflated
+from tests.support import ROOT
+
+SIZES = [entry["n_latent"] for entry in published_models() if entry["dataset"] == "mnist"]
+
+
+def published(n_latent: int) -> Trained:
+    (config,) = SHOWN.configs("author", ["mnist"], [0], sizes=[n_latent])
+    kept = Shelves(Path("nothing")).model(config, 1)
+    assert kept is not None
+    return load_trained(kept)
+
+
+def unpacked(layer: dict) -> torch.Tensor:
+    """Weights of a layer as the page has them."""
+    planes = np.frombuffer(inflated(layer["weight"]), np.uint8).astype(np.int32)
+    high, low = planes.reshape(2, -1)
+    folded = (high << 8) | low
+    weight = ((folded >> 1) ^ -(folded & 1)) * layer["step"]
+    return torch.tensor(weight, dtype=torch.float32).reshape(layer["nOut"], layer["nIn"])
+
+
+# The plane's model has its numbers told to a tenth of a nat, the others to one.
+@pytest.mark.parametrize(
+    ("n_latent", "step", "nats"), [(n, *((FINE, 0.02) if n == 2 else (COARSE, 0.3))) for n in SIZES]
+)
+def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_path, generator):
+    truth, rounded = published(n_latent), published(n_latent)
+    export(truth, tmp_path / "model.json", step=step)
+    content = json.loads((tmp_path / "model.json").read_text())
+    model, encoder = rounded.model, rounded.encoder
+    model.hidden[0].weight.data = unpacked(content["decoder"]["hidden"][0])
+    model.output.weight.data = unpacked(content["decoder"]["output"])
+    encoder.hidden[0].weight.data = unpacked(content["encoder"]["hidden"][0])
+    encoder.mean.weight.data = unpacked(content["encoder"]["mean"])
+    encoder.log_var.weight.data = unpacked(content["encoder"]["logVar"]) / encoder.log_var_factor
+    x = load_dataset("mnist").test[:200]
+    eps = torch.randn(200, n_latent, generator=generator)
+    moments, bounds, images = [], [], []
+    for each in (truth, rounded):
+        q = each.encoder(x)
+        z = q.at(eps)
+        moments.append(torch.stack([q.mean, q.log_var.div(2).exp()]))
+        bounds.append(each.model.log_likelihood(x, z) - q.kl_to_standard_normal())
+        images.append(each.model.pixel_mean(z))
+    assert (moments[1] - moments[0]).abs().max() < 1e-2
+    assert (images[1] - images[0]).abs().max() < 1e-2
+    assert 0 < (bounds[1] - bounds[0]).abs().max() < nats
+
+
+def test_the_table_and_the_logits_are_the_likelihood_of_any_image(tmp_path, generator):
+    kept = published(2)
+    export(kept, tmp_path / "model.json")
+    content = json.loads((tmp_path / "model.json").read_text())
+    table, centre = content["table"], content["view"]["centre"]
+    rest = np.frombuffer(base64.b64decode(table["softplus"]), "<f4").reshape(TABLE, TABLE)
+    i, j = torch.randint(TABLE, (2, 50), generator=generator)
+    z = torch.tensor(centre) - table["half"] + torch.stack([i, j], 1) * 2 * table["half"] / (TABLE - 1)
+    x = load_dataset("mnist").test[:50]
+    expected = kept.model.log_likelihood(x, z)
+    found = (x * kept.model.logits(z)).sum(1) - torch.tensor(rest[j, i])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-2)
+
+
+def test_the_table_is_fine_enough_for_a_spline_and_for_the_sum_over_the_posterior(tmp_path, generator):
+    kept = published(2)
+    export(kept, tmp_path / "model.json")
+    content = json.loads((tmp_path / "model.json").read_text())
+    half, centre = content["table"]["half"], torch.tensor(content["view"]["centre"])
+
+    def grid(side: int) -> torch.Tensor:
+        x, y = (torch.linspace(middle - half, middle + half, side) for middle in centre.tolist())
+        return torch.stack([x.repeat(side), y.repeat_interleave(side)], 1)
+
+    for image in load_dataset("mnist").test[:10]:
+        values = kept.model.log_likelihood(image, grid(TABLE)).double().numpy().reshape(TABLE, TABLE)
+        z = kept.encoder(image[None]).at(torch.randn(50, 2, generator=generator))
+        places = ((z - centre + half) / (2 * half) * (TABLE - 1)).double().numpy()
+        between = map_coordinates(values, places.T[::-1], order=3, mode="mirror")
+        np.testing.assert_allclose(between, kept.model.log_likelihood(image, z).numpy(), rtol=0, atol=2e-2)
+        summed = []
+        for side in (2 * TABLE - 1, 4 * TABLE):
+            area = (2 * half / (side - 1)) ** 2
+            summed.append(kept.model.log_joint(image, grid(side)).double().logsumexp(0).item() + np.log(area))
+        assert summed[0] == pytest.approx(summed[1], abs=2e-2)
+
+
+def test_earlier_models_come_last_and_only_as_there_is_room(tmp_path):
+    def write(dataset: str, n_latent: int, samples: int, size: int, earlier: int | None = None) -> str:
+        content = {"dataset": dataset, "nLatent": n_latent, "samples": samples}
+        text = json.dumps(content | {"weights": "x" * size})
+        name = file_name(dataset, n_latent, earlier)
+        (tmp_path / name).write_text(text)
+        return name.removesuffix(".json")
+
+    large = MAX_CHARACTERS // 5
+    wanted = [write(*each, large) for each in (("mnist", 2, 10**6), ("mnist", 5, 10**6), ("frey_face", 2, 10**6))]
+    write("mnist", 2, 10**4, large, 10**4)
+    wanted.append(write("mnist", 2, 10**5, large, 10**5))
+    assert [*read_models(tmp_path)] == wanted
+
+
+@pytest.mark.parametrize("part", quotes())
+def test_what_is_quoted_stands_in_the_library_at_that_line(part):
+    for each in quotes()[part]:
+        lines = (ROOT / each.file).read_text().splitlines()
+        quoted = each.text.splitlines()
+        found = [line.strip() for line in lines[each.line - 1 : each.line - 1 + len(quoted)]]
+        assert found == [line.strip() for line in quoted]
+        assert each.coloured.striptags() == " ".join(each.text.split())
+
+
+def test_a_quote_that_is_gone_is_missed():
+    assert Path(aevb.__file__).parent == LIBRARY
+    with pytest.raises(LookupError, match="must have 'no such thing' in DiagonalGaussian"):
+        quote("densities.py", "DiagonalGaussian.at", "no such thing")
