@@ -70,11 +70,14 @@ def benchmarks() -> str:
     """What was timed, for each machine that has published its times: a table of Markdown for each suite."""
     parts = []
     for path in sorted((shipped.RESULTS / "benchmarks").glob("*.json")):
-        parts.append(f"### {path.stem.replace('-', ' ')}")
+        parts.append(f"### {json.loads(path.read_text())['environment']['device']}")
         table = readable(pd.read_csv(path.with_suffix(".csv"), dtype={"hidden": str}).fillna({"hidden": "–"}))
+        table["method"] = table["method"].map(label)
         for suite, rows in table.groupby("suite", sort=False):
             shown = rows.drop(columns="suite").replace("nan", "–")
-            parts += [f"**{suite}**", _markdown(shown.loc[:, (shown != "–").any()])]
+            shared = {name: shown[name].iloc[0] for name in shown if shown[name].nunique() == 1}
+            said = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "–")
+            parts += [f"**{suite}** ({said})", _markdown(shown.drop(columns=[*shared]))]
     return "\n\n".join(parts)
 
 
@@ -119,7 +122,10 @@ def _compared(figure: int) -> list[pd.DataFrame]:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    rows = [list(map(str, table)), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    """Numbers to the right."""
+    texts = table.astype(str)
+    marks = ["--:" if texts[name].str.fullmatch(r"[\d.,%–]+|all").all() else "---" for name in texts]
+    rows = [[*map(str, texts)], marks, *texts.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

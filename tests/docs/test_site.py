@@ -19,7 +19,7 @@ from docs.making.published import NONE_YET, STUDIES
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.show import in_panels
 from harness.figures.summary import format_summary
-from tests.browser import chromium, requests
+from tests.browser import chromium, requests, resize
 from tests.support import ROOT, environment, wait_until
 
 for package in ("mkdocs", "material", "mkdocstrings", "latex2mathml", "ziamath"):
@@ -149,3 +149,11 @@ def test_a_browser_shows_it_and_finds_words_without_an_error_or_a_request_elsewh
         errors = [entry["message"] for entry in window.get_log("browser") if entry["level"] == "SEVERE"]
     assert not elsewhere
     assert not errors
+
+
+def test_nothing_but_tables_formulas_and_code_is_wider_than_a_telephone(address, tmp_path):
+    with chromium(tmp_path / "profile") as window:
+        resize(window, 360, 800)
+        for name in ("index", "figures/figure2", "algorithms/aevb", "benchmarks", "api/learners", "ko/faq"):
+            window.get(f"{address}/{name}.html")
+            assert window.execute_script("return document.documentElement.scrollWidth") <= 360, name
