@@ -19,12 +19,13 @@
     return piece.id || piece.querySelector("[id]")?.id || String(slides.indexOf(piece));
   }
 
-  /** As large as the window takes it, but no larger than twice. */
+  /** As large as the window takes it, but no larger than twice, and never so that it must be moved sideways. */
   function fit() {
     const piece = slides[slide];
     piece.style.zoom = 1;
     const share = (innerHeight - presenter.offsetHeight - 8) / piece.scrollHeight;
     piece.style.zoom = Math.max(0.6, Math.min(2, share, innerWidth / Math.min(innerWidth, 1100)));
+    if (root.scrollWidth > innerWidth) piece.style.zoom = Math.min(1, Math.max(0.6, share));
   }
 
   function present(k) {
