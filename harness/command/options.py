@@ -129,7 +129,7 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     )
     task.add_argument("--list", action="store_true", help="what can be reproduced, what is done, what it would cost")
     task.add_argument(
-        "--benchmark", action="store_true", help="time the methods and the estimators, two minutes; in a checkout"
+        "--benchmark", action="store_true", help="time the methods and the estimators, some minutes; in a checkout"
     )
     task.add_argument(
         "--verify", nargs="+", metavar="RUN", help="compute stored runs anew, and compare: folder, its name, or id"
