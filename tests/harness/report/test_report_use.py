@@ -39,6 +39,15 @@ def settled(window):
     return window.execute_async_script(wait)
 
 
+def at_rest(window):
+    """Once the page has not changed its height for half a second."""
+    window.execute_async_script(
+        "const done = arguments[0]; let height = 0, same = 0; const timer = setInterval(() => {"
+        "same = document.body.scrollHeight === height ? same + 1 : 0; height = document.body.scrollHeight;"
+        "if (same >= 5) { clearInterval(timer); done(); } }, 100)"
+    )
+
+
 def overlap(window, plot):
     """Whether a chart's values cover any of what it draws."""
     return window.execute_script(
@@ -51,6 +60,7 @@ def overlap(window, plot):
 @pytest.mark.parametrize("size", [DESK, PHONE])
 def test_values_never_cover_the_chart_they_belong_to_and_nothing_moves(block, size, window):
     resize(window, *size)
+    at_rest(window)
     for chart in ("figure2-0", "figure2-4", "figure3-1", "marginal-mnist-0", "learning-compute"):
         plots = window.find_elements("css selector", f"#{chart} .plot")
         plot = next(each for each in plots if each.is_displayed())
