@@ -66,8 +66,13 @@ themeButton.addEventListener("click", () => {
   keep("theme", theme);
 });
 prefersDark.addEventListener("change", () => remembered("theme") || setTheme(prefersDark.matches ? "dark" : "light"));
-addEventListener("beforeprint", () => { root.style.colorScheme = "light"; });
-addEventListener("afterprint", () => { root.style.colorScheme = root.dataset.theme; });
+// Paper is light.
+let onScreen = "light";
+addEventListener("beforeprint", () => {
+  onScreen = root.dataset.theme;
+  setTheme("light");
+});
+addEventListener("afterprint", () => setTheme(onScreen));
 
 const dialog = document.getElementById("origin");
 document.addEventListener("click", (event) => {

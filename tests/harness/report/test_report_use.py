@@ -217,6 +217,8 @@ def test_the_page_prints_as_a_handout(language, window, page, capsys):
     finally:
         window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert controls == []
+    theme = "dispatchEvent(new Event(arguments[0])); return document.documentElement.dataset.theme"
+    assert [window.execute_script(theme, event) for event in ("beforeprint", "afterprint")] == ["light", "dark"]
     pdf = base64.b64decode(window.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
     with capsys.disabled():
