@@ -52,7 +52,7 @@ def inventory(
     for demo, dataset in product(DEMOS, DATASETS):
         line = command(f"--demo {demo} --dataset {dataset}")
         items.append(Item(("item.demo", f"{demo}, {label(dataset)}"), line, int(has[f"demo.{demo}.{dataset}"]), 1))
-    for study in ("choices", "step-sizes", "gaps", "marginal", "reparameterization"):
-        items.append(Item((f"item.{study}", ""), command(f"--study {study}"), int(has[f"study.{study}"]), 1))
+    for study in ("choices", "step-sizes", "gaps", "marginal", "reparameterization", "models"):
+        items.append(Item((f"item.study.{study}", ""), command(f"--study {study}"), int(has[f"study.{study}"]), 1))
     items.append(Item(("item.claims", ""), command("--claims"), int(has["claims"]), 1))
     return [*items, Item(("item.benchmarks", ""), command("--benchmark"), int(has["benchmarks"]), 1)]

@@ -22,10 +22,11 @@ from harness.store.shelves import Shelves
 from harness.store.tables import read_table, reading
 from harness.studies.choices import table as choices_table
 from harness.studies.gaps import table as gaps_table
+from harness.studies.models import table as models_table
 from harness.studies.step_sizes import table as step_sizes
 from harness.timing.tables import tabulate
 
-CLAIM_COLUMNS = ("verdict", "id", "claim", "where", "decided by", "seeds", "core-hours")
+CLAIM_COLUMNS = ("verdict", "id", "claim", "where", "seeds", "core-hours")
 SHOWN = (".png", ".gif", ".csv", ".json")
 
 
@@ -125,10 +126,17 @@ def _gaps(folder: Path) -> Part:
     return _study(folder, "gaps", [], [text_table("", cells, "study-gaps") for cells in found])
 
 
+def _models(folder: Path) -> Part:
+    table = _table(folder, "models.csv")
+    found = [] if table is None or table.empty else [models_table.cells(table)]
+    return _study(folder, "models", [], [text_table("", cells, "study-models") for cells in found])
+
+
 STUDIES = {
     "choices": _choices,
     "step-sizes": _step_sizes,
     "gaps": _gaps,
+    "models": _models,
     "marginal": _marginal,
     "reparameterization": _reparameterization,
 }

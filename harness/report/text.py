@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 LANGUAGES = ("en", "ko")
 HERE = Path(__file__).parent
 # Texts of the page, of its charts and pictures, and words of results: names of columns, estimators, states.
-CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "charts", "pictures", "words"))
+CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "charts", "pictures", "claims", "words"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 LETTER = re.compile(r"^([KLMN])(?= = )")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

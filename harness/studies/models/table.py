@@ -12,7 +12,17 @@ def format_models(table: pd.DataFrame) -> str:
     """A row for each model: the noise of its bound, and of its manifold the mean and the largest step over distance."""
     if table.empty:
         return "No model is kept yet."
-    shown = pd.DataFrame(
+    heads = (
+        "noise: standard deviation of the mean test bound over draws of ε, L = 1, nats",
+        "step, largest: mean and largest change to a neighbour on figure 4's grid, as a share of the mean distance "
+        "between two of its images, root mean square over pixels",
+    )
+    return "\n".join([*(fold(head) for head in heads), format_table(cells(table))])
+
+
+def cells(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each model, as text."""
+    return pd.DataFrame(
         {
             "dataset": table["dataset"].map(label),
             HEADINGS["n_latent"]: table["n_latent"],
@@ -26,12 +36,6 @@ def format_models(table: pd.DataFrame) -> str:
             "largest": (table["largest"] / table["apart"]).map(_share),
         }
     )
-    heads = (
-        "noise: standard deviation of the mean test bound over draws of ε, L = 1, nats",
-        "step, largest: mean and largest change to a neighbour on figure 4's grid, as a share of the mean distance "
-        "between two of its images, root mean square over pixels",
-    )
-    return "\n".join([*(fold(head) for head in heads), format_table(shown)])
 
 
 def _share(value: float) -> str:

@@ -89,7 +89,7 @@ def test_a_fresh_clones_report_is_there_in_half_a_minute_with_trained_models(tmp
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "results" / "report.html").read_text()
     (models,) = re.findall(r'id="models">(.*?)</script>', text)
-    assert {*json.loads(models)} == {"mnist", "frey_face"}
+    assert {*json.loads(models)} >= {"mnist-2", "mnist-20", "frey_face-2"}
     assert "training" not in done.stdout
     with capsys.disabled():
         print(f"\n--report in a fresh folder, without network: {seconds:.0f} s")
