@@ -9,12 +9,17 @@ document.getElementById("machine-close") && (() => {
   function lookAt(joint) {
     const { centre, half } = machine.lens;
     values = joint.over(...centre.map((middle) => evenly(middle, half, FINE)));
-    peak = Math.max(...values);
-    for (const value of joint.values) if (value > peak) peak = value;
-    const [r, g, b] = palette["c-post"].match(/[\d.]+/g), picture = new ImageData(FINE, FINE);
-    for (let j = 0; j < FINE; j++)
-      for (let i = 0; i < FINE; i++)
-        picture.data.set([r, g, b, 90 * Math.exp(values[j * FINE + i] - peak)], 4 * ((FINE - 1 - j) * FINE + i));
+    peak = joint.peak;
+    for (let k = 0; k < values.length; k++) if (values[k] > peak) peak = values[k];
+    const [r, g, b] = palette["c-post"].match(/[\d.]+/g).map(Number), picture = new ImageData(FINE, FINE), { data } = picture;
+    for (let j = 0, k = 0; j < FINE; j++)
+      for (let i = 0, to = 4 * (FINE - 1 - j) * FINE; i < FINE; i++, k++, to += 4) {
+        if (values[k] < peak - 6) continue;
+        data[to] = r;
+        data[to + 1] = g;
+        data[to + 2] = b;
+        data[to + 3] = 90 * Math.exp(values[k] - peak);
+      }
     heat = make("canvas", { width: FINE, height: FINE });
     heat.getContext("2d").putImageData(picture, 0, 0);
     known = joint;

@@ -5,8 +5,9 @@ function contour(values, n, height, side) {
   const path = new Path2D(), step = side / (n - 1);
   for (let j = 0; j + 1 < n; j++)
     for (let i = 0; i + 1 < n; i++) {
-      const at = j * n + i, corners = [values[at], values[at + 1], values[at + n + 1], values[at + n]];
-      if (corners.every((v) => v < height) || corners.every((v) => v >= height)) continue;
+      const at = j * n + i, below = values[at] < height;
+      if (values[at + 1] < height === below && values[at + n] < height === below && values[at + n + 1] < height === below) continue;
+      const corners = [values[at], values[at + 1], values[at + n + 1], values[at + n]];
       const places = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]], crossed = [];
       for (let a = 0; a < 4; a++) {
         const b = (a + 1) % 4;

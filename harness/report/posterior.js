@@ -21,13 +21,15 @@ function likelihoodSurface(model, x) {
     for (let j = 0, w = i * nIn; j < nIn; j++, w++) pull[j] += x[i] * weight[w];
   }
   for (let k = 0, w = 0; k < values.length; k++) {
-    let a = offset - rest[k], b = 0, j = 0;
-    for (; j + 1 < nIn; j += 2, w += 2) {
+    let a = offset - rest[k], b = 0, c = 0, d = 0, j = 0;
+    for (; j + 3 < nIn; j += 4, w += 4) {
       a += pull[j] * h[w];
       b += pull[j + 1] * h[w + 1];
+      c += pull[j + 2] * h[w + 2];
+      d += pull[j + 3] * h[w + 3];
     }
     for (; j < nIn; j++, w++) a += pull[j] * h[w];
-    values[k] = a + b;
+    values[k] = a + b + c + d;
   }
   return new Surface(n, model.view.centre, half, values);
 }
@@ -43,7 +45,7 @@ function jointSurface(coarse) {
 
 /** log p(x) = log Σ p(x, z)·(area of a cell), and mean and standard deviation of p(z|x). */
 function summary(joint) {
-  const { n, values, spacing } = joint, peak = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  const { n, values, spacing, peak } = joint;
   let total = 0, sums = [0, 0], squares = [0, 0];
   for (let k = 0; k < values.length; k++) {
     if (values[k] < peak - 30) continue;
@@ -85,7 +87,7 @@ function jointByPatience(model, x, { centre, half }, done) {
 }
 
 /** How far from the middle the peak is, of the way to the edge. */
-function farOut({ n, values }) {
-  const peak = values.indexOf(values.reduce((a, b) => Math.max(a, b)));
-  return Math.max(...[peak % n, Math.floor(peak / n)].map((k) => Math.abs((2 * k) / (n - 1) - 1)));
+function farOut({ n, values, peak }) {
+  const at = values.indexOf(peak);
+  return Math.max(...[at % n, Math.floor(at / n)].map((k) => Math.abs((2 * k) / (n - 1) - 1)));
 }

@@ -16,6 +16,13 @@ class Surface {
     return this.filtered;
   }
 
+  /** The largest value at a node. */
+  get peak() {
+    let peak = -Infinity;
+    for (let k = 0; k < this.values.length; k++) if (this.values[k] > peak) peak = this.values[k];
+    return peak;
+  }
+
   /** Coordinates of a node. */
   node(i, j) {
     return [this.centre[0] - this.half + i * this.spacing, this.centre[1] - this.half + j * this.spacing];

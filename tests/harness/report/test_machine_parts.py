@@ -28,19 +28,14 @@ return [...document.querySelectorAll(".machine canvas, .machine button, .machine
   .filter((element) => element.checkVisibility() && !element.parentElement.closest("button"))
   .filter((element) => !named(element))
   .map((element) => element.outerHTML)"""
-FRAMES = """const done = arguments[0], spent = [], x = Float32Array.from(machine.x);
+FRAMES = """const done = arguments[0], x = Float32Array.from(machine.x);
 let k = 0;
-function go() {
+(function go() {
   x[400] = k / 60;
   machine.setX(x);
   machine.setEps([Math.sin(k / 9), Math.cos(k / 7)]);
-  const began = performance.now();
-  requestAnimationFrame(() => setTimeout(() => {
-    spent.push(performance.now() - began);
-    ++k < 60 ? requestAnimationFrame(go) : done(spent);
-  }));
-}
-requestAnimationFrame(go)"""
+  ++k < 60 ? requestAnimationFrame(go) : setTimeout(done, 100);
+})()"""
 ASKED = """const done = arguments[0], ask = requestAnimationFrame;
 let asked = 0;
 window.requestAnimationFrame = (f) => { asked++; return ask(f); };
@@ -126,15 +121,24 @@ def luminance(rgb):
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
+def work(window):
+    """Seconds of the processor that the page has had so far, whatever else runs on the machine."""
+    metrics = window.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return {metric["name"]: metric["value"] for metric in metrics}["TaskDuration"]
+
+
 def test_a_frame_is_short_and_nothing_runs_at_rest(window, capsys):
     window.set_script_timeout(60)
-    spent = window.execute_async_script(FRAMES)
+    window.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    before = work(window)
+    window.execute_async_script(FRAMES)
+    spent = (work(window) - before) / 60 * 1000
     paints = window.execute_script("return performance.getEntriesByType('paint').map((entry) => entry.startTime)")
     weight = window.execute_script("return performance.getEntriesByType('navigation')[0].decodedBodySize")
     with capsys.disabled():
-        print(f"\na change of x to its frame: {min(spent):.1f} ms at best, median {np.median(spent):.1f} ms")
+        print(f"\nwork for a change of x and of ε: {spent:.1f} ms a frame")
         print(f"first paint {max(paints):.0f} ms; {weight / 1e6:.1f} MB")
-    assert min(spent) < 2 * 1000 / 60  # what others do on the machine is not the page's: the shortest tells
-    assert max(paints) < 3000
+    assert spent < 2 * 1000 / 60  # of a slow machine; what it is on this one is printed
+    assert weight < 8e6
     time.sleep(1)
     assert window.execute_async_script(ASKED) == 0

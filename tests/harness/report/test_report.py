@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from aevb import shipped
+from aevb.trained import published_models
 from harness.command import main as command_line
 from harness.command import options
 from harness.report.page import MAX_CHARACTERS, render
@@ -223,3 +224,19 @@ def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_pat
     monkeypatch.chdir(tmp_path)
     assert command_line.main([*map(str, request), "--plot-only"]) == 0
     assert report.exists()
+
+
+def test_without_anything_computed_the_page_has_every_model_that_comes_with_the_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    left = tmp_path / "results" / "models" / "mnist-7.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("{}")
+    assert command_line.main(["--report", "--plot-only"]) == 0
+    text = (tmp_path / "results" / "report.html").read_text()
+    assert len(text.encode()) < 8_000_000
+    (embedded,) = re.findall(r'id="models">(.*?)</script>', text)
+    models = json.loads(embedded)
+    assert {*models} == {f"{entry['dataset']}-{entry['n_latent']}" for entry in published_models()}
+    assert [name for name, content in models.items() if "images" in content] == ["mnist-2"]
+    assert not left.exists(), "what no run stands behind is removed"
+    assert not any("points" in content for name, content in models.items() if content["nLatent"] != 2)
