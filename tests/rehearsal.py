@@ -71,7 +71,11 @@ class Rehearsal(TorchDispatchMode):
         kwargs = kwargs or {}
         if func is prim.device.default:
             return args[0].fake_device
-        if str(kwargs.get("device")) in ("cuda", "meta"):  # the borrowed guard takes the one for the other
+        asked = kwargs.get("device")
+        if asked is not None and torch.device(asked).type in (
+            "cuda",
+            "meta",
+        ):  # a borrowed guard takes one for the other
             kwargs = kwargs | {"device": DEVICE}
         leaves = [*_tensors(args), *_tensors(kwargs.values())]
         ours = [leaf for leaf in leaves if isinstance(leaf, FakeTensor)]
@@ -252,11 +256,13 @@ def _backward(output: Tensor, *_: Any, **__: Any) -> None:
 def _give_the_device_a_guard() -> None:
     """Torch for the CPU has nothing that switches to a CUDA device and raises where it is to; "meta" has, for nothing.
 
-    On torch for CUDA without a device FakeTensorMode does this itself.
+    Torch for CUDA has a guard that does nothing, for where there is no device.
     """
     if torch.version.cuda is not None:
+        torch._C._ensureCUDADeviceGuardSet()
         return
-    library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libc10.so"))
+    (path,) = (Path(torch.__file__).parent / "lib").glob("libc10.*")
+    library = ctypes.CDLL(str(path))
     kinds = torch.autograd.DeviceType  # type: ignore[attr-defined]
     cuda, meta = int(kinds.CUDA), int(kinds.Meta)
     guards = (ctypes.c_void_p * (meta + 1)).in_dll(library, "_ZN3c104impl26device_guard_impl_registryE")
