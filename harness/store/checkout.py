@@ -75,7 +75,7 @@ def worktree(root: Path, commit: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder).resolve() / "tree"
         try:
-            _git(root, "worktree", "add", "--detach", str(path), commit)
+            _git(root, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", str(path), commit)
         except subprocess.CalledProcessError as error:
             words = error.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
             raise UserError(
