@@ -58,7 +58,7 @@ def show_against(commit: str, results: Path) -> bool:
         times = measure(base, tree)
     table = compare(times)
     environment = describe(torch.device("cpu")) | {"base": name, "machine": fingerprint()}
-    print(fold(f"\ntime of this tree over that of commit {name[:12]}, one core of {title(environment)}"))
+    print("\n" + fold(f"time of this tree over that of commit {name[:12]}, one core of {title(environment)}"))
     print(format_comparison(table))
     stem = folder / name[:12]
     content = {"environment": environment, "compared": table.to_dict("records")}
