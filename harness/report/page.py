@@ -31,12 +31,12 @@ from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
 
 MAX_CHARACTERS = 7_900_000
-STYLES = ("style.css", "machine.css", "charts.css", "tables.css", "modes.css")
+STYLES = ("style.css", "charts.css", "tables.css", "machine.css", "modes.css")
 MACHINE = (
     *("bound.js", "surface.js", "posterior.js", "contours.js", "canvas.js", "machine.js", "pad.js", "noise.js"),
     *("closeup.js", "plane.js", "rebuilds.js", "nats.js", "inspector.js"),
 )
-SCRIPTS = ("state.js", "page.js", "chart.js", "table.js", "projector.js", "network.js", *MACHINE, "trick.js")
+SCRIPTS = ("state.js", "page.js", "chart.js", "table.js", "network.js", *MACHINE, "trick.js", "projector.js")
 SHAPES = {shape: dot("", 7, 6, 4, shape).path for shape in {"circle", "diamond", *ENGINES.values()}}  # of legends
 
 

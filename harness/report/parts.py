@@ -145,9 +145,11 @@ STUDIES = {
 def _claims(folder: Path) -> Part:
     """The verdicts; each claim's details are in the docs."""
     path = folder / STORED
-    tables = [text_table("", tabulate_claims(from_json(path))[[*CLAIM_COLUMNS]], "claims")] if path.exists() else []
-    source = Source("claims", "claims", str(path), {"command": "python reproduce.py --claims"})
-    return Part(folder, tables=tables, sources=[source] if path.exists() else [])
+    if not path.exists():
+        return Part(folder)
+    shown = tabulate_claims(from_json(path))[[*CLAIM_COLUMNS]]
+    source = Source("claims-file", "claims", str(path), {"command": "python reproduce.py --claims"})
+    return Part(folder, tables=[text_table("", shown, source.id)], sources=[source])
 
 
 def _benchmarks(folder: Path) -> Part:

@@ -138,7 +138,7 @@ def test_a_frame_is_short_and_nothing_runs_at_rest(window, capsys):
     with capsys.disabled():
         print(f"\nwork for a change of x and of ε: {spent:.1f} ms a frame")
         print(f"first paint {max(paints):.0f} ms; {weight / 1e6:.1f} MB")
-    assert spent < 2 * 1000 / 60  # of a slow machine; what it is on this one is printed
+    assert spent < 3 * 1000 / 60  # of a slow machine that does much else; what it is on this one is printed
     assert weight < 8e6
     time.sleep(1)
     assert window.execute_async_script(ASKED) == 0
