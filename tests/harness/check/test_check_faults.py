@@ -25,6 +25,7 @@ AEVB, AEVB_GAUSSIAN = "AEVB, B, Bernoulli", "AEVB, B, Gaussian"
 WAKE_SLEEP, WAKE_SLEEP_GAUSSIAN = "wake-sleep, Bernoulli", "wake-sleep, Gaussian"
 MCEM, MCEM_GAUSSIAN = "MCEM, Bernoulli", "MCEM, Gaussian"
 WAVES, MNIST, MNIST_1000 = "waves", "MNIST, grey", "MNIST, binarized, N = 1000"
+LEARN = "harness.runs.learners:learner_with_encoder"
 BUILD, MODEL = "harness.runs.build:build_learner", "harness.runs.build:build_model"
 TAPE = "harness.runs.tape:Tape.__init__"
 BEGINNINGS_WAKE_SLEEP = "beginnings, MNIST, wake-sleep"
@@ -53,7 +54,7 @@ FAULTS = [
     ("KL's sign, training", STEP, "torch.sub(sample", "torch.add(sample", FAST, AEVB),
     ("KL's sign", f"{READABLE_GAUSSIAN}.kl_to_standard_normal", "-0.5", "0.5", READABLE, BOUNDS),
     ("KL's sign", "aevb.estimators:lower_bound_b", "- q.kl", "+ q.kl", READABLE, BOUNDS),
-    ("log σ for log σ², z", f"{Q}.forward", "self._half", "2 * self._half", FAST, BOUNDS),
+    ("log σ for log σ², z", f"{Q}.forward", "self.log_var, self.half", "self.log_var, 2 * self.half", FAST, BOUNDS),
     ("log σ for log σ², p(x|z)", f"{GAUSSIAN}._weigh", "-LOG2_E", "-2 * LOG2_E", FAST, BOUNDS),
     ("log σ for log σ², dreams", f"{GAUSSIAN}.sample", "0.5 * LOG2_E", "LOG2_E", FAST, GRADIENTS),
     ("log σ for log σ², z", f"{READABLE_GAUSSIAN}.at", "0.5 * self.log_var", "self.log_var", READABLE, BOUNDS),
@@ -86,8 +87,8 @@ FAULTS = [
     ("prior not on the encoder", f"{ASCENT}.__init__", "options.prior_on_encoder", "False", FAST, STEPS),
     ("prior lost, sleep", WAKE, "sleep.climb(prior_scale=m / self._n_datapoints)", "sleep.climb()", FAST, STEPS),
     ("estimator B for A", STEP, 'self._estimator == "a"', "False", FAST, GRADIENTS),
-    ("estimator B for A", BUILD, "estimator=config.estimator", 'estimator="b"', FAST, BEGINNINGS),
-    ("estimator B for A", BUILD, "LOWER_BOUNDS[config.estimator]", 'LOWER_BOUNDS["b"]', READABLE, BEGINNINGS_FREY),
+    ("estimator B for A", LEARN, '"estimator": config.estimator', '"estimator": "b"', FAST, BEGINNINGS),
+    ("estimator B for A", LEARN, "LOWER_BOUNDS[config.estimator]", 'LOWER_BOUNDS["b"]', READABLE, BEGINNINGS_FREY),
     ("M = 100 for 500", TAPE, "config.batch_size or n", "100", FAST, BEGINNINGS_FREY),
     ("tanh for softplus", MODEL, "config.decoder_activation", '"tanh"', FAST, BEGINNINGS_FREY),
     ("η doubled", ADAGRAD, "else self", "else 2 * self", FAST, WAKE_SLEEP_GAUSSIAN),
@@ -117,7 +118,7 @@ FAULTS = [
     ("points in order shuffled", ROWS, 'if split == "shuffled"', "if split", FAST, IN_ORDER),
     ("array not shuffled", ROWS, '"shuffled"', '"chronological"', FAST, WAVES),
     ("½ of the KL lost", f"{Q}.kl_to_standard_normal", "return ", "return 2 * ", FAST, BOUNDS),
-    ("½ of q's ∂ log σ² lost", STEP, "HALF, d_std, q.std, value=0.5", "HALF + 0.5, d_std, q.std", FAST, GRADIENTS),
+    ("½ of q's ∂ log σ² lost", STEP, "q.half, d_std, q.std, value=0.5", "q.half + 0.5, d_std, q.std", FAST, GRADIENTS),
     ("½ of log p(x|z) lost", f"{GAUSSIAN}.log_likelihood", "mul_(-0.5)", "neg_()", FAST, BOUNDS),
     ("½ of p(x|z)'s ∂ log σ² lost", f"{GAUSSIAN}.backward", "alpha=0.5", "alpha=1", FAST, GRADIENTS),
     ("½ of the KL lost", f"{READABLE_GAUSSIAN}.kl_to_standard_normal", "-0.5", "-1", READABLE, BOUNDS),

@@ -8,6 +8,7 @@ import time
 import pandas as pd
 import pytest
 
+from aevb.trained import published_models
 from harness.store.tensors import save
 from tests.support import ROOT, SMALL, environment, reproduce
 from tests.tally import tally
@@ -78,6 +79,7 @@ def test_the_list_counts_what_is_done(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in reproduce("--list", cwd=tmp_path).stdout.splitlines()]
     smoke = [line for line in lines if "smoke" in line]
+    published = len(published_models())
     counts = [
         "figure 2 smoke 20,000 mnist 10 1 ",
         "figure 2 smoke 20,000 frey_face 8 0 ",
@@ -88,6 +90,8 @@ def test_the_list_counts_what_is_done(tmp_path):
         "study choices smoke mnist 78 1 ",  # it shares that run
         "study choices smoke frey_face 130 0 ",
         "study marginal smoke mnist, simulated 4 0 ",
+        f"study gaps smoke mnist, frey_face {published + 2} 0 ",  # it looks into all that the run has kept
+        f"study models smoke mnist, frey_face {published + 1} 0 ",
         "study reparameterization smoke mnist 10 0 ",
         "study step-sizes smoke mnist, frey_face 66 0 ",
     ]

@@ -23,7 +23,7 @@ from harness.studies.models.measure import bound_noise, steps
 from harness.studies.models.study import STUDIES, parts_of, run_study
 from harness.studies.models.table import format_models
 from harness.workers.parts import study_folder
-from tests.report_store import random_model
+from tests.report_store import SAMPLES, random_model
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -73,7 +73,7 @@ def request_(tmp_path, monkeypatch):
 def test_kept_models_are_measured_once_and_claims_take_it_from_there(tmp_path, request_):
     (config,) = FIGURE4.configs("author", ["mnist"], [0])
     for seed in (0, 1):
-        random_model(Shelves(tmp_path), replace(config, seed=seed))
+        random_model(Shelves(tmp_path), replace(config, seed=seed), SAMPLES)
     study, folder = STUDIES["smoke"], study_folder(tmp_path, "models")
     table = run_study(study, folder, request_)
     assert table["seed"].tolist() == [0, 1]
@@ -91,7 +91,7 @@ def test_kept_models_are_measured_once_and_claims_take_it_from_there(tmp_path, r
 def test_other_methods_and_protocols_have_no_part(tmp_path, request_):
     (config,) = FIGURE4.configs("author", ["mnist"], [0])
     for other in (replace(config, method="iwae"), *FIGURE4.configs("paper", ["mnist"], [0])):
-        random_model(Shelves(tmp_path), other)
+        random_model(Shelves(tmp_path), other, SAMPLES)
     assert parts_of(STUDIES["smoke"], tmp_path, request_) == []
 
 
