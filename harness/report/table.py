@@ -28,8 +28,9 @@ class Table:
 
     @property
     def words(self) -> list[bool]:
-        """Which columns hold words; they may be names that the page has in both languages."""
-        return [not any(map(_numeric, column)) for column in zip(*self.rows, strict=True)] or [True] * len(self.columns)
+        """Which columns hold words, most of their cells; they may be names that the page has in both languages."""
+        columns = zip(*self.rows, strict=True)
+        return [2 * sum(map(_numeric, column)) < len(column) for column in columns] or [True] * len(self.columns)
 
 
 def csv_table(path: Path, source: str, title: str = "") -> Table:

@@ -64,7 +64,7 @@ def words(translate: Callable[..., Markup]) -> Callable[[object], Markup]:
             return text
         content = str(text)
         if f"word.{content}" in texts:
-            return Markup(translate(f"word.{content}").replace("N_z", size))
+            return Markup(str(translate(f"word.{content}")).replace("N_z", size))
         key = f"word.{NUMBER.sub('#', content)}"
         if key in texts:
             numbers = iter(NUMBER.findall(content))

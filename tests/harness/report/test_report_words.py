@@ -86,3 +86,9 @@ def test_the_korean_page_has_nothing_in_english_but_names(tmp_path):
     known = re.compile(r"arXiv:[\d.]+|C\d+|GFLOPS|Intel\S*(?: Xeon\S* Processor)?|E\[.*?\]|log p\(x\)")
     left = {word for text in reader.found for word in latin(known.sub("", text))}
     assert left == set()
+
+
+def test_a_symbol_within_a_word_is_set_as_a_symbol(tmp_path):
+    page = render(Shelves(tmp_path), "author", command)
+    assert "Manifolds are smooth; <math>" in page
+    assert "&lt;math&gt;" not in page.partition('<script type="application/json"')[0]
