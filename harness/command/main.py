@@ -12,6 +12,7 @@ from harness.claims.show import show_claims
 from harness.command.catalogue import show_catalogue
 from harness.command.options import read_options, read_request
 from harness.experiments.config import Config
+from harness.experiments.methods import METHODS
 from harness.experiments.paper import PICTURES
 from harness.figures.compute import compute
 from harness.figures.plan import Plan, make_plan, stored_configs_of
@@ -145,6 +146,8 @@ def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
 
     def job(folder: RunFolder, root: Path, samples: int) -> Job:
         config = folder.config
+        if config.method not in METHODS:  # a stored file must not choose what is imported
+            raise UserError(f"{config.name} is of a learner of yours, {config.method}: compute it with its own command")
         if config.data_sha256 and config.dataset not in arrays:
             raise UserError(f"{config.name} is on an array of yours: name it with --dataset {config.dataset}")
         return anew(folder, root, samples, arrays.get(config.dataset, request.data), request.device, request.command)

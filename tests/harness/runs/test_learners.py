@@ -136,3 +136,14 @@ def test_monte_carlo_em_has_no_bound_to_draw(stranger):
 def test_an_error_names_the_class():
     with pytest.raises(UserError, match="os:getcwd"):
         learner_class("os:getcwd")
+
+
+def test_a_stored_file_does_not_choose_what_is_imported(stranger, tmp_path):
+    line = "--figure 2 --dataset mnist --latent 3 --samples 1000 --workers 1 --results here --method"
+    assert run([*line.split(), stranger])[0] == 0
+    (folder,) = tmp_path.glob("here/runs/*")
+    sys.modules.pop("stranger")
+    status, printed, complained = run(["--verify", str(folder), "--results", "here", "--samples", "500"])
+    check_refusal(status, printed, complained)
+    assert "is of a learner of yours, stranger:Beta" in complained
+    assert "stranger" not in sys.modules
