@@ -252,7 +252,7 @@ class Config:
         if isinstance(values.get("hidden"), list):
             values["hidden"] = tuple(values["hidden"])
         if isinstance(values.get("learner"), list):
-            values["learner"] = tuple(tuple(pair) for pair in values["learner"])
+            values["learner"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in values["learner"])
         return cls(**values)
 
 
@@ -261,7 +261,9 @@ def _is_argument(pair: object) -> bool:
     if not (isinstance(pair, tuple) and len(pair) == 2):
         return False
     name, value = pair
-    return str(name).isidentifier() and isinstance(value, bool | int | float | str) and value == value
+    return (
+        isinstance(name, str) and name.isidentifier() and isinstance(value, bool | int | float | str) and value == value
+    )
 
 
 def _bad(name: str, rule: str, value: object, known: Iterable[str] = ()) -> UserError:

@@ -69,6 +69,7 @@ def test_any_text_is_a_config_or_refused_by_name(text, tally: Tally):
         ("dataset", "../../.."), ("dataset", "a/b"), ("dataset", "a\nb"), ("dataset", "x" * 151), ("dataset", 5),
         ("protocol", "\udcff"), ("protocol", None), ("data_sha256", "/"), ("hidden", 5), ("hidden", [10**7]),
         ("seed", 10**400), ("step_size", 10**400), ("batch_size", 1.5), ("init_std", 1e39), ("n_latent", True),
+        ("learner", [None]), ("learner", [5]), ("learner", [[None, 1]]), ("learner", [["beta", None]]),
     ],
 )  # fmt: skip
 def test_a_config_with_a_value_that_no_run_can_have_is_refused(field, value, tally: Tally):

@@ -88,7 +88,10 @@ def test_step_sizes_are_chosen_for_each_curve():
     etas = {
         (c.dataset, c.n_latent, c.method): c.step_size for c in FIGURE2.configs("author", ["mnist", "frey_face"], [0])
     }
-    assert {name: eta for name, eta in etas.items() if eta != 0.02} == {("mnist", 20, "wake_sleep"): 0.01}
+    assert {name: eta for name, eta in etas.items() if eta != 0.02} == {
+        ("mnist", 5, "aevb"): 0.01,
+        ("mnist", 20, "wake_sleep"): 0.01,
+    }
     figure3 = {(c.n_train, c.method): c.step_size for c in FIGURE3.configs("author", ["mnist"], [0])}
     assert {name: eta for name, eta in figure3.items() if eta != 0.1} == {(50_000, "aevb"): 0.02}
 
