@@ -105,6 +105,7 @@ AUTHOR: tuple[Choice, ...] = (
         "With 0.02 it is ahead of the paper's.",
         {"dataset": "mnist", "n_latent": 5} | AEVB,
     ),
+    Choice({"step_size": 0.01}, ("fit",), "With 0.02 it is ahead of the paper's.", {"n_latent": 2} | FREY_FACE | AEVB),
     Choice({"step_size": 0.1}, ("fit",), "Of 0.01, 0.02 and 0.1, chosen for each curve.", MARGINAL),
     Choice({"step_size": 0.02}, ("fit",), "0.1 fits N = 1,000 only.", {"n_train": 50_000} | MARGINAL | AEVB),
     Choice({"extra_leapfrog": 1}, ("library",), "A move of n leapfrog steps updates positions n + 1 times."),

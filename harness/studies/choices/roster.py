@@ -96,8 +96,8 @@ ALTERNATIVES: tuple[Alternative, ...] = (
     Alternative("pixels divided by", "256", "pixel_scale=256", (M10,)),
     Alternative("pixels divided by", "255", "pixel_scale=255", (F2, F20, V2, V20)),
     Alternative("split of Frey Face", "chronological", "split=chronological", (F2, F20, V2, V20)),
-    Alternative("step size η", "0.01", "step_size=0.01", (M3, M10, M20, *FREY_AEVB, V2)),
-    Alternative("step size η", "0.02", "step_size=0.02", (W20,)),
+    Alternative("step size η", "0.01", "step_size=0.01", (M3, M10, M20, F5, F10, F20, V2)),
+    Alternative("step size η", "0.02", "step_size=0.02", (W20, F2)),
     Alternative("step size η", "0.1", "step_size=0.1", (M10, F2, F20)),
 )
 CHOICES: Mapping[str, tuple[Alternative, ...]] = {

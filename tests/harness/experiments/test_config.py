@@ -90,6 +90,7 @@ def test_step_sizes_are_chosen_for_each_curve():
     }
     assert {name: eta for name, eta in etas.items() if eta != 0.02} == {
         ("mnist", 5, "aevb"): 0.01,
+        ("frey_face", 2, "aevb"): 0.01,
         ("mnist", 20, "wake_sleep"): 0.01,
     }
     figure3 = {(c.n_train, c.method): c.step_size for c in FIGURE3.configs("author", ["mnist"], [0])}
