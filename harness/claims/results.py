@@ -75,7 +75,11 @@ class Results:
         """
         if source.task == "benchmark":
             timed = self.benchmarks
-            return float((timed["median_seconds"] * timed["rounds"]).sum() / HOUR) if len(timed) else math.nan
+            if timed.empty:
+                return math.nan
+            # Older files have the fastest round in `seconds`.
+            median = timed.reindex(columns=["median_seconds"])["median_seconds"].fillna(timed["seconds"])
+            return float((median * timed["rounds"]).sum() / HOUR)
         if source.task == "study":
             tables = {name: self.study(source.name, name) for name in STUDY_PARTS[source.name]}
             spent = [_spent(rows, STUDY_PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]

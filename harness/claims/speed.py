@@ -8,6 +8,7 @@ import pandas as pd
 from harness.claims.item import Item
 from harness.claims.results import Results
 from harness.claims.seeds import UNKNOWN, Estimate
+from harness.studies.verdict import ERRORS
 from harness.timing.tables import PAPER_SECONDS_PER_MILLION
 
 PAPER_RATE = 40e9  # floating point operations a second: "an effective 40 GFLOPS" (section 5)
@@ -84,11 +85,18 @@ def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> p
 
 
 def seconds(row: pd.Series | None) -> Estimate:
-    """Of a sample, in the fastest round; its error is how much longer the median round took."""
+    """Of a sample, in the median round; the 95 % interval of that is two errors to either side.
+
+    Older files have the fastest round, and no interval: the error is how much longer the median round took.
+    """
     if row is None:
         return UNKNOWN
-    fastest, median, samples = (float(row[column]) for column in ("seconds", "median_seconds", "samples"))
-    return Estimate(fastest / samples, (median - fastest) / samples, math.inf, 0)
+    told, samples = float(row["seconds"]), float(row["samples"])
+    if math.isnan(row.get("seconds_low", math.nan)):
+        error = float(row["median_seconds"]) - told
+    else:
+        error = float(row["seconds_high"] - row["seconds_low"]) / 2 / ERRORS
+    return Estimate(told / samples, error / samples, math.inf, 0)
 
 
 def _operations(row: pd.Series | None) -> float:
