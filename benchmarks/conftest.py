@@ -15,6 +15,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from aevb.fast.products import Library, Shape
+from benchmarks.parts import Parts
 from benchmarks.turns import clock
 from benchmarks.work import flops, product_timer
 from harness.store.environment import describe
@@ -54,33 +55,40 @@ def environment(device: str) -> dict[str, Any]:
 
 
 class Meter:
-    """Times a call and notes what it did."""
+    """Times a call and notes what it did.
+
+    Attributes:
+        info: what was noted; None before, and where nothing is timed.
+    """
 
     def __init__(self, benchmark: BenchmarkFixture, device: str) -> None:
         self._benchmark, self._device = benchmark, device
+        self.info: dict[str, Any] | None = None
 
     def __call__(
         self,
         call: Callable[[], Any],
         *,
-        samples: int,
+        samples: int = 0,
         products: Sequence[Shape] = (),
         library: Library = "blas",
         runs: int = 1,
         steps: int = 1,
         state_bytes: int = 0,
+        parts: Parts | None = None,
         **case: object,
     ) -> None:
         """Warm up, time some rounds, and leave the numbers in `extra_info`; FLOPs and bytes are those of a step.
 
         Args:
             call: what to time.
-            samples: datapoints that one call gets through.
+            samples: datapoints that one call gets through; 0 where it is not of datapoints.
             products: matrix products of a step of one run.
             library: what multiplies them on a CPU.
             runs: of a stack.
             steps: steps of one call.
             state_bytes: bytes that one step of one run must touch.
+            parts: of the call, timed in turns with it.
             case: what tells this case from the others.
         """
         cuda = self._device == "cuda"
@@ -96,17 +104,23 @@ class Meter:
         rounds = min(max(round(SECONDS_OF_A_CASE / warm_up[-1]), FEWEST_ROUNDS), MOST_ROUNDS)
         times, floors = list[float](), list[float]()
         floor = product_timer(products, library, torch.device(self._device), runs) if products else None
+
+        def beside() -> None:
+            if floor:
+                floors.append(floor())
+            if parts:
+                parts.time()
+
         self._benchmark.pedantic(
             lambda: times.append(clock(synchronised)),
-            setup=lambda: floors.append(floor()) if floor else None,
+            setup=beside,
             rounds=rounds,
         )
         if self._benchmark.stats is None:  # --benchmark-disable: the assertions alone
             return
         seconds = of_median(times)
-        info: dict[str, object] = {"device_type": self._device, "precision": "float32", **case}
+        info: dict[str, Any] = {"device_type": self._device, "precision": "float32", **case}
         info |= {
-            "samples": samples,
             "steps": steps,
             "seconds": seconds.median,
             "seconds_low": seconds.low,
@@ -114,18 +128,22 @@ class Meter:
             "unstable": seconds.half_width > UNSTABLE,
             "rounds": len(times),
             "warm_up_seconds": sum(warm_up),
-            "samples_per_second": samples / seconds.median,
             "peak_memory_bytes": peak_memory(cuda),
         }
+        if samples:
+            info |= {"samples": samples, "samples_per_second": samples / seconds.median}
         if floors:
             work = runs * flops(products)
             share = of_median([steps * least / taken for least, taken in zip(floors, times, strict=True)])
             info |= {"flops": work, "flops_per_second": steps * work / seconds.median}
             info |= {"gemm_flops_per_second": work / of_median(floors).median, "flop_share_of_gemm_peak": share.median}
             info |= {"flop_share_low": share.low, "flop_share_high": share.high}
+        if parts:
+            info["parts"] = parts.summary(times)
         if state_bytes:
             info["bytes_touched"] = runs * state_bytes
         self._benchmark.extra_info.update(info, environment=environment(self._device))
+        self.info = info
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,16 @@ import torch
 from aevb import shipped
 from aevb.errors import UserError
 from harness.figures.plan import choose_device
+from harness.store.columns import fold, format_table
 from harness.store.files import check_writable, write_text
-from harness.store.invocation import command_line
-from harness.store.machine import title
 from harness.store.shelves import Shelves
-from harness.store.tables import read_json, read_table, reading
+from harness.store.tables import read_table
+from harness.timing.devices import keep, read, read_roofs, read_steps
+from harness.timing.history import compare_commits, read_history, remember
 from harness.timing.plot import plot_benchmarks
-from harness.timing.tables import compact, format_benchmarks, format_times, tabulate, time_to_bound
+from harness.timing.roofline import format_roofs, plot_roofline
+from harness.timing.step import format_steps, plot_steps
+from harness.timing.tables import format_benchmarks, format_times, time_to_bound
 from harness.workers.progress import duration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,15 +48,24 @@ def show_benchmarks(devices: Sequence[str], results: Path) -> bool:
     folder = results / "benchmarks"
     check_writable(folder)
     report, right = run_suite(kinds)
+    remember(folder)  # what is written over now
     for path in keep(report, folder):
         print(f"wrote {path}")
-    table = read(folder)
+    remember(folder)
+    table, roofs, steps = read(folder), read_roofs(folder), read_steps(folder)
     curves, source = _figure2(results)
     times = time_to_bound(curves)
     print(format_benchmarks(table))
+    for device, rows in roofs.groupby("device", sort=False):
+        print(f"\nwhat bounds {device}\n{format_table(format_roofs(rows))}")
+    for device, rows in steps.groupby("device", sort=False):
+        print("\n" + fold(f"where a step's time goes: {device}") + f"\n{format_steps(rows)}")
+    if len(changes := compare_commits(read_history(folder))):
+        print(f"\nsamples a second over commits\n{format_table(changes)}")
     print(f"\ntraining seconds to a bound ({source})\n{format_times(times)}")
     write_text(folder / "time_to_bound.csv", times.to_csv(index=False))
-    for path in plot_benchmarks(table, times, source, folder):
+    drawn = plot_benchmarks(table, times, source, folder)
+    for path in [*drawn, *plot_roofline(table, roofs, folder), *plot_steps(steps, folder)]:
         print(f"wrote {path}")
     return right
 
@@ -115,36 +126,6 @@ def _follow(command: Sequence[str]) -> tuple[int, list[str]]:
             process.terminate()
             raise
     return process.returncode, output
-
-
-def keep(report: dict[str, Any], folder: Path) -> list[Path]:
-    """Write what was measured, a JSON and a CSV file for each device; the paths."""
-    by_device: dict[str, list[dict[str, Any]]] = {}
-    for record in compact(report):
-        by_device.setdefault(title(record["environment"]), []).append(record)
-    paths = []
-    for device, records in by_device.items():
-        asked = {"command": command_line()}  # of this process; pytest noted its own
-        environment = records[0]["environment"] | asked | {"pytest-benchmark": version("pytest-benchmark")}
-        measured = [{name: value for name, value in record.items() if name != "environment"} for record in records]
-        stem = re.sub(r"[^\w.-]+", "-", device).strip("-")
-        content = json.dumps({"environment": environment, "measured": measured}, indent=1, sort_keys=True)
-        paths += [folder / f"{stem}.json", folder / f"{stem}.csv"]
-        write_text(paths[-2], content)
-        write_text(paths[-1], tabulate(measured).to_csv(index=False))
-    return paths
-
-
-def read(folder: Path) -> pd.DataFrame:
-    """All devices that the folder knows, a row for each case."""
-    tables = []
-    for path in sorted(folder.glob("*.json")):
-        stored = read_json(path, dict)
-        with reading(path):
-            tables.append(tabulate(stored["measured"]).assign(device=title(stored["environment"])))
-    if not tables:
-        raise UserError(f"there must be benchmarks to show; {folder} has none: select some that measure")
-    return pd.concat(tables, ignore_index=True)
 
 
 def _figure2(results: Path) -> tuple[pd.DataFrame, str]:

@@ -10,17 +10,19 @@ from aevb.marginal.annealing import Annealing, sigmoidal_schedule
 from benchmarks import (
     conftest,
     engines,
+    roofs,
     test_alternatives,
     test_chains,
     test_data,
     test_estimators,
     test_learners,
+    test_roofs,
 )  # fmt: skip
 from tests.rehearsal import Rehearsal
 from tests.rehearsed import GRAPH_STEPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
-SUITES = (test_alternatives, test_chains, test_data, test_estimators, test_learners)
+SUITES = (test_alternatives, test_chains, test_data, test_estimators, test_learners, test_roofs)
 
 
 class MeasuredError(Exception):
@@ -83,6 +85,7 @@ def short_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines.Engine, "advance", lambda self, n: advance(self, min(n, 2 * GRAPH_STEPS)))
     monkeypatch.setattr(test_estimators, "Annealing", lambda *_, **__: few)
     monkeypatch.setattr(test_chains, "N_LEAPFROG", 1)
+    monkeypatch.setattr(roofs, "_cache", lambda *_: 2**20)  # of which only a device's driver knows
     monkeypatch.setattr(test_estimators, "POINTS", dict.fromkeys(test_estimators.POINTS, 5))
     estimate = test_estimators.appendix_d_log_likelihood
     monkeypatch.setattr(

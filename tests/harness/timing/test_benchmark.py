@@ -14,8 +14,8 @@ from aevb.learner import Batch
 from benchmarks.work import flops, step_bytes, step_products
 from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
+from harness.timing.devices import keep, read
 from harness.timing.plot import plot_benchmarks
-from harness.timing.run import keep, read
 from harness.timing.tables import compact, format_benchmarks, readable, tabulate, time_to_bound
 from tests.support import ROOT, environment, reproduce
 

@@ -1,0 +1,211 @@
+"""Where a step's time goes: its operations, recorded once with the very tensors that they work on, and timed by kind.
+
+A profiler's own work is as long as many of a step's operations. Here none is at work while anything is timed: the step
+runs as it always does, and then the operations of each kind run again, one kind after the other, round after round.
+What the step takes beyond all of them is Python between them, and memory that is no longer in a core's cache.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from aevb.fast.products import Library
+from aevb.fast.products import products as chosen
+from benchmarks.engines import run_data
+from benchmarks.turns import clock
+from harness.experiments.config import Config
+from harness.runs.build import build_learner
+from harness.runs.steps import library, take_steps
+from harness.runs.streams import stream
+from harness.runs.tape import Tape
+from harness.timing.intervals import of_median
+from harness.timing.step import KINDS, REST, STEP
+
+ROOT = Path(__file__).resolve().parents[1]
+WHOLE_BLOCK = 10**9  # more steps than any block has
+# By what an operation is.
+BY_NAME = {
+    **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm"), "products"),
+    **dict.fromkeys(("index_select", "index", "index_put_", "_index_put_impl_"), "gathering"),
+    **dict.fromkeys(("randn", "rand", "randint", "normal_", "uniform_", "random_", "bernoulli_"), "noise"),
+}
+# By the file that asks for it.
+BY_FILE = {
+    "aevb/fast/activation.py": "activations",
+    "aevb/fast/layer.py": "biases",
+    "aevb/learner.py": "Adagrad",
+    "aevb/fast/decoder.py": "bound",
+    "aevb/fast/encoder.py": "bound",
+    "aevb/fast/aevb.py": "bound",
+    "aevb/fast/log_of_product.py": "bound",
+    "baselines/fast_wake_sleep.py": "bound",
+    "aevb/fast/posterior.py": "chains",
+    "aevb/densities.py": "chains",
+    "aevb/hmc.py": "chains",
+    "aevb/tuning.py": "chains",
+    "baselines/mcem.py": "chains",
+    "baselines/fast_mcem.py": "chains",
+}
+# They compute nothing: memory that is asked for, or a number that Python reads.
+NO_WORK = ("empty", "new_empty", "empty_like", "detach", "_local_scalar_dense", "arange")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What torch was asked for: a kind of `KINDS`, or "" for none of them, and the call with its tensors."""
+
+    kind: str
+    function: Any
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+    result: Any
+
+    def call(self) -> Callable[[], Any]:
+        """What asks for it again, by the same door as Python code does where there is one; it is tried once."""
+        name = self.function._schema.name.partition("::")[2]
+        for home in (torch, torch.Tensor):
+            if door := getattr(home, name, None):
+                again = partial(door, *self.arguments, **self.named)
+                with suppress(TypeError):
+                    again()
+                    return again
+        return partial(self.function, *self.arguments, **self.named)
+
+
+class Recorder(TorchDispatchMode):
+    """Within the block, every operation that computes something is kept in `operations`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Do it, and keep it."""
+        result = func(*args, **(kwargs or {}))
+        name = func._schema.name.partition("::")[2]
+        if not func.is_view and name not in NO_WORK:
+            kind = BY_NAME.get(name) or BY_FILE.get(_asked_by(), "")
+            self.operations.append(Operation(kind, func, args, kwargs or {}, result))
+        return result
+
+
+def _asked_by() -> str:
+    """The file of the project, but for the benchmarks, that is nearest to the operation."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(ROOT) and (name := path.relative_to(ROOT).as_posix()).startswith(("aevb/", "baselines")):
+            return name
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
+
+
+class Steps:
+    """Some steps of a learner on minibatches and noise that are already drawn; they can be taken again and again.
+
+    Args:
+        config: of the run.
+        n_steps: at a call, or fewer where a block of the tape ends.
+
+    Attributes:
+        library: what multiplies.
+        n_steps: at a call.
+    """
+
+    def __init__(self, config: Config, n_steps: int) -> None:
+        self.data, self._config = run_data("cpu", config.n_train), config
+        assert isinstance(config.step_size, float)
+        self.learner = build_learner(config, self.data, config.step_size)
+        self.library: Library = library(config, self.data)
+        self._generator = stream("training", config.seed)
+        self._block = self._tape().take(n_steps)
+        self.n_steps = self._block.n_steps
+        self.take()  # buffers are made in the first
+
+    def take(self) -> None:
+        """All of them."""
+        with chosen(self.library):
+            take_steps(self.learner, self.data, self._block, self._generator)
+
+    def record(self) -> list[Operation]:
+        """Take them, and tell what they asked torch for."""
+        with Recorder() as recorder:
+            self.take()
+        return recorder.operations
+
+    def draw(self) -> float:
+        """Seconds that drawing their minibatches and noise takes, which is done for a whole block of steps at once."""
+        if not self._block.tensors:
+            return 0.0
+        drawn = 0
+
+        def whole_block() -> None:
+            nonlocal drawn
+            drawn = self._tape().take(WHOLE_BLOCK).n_steps
+
+        seconds = clock(whole_block)
+        return seconds * self.n_steps / drawn
+
+    def _tape(self) -> Tape:
+        return Tape(self._config, self.data, self.learner)
+
+
+class Parts:
+    """The parts of some steps, timed one after the other.
+
+    Args:
+        steps: whose parts; between two rounds they are to be taken, so that numbers are those of a step again.
+    """
+
+    @torch.no_grad()
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        operations = steps.record()
+        steps.take()
+        with chosen(steps.library):
+            self._calls = {kind: [op.call() for op in operations if op.kind == kind] for kind in KINDS}
+        self.unknown = Counter(str(op.function) for op in operations if not op.kind)
+        self._rounds: list[dict[str, float]] = []
+
+    @torch.no_grad()
+    def time(self) -> None:
+        """A round: seconds of each part."""
+        with chosen(self._steps.library):
+            seconds = {kind: clock(partial(_again, calls)) if calls else 0.0 for kind, calls in self._calls.items()}
+        self._rounds.append(seconds | {"drawing": self._steps.draw()})
+
+    def summary(self, times: Sequence[float]) -> dict[str, dict[str, float]]:
+        """For the step, each part and the rest: seconds of one step with their interval, and operations.
+
+        The step is what was timed and the share of a block's drawing; the rest is the step less all parts, round by
+        round.
+
+        Args:
+            times: of the steps in the same rounds, seconds.
+        """
+        each: dict[str, list[float]] = {name: [] for name in (STEP, *KINDS, REST)}
+        for seconds, parts in zip(times, self._rounds, strict=True):
+            drawing = parts["drawing"]
+            parts = {kind: parts[kind] + drawing * (kind == "noise") for kind in KINDS}
+            whole = {STEP: seconds + drawing, **parts, REST: seconds + drawing - sum(parts.values())}
+            for name, value in whole.items():
+                each[name].append(value / self._steps.n_steps)
+        operations = {kind: len(calls) / self._steps.n_steps for kind, calls in self._calls.items()}
+        return {
+            name: {**dict(zip(("seconds", "low", "high"), of_median(values), strict=True)),
+                   "operations": operations.get(name, 0.0)}
+            for name, values in each.items()
+        }  # fmt: skip
+
+
+def _again(calls: Sequence[Callable[[], object]]) -> None:
+    for call in calls:
+        call()

@@ -1,0 +1,93 @@
+"""What bounds every step on this machine: how fast memory and caches are read and written, and how fast it multiplies.
+
+Source: Williams, Waterman & Patterson 2009, "Roofline"; the triad and its size are those of McCalpin's STREAM.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from aevb.errors import UserError
+from aevb.fast.products import Precision, choose_library, products
+from harness.store.machine import fingerprint
+
+Roof = Literal["memory", "cache", "products"]
+TIMES_THE_CACHE = 4  # an array of the triad is so many times as large as the last cache
+LEAST_ARRAY, LARGEST_ARRAY = 2**26, 2**30  # bytes
+CACHES = {"L2": 2**20, "L3": 2**25}  # bytes, where the system does not tell
+OF_THE_CACHE = 0.75  # what the triad's three arrays take of a core's own cache
+REPEATS = 200  # of the triad in cache, in one call
+SIDE = {"cpu": 2048, "cuda": 8192}  # of the square matrices
+FLOAT, TRIAD = 4, 3  # bytes of a number, arrays of the triad
+
+
+@dataclass(frozen=True)
+class Work:
+    """A call that does so much.
+
+    Attributes:
+        call: what to time.
+        amount: bytes, or floating-point operations.
+        size: bytes of all arrays that it touches.
+    """
+
+    call: Callable[[], object]
+    amount: int
+    size: int
+
+
+def make_roof(roof: Roof, precision: Precision, device: torch.device) -> Work:
+    """What to time for a roof.
+
+    Memory and cache: a ← b + ½ c, two reads and a write; that a processor first reads what it overwrites is not
+    counted. Memory's arrays are far larger than all caches, cache's fit in a core's own one (a GPU's L2).
+
+    Raises:
+        UserError: this machine cannot multiply in this precision.
+    """
+    if roof == "products":
+        return _product(precision, device)
+    if roof == "memory":
+        last = _cache("L3", device)
+        return _triad(min(max(TIMES_THE_CACHE * last, LEAST_ARRAY), LARGEST_ARRAY) // FLOAT, 1, device)
+    return _triad(int(OF_THE_CACHE * _cache("L2", device)) // (TRIAD * FLOAT), REPEATS, device)
+
+
+def _cache(level: str, device: torch.device) -> int:
+    """Bytes; a GPU has one that all of it shares."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).L2_cache_size)
+    return int((fingerprint()["caches"] or {}).get(level, CACHES[level]))
+
+
+def _triad(n: int, repeats: int, device: torch.device) -> Work:
+    a, b, c = (torch.rand(n, device=device) for _ in range(TRIAD))
+
+    def triad() -> None:
+        for _ in range(repeats):
+            torch.add(b, c, alpha=0.5, out=a)
+
+    call: Callable[[], object] = triad
+    if device.type == "cuda" and repeats > 1:  # else launches are what is measured
+        triad()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            triad()
+        call = graph.replay
+    return Work(call, TRIAD * FLOAT * n * repeats, TRIAD * FLOAT * n)
+
+
+def _product(precision: Precision, device: torch.device) -> Work:
+    side = SIDE[device.type]
+    if device.type == "cuda" and precision != "float32":
+        raise UserError(f"products on a GPU are timed in float32, got {precision}: choose a CPU")
+    library = choose_library(((side, side, side),), precision) if device.type == "cpu" else "blas"
+    a, b, out = (torch.randn(side, side, device=device) for _ in range(TRIAD))
+
+    def multiply() -> None:
+        with products(library):
+            torch.mm(a, b, out=out)
+
+    return Work(multiply, 2 * side**3, TRIAD * FLOAT * side**2)

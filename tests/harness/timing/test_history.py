@@ -1,0 +1,70 @@
+"""Earlier measurements are kept by commit, and compared on one and the same machine only."""
+
+import json
+
+import pytest
+
+from harness.timing.history import compare_commits, read_history, remember
+
+MACHINE = {"model": "6/1/1", "caches": {"L2": 2**20}, "cores": 2, "megahertz": 2000, "virtual": True}
+
+
+def write(folder, commit, rate, *, day=1, machine=MACHINE, name="cpu", **changes):
+    case = {
+        "suite": "learner", "method": "aevb", "engine": "fast", "device_type": "cpu", "precision": "float32",
+        "hidden": [500], "n_latent": 20, "batch_size": 100, "n_samples": 1, "samples": 1000,
+        "samples_per_second": rate, "seconds": 1000 / rate, "seconds_low": 990 / rate, "seconds_high": 1010 / rate,
+    }  # fmt: skip
+    environment = {"device": "A CPU", "device_type": "cpu", "commit": commit, "started": f"2026-01-0{day}"}
+    others = [case | {"batch_size": 10}, case | {"engine": "reference"}, case | {"suite": "data"}]
+    content = {"environment": environment | {"machine": machine}, "measured": [case | changes, *others]}
+    (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+def test_each_measurement_is_kept_once_and_what_is_written_over_stays(tmp_path):
+    for commit, rate, day in (("a", 100.0, 1), ("b", 120.0, 2)):
+        write(tmp_path, commit, rate, day=day)
+        remember(tmp_path)
+        remember(tmp_path)
+    history = read_history(tmp_path)
+    assert history["commit"].tolist() == ["a", "b"]
+    assert history["case"].unique().tolist() == ["AEVB 500/20"]
+    assert history["samples_per_second"].tolist() == [100.0, 120.0]
+    assert (history["low"] < history["samples_per_second"]).all()
+    assert (history["high"] > history["samples_per_second"]).all()
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(120.0, "faster"), (80.0, "slower"), (101.0, "not to be told apart")])
+def test_the_ratio_of_two_commits_has_both_intervals(tmp_path, rate, verdict):
+    write(tmp_path, "a", 100.0)
+    remember(tmp_path)
+    write(tmp_path, "b", rate, day=2, machine=MACHINE | {"megahertz": 2001})
+    remember(tmp_path)
+    (row,) = compare_commits(read_history(tmp_path)).to_dict("records")
+    assert (row["before"], row["now"], row["verdict"]) == ("a", "b", verdict)
+    assert row["ratio"] == f"{rate / 100:.3f}"
+    low, high = map(float, row["95 % interval"].split("–"))
+    assert (low, high) == pytest.approx((rate / 100 * 0.99 / 1.01, rate / 100 * 1.01 / 0.99), abs=1e-3)
+
+
+def test_another_machine_and_a_single_commit_are_not_compared(tmp_path):
+    write(tmp_path, "a", 100.0)
+    remember(tmp_path)
+    write(tmp_path, "b", 50.0, day=2, machine=MACHINE | {"caches": {"L2": 2**21}})
+    remember(tmp_path)
+    write(tmp_path, "b", 51.0, day=3, machine=MACHINE | {"caches": {"L2": 2**21}})
+    remember(tmp_path)
+    assert compare_commits(read_history(tmp_path)).empty
+    assert compare_commits(read_history(tmp_path / "nowhere")).empty
+
+
+def test_an_older_file_without_intervals_is_remembered_and_gives_no_verdict(tmp_path):
+    for day, commit in enumerate("ab", 1):
+        write(tmp_path, commit, 100.0 + day, day=day)
+        stored = json.loads((tmp_path / "cpu.json").read_text())
+        for row in stored["measured"]:
+            del row["seconds_low"], row["seconds_high"]
+        (tmp_path / "cpu.json").write_text(json.dumps(stored))
+        remember(tmp_path)
+    (row,) = compare_commits(read_history(tmp_path)).to_dict("records")
+    assert (row["95 % interval"], row["verdict"]) == ("–", "–")
