@@ -38,6 +38,7 @@ from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.step_sizes import study as study_step_sizes
 from harness.timing.against import show_against
 from harness.timing.run import show_benchmarks
+from harness.timing.to_target import show_to_target
 from harness.workers.parts import PartsFailed
 from harness.workers.progress import Display
 from harness.workers.schedule import WorkerDied
@@ -54,7 +55,7 @@ STUDIES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 a run failed, 2 wrong request, 130 interrupted."""
-    options = argparse.Namespace(force=False, check=False, benchmark=False)
+    options = argparse.Namespace(force=False, check=False, benchmark=False, to_target=False)
     try:
         options = read_options(arguments)
         request = read_request(options)
@@ -92,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         without = " without --force" if options.force else ""
-        goes_on = "begins anew" if options.check or options.benchmark else "resumes"
+        keeps = options.to_target or not (options.check or options.benchmark)
+        goes_on = "resumes" if keeps else "begins anew"
         print(f"interrupted; the same command{without} {goes_on}", file=sys.stderr)
         return 130
     return 0
@@ -157,7 +159,10 @@ def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
 
 
 def measure_speed(options: argparse.Namespace) -> bool:
-    """The benchmarks, or how this tree compares with a commit; whether all is as it should be."""
+    """The benchmarks, time to a target, or how this tree compares with a commit; whether all is as it should be."""
+    if options.to_target:
+        show_to_target(options.results)
+        return True
     if options.against is None:
         return show_benchmarks(options.device, options.results)
     return show_against(options.against, options.results) or not options.fail_if_slower

@@ -48,6 +48,8 @@ EXAMPLES = """examples:
       all that is in the store, as one HTML file
   python reproduce.py --benchmark --device cpu cuda
       how fast each method and estimator is
+  python reproduce.py --benchmark --to-target
+      how long ten seeds of each method take to a bound
   python reproduce.py --benchmark --against HEAD~1
       is this tree slower or faster than that commit?
   python reproduce.py --check --junit check.xml
@@ -66,7 +68,8 @@ STUDIES = {
 UNUSED = {
     "--benchmark": "dataset latent train method scale samples protocol seed engine workers cluster data points "
     "plot_only force re_estimate dry_run",
-    "--against": "device",
+    "--against": "device to_target",
+    "--to-target": "device",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
     "--claims": "dataset latent train method scale samples seed device engine workers cluster data points plot_only "
@@ -178,6 +181,7 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     how.add_argument("--force", action="store_true", help="compute finished runs again")
     how.add_argument("--re-estimate", action="store_true", help="figure 3: estimate log p(x) by better means too")
     how.add_argument("--dry-run", action="store_true", help="say what would be computed, and stop")
+    how.add_argument("--to-target", action="store_true", help="--benchmark: train ten seeds up to a bound, and resume")
     how.add_argument("--against", metavar="COMMIT", help="--benchmark: measure that commit and this tree in turns")
     how.add_argument(
         "--fail-if-slower", action="store_true", help="--benchmark --against: status 1 where a case is slower"
@@ -200,6 +204,7 @@ def check(options: argparse.Namespace) -> None:
         "--claims": options.claims is not None,
         "--benchmark": options.benchmark,
         "--against": options.against,
+        "--to-target": options.to_target,
         "--check": options.check,
         "--migrate": options.migrate,
         "--publish": options.publish,
@@ -228,6 +233,8 @@ def check(options: argparse.Namespace) -> None:
         raise UserError(f"--{unused[0].replace('_', '-')} is for --check alone: leave it out")
     if options.against is not None and not options.benchmark:
         raise UserError("--against is for --benchmark alone: leave it out")
+    if options.to_target and not options.benchmark:
+        raise UserError("--to-target is for --benchmark alone: leave it out")
     if options.fail_if_slower and options.against is None:
         raise UserError("--fail-if-slower is for --benchmark --against COMMIT alone: name a commit, or leave it out")
     several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]

@@ -1,7 +1,7 @@
 """Medians of repeated timings, and how far to trust them: bootstrap intervals."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,9 @@ def of_ratio(logs: Sequence[Sequence[float]]) -> Interval:
 
 
 def _interval(median: float, medians: NDArray[np.float64]) -> Interval:
-    low, high = np.quantile(medians, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    # Between values that may be infinite, as of what never came to pass, there is nothing to interpolate.
+    method: Any = "linear" if np.isfinite(medians).all() else "inverted_cdf"
+    low, high = np.quantile(medians, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method=method)
     return Interval(median, float(low), float(high))
 
 
