@@ -21,6 +21,10 @@ from harness.studies.marginal import table as marginal
 from harness.studies.models.table import format_models
 from harness.studies.reparameterization import table as trick
 from harness.studies.step_sizes.table import format_step_sizes
+from harness.timing import race, step
+from harness.timing.devices import read_roofs, read_steps
+from harness.timing.history import compare_commits, read_history
+from harness.timing.roofline import format_roofs
 from harness.timing.tables import format_times, readable
 
 NONE_YET = "No results of this are published yet: the command above computes them."
@@ -79,6 +83,43 @@ def benchmarks() -> str:
             said = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "–")
             parts += [f"**{suite}** ({said})", _markdown(shown.drop(columns=[*shared]))]
     return "\n\n".join(parts)
+
+
+def roofs() -> str:
+    """What bounds each machine that was timed."""
+    found = read_roofs(shipped.RESULTS / "benchmarks")
+    return _for_devices(found, lambda rows: _markdown(format_roofs(rows)))
+
+
+def steps() -> str:
+    """Where a step's time goes, for each machine on which steps were taken apart."""
+    return _for_devices(read_steps(shipped.RESULTS / "benchmarks"), lambda rows: _markdown(step.cells(rows)))
+
+
+def to_target() -> str:
+    """Time to a target on each machine, and what is said of it."""
+    path = shipped.RESULTS / "benchmarks" / "to_target.csv"
+    if not path.exists():
+        return NONE_YET
+    return _for_devices(
+        pd.read_csv(path), lambda rows: "\n\n".join([_markdown(race.cells(rows)), *race.sentences(rows)])
+    )
+
+
+def history() -> str:
+    """Rates of the last two commits of each machine; a sentence where none has two."""
+    changes = compare_commits(read_history(shipped.RESULTS / "benchmarks"))
+    return _markdown(changes) if len(changes) else "No machine has published times of two commits yet."
+
+
+def is_published(name: str) -> bool:
+    """The project comes with this file of results."""
+    return (shipped.RESULTS / name).exists()
+
+
+def _for_devices(table: pd.DataFrame, form: Callable[[pd.DataFrame], str]) -> str:
+    parts = [f"**{device}**\n\n{form(rows)}" for device, rows in table.groupby("device", sort=False)]
+    return "\n\n".join(parts) or NONE_YET
 
 
 def drawn_from(figure: int) -> str:
@@ -143,5 +184,8 @@ STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
 }
 TABLES: Mapping[str, Any] = {
     each.__name__: each
-    for each in (summary, whole, errors, study, verdicts, times, benchmarks, drawn_from, models, workflow, options)
+    for each in (
+        *(summary, whole, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
+        *(times, benchmarks, roofs, steps, to_target, history),
+    )
 }
