@@ -12,19 +12,19 @@ from harness.claims.measure import from_json
 from harness.claims.show import STORED
 from harness.claims.show import tabulate as tabulate_claims
 from harness.figures.compare import LABELS
-from harness.report.charts import benchmarks, choices, marginal, reparameterization
+from harness.report.charts import choices, marginal, reparameterization
 from harness.report.charts.chart import Group
 from harness.report.inventory import DATASETS, DEMOS
 from harness.report.picture import Picture, pictures
-from harness.report.source import Source, benchmark_source, folder_source, picture_sources, read
-from harness.report.table import Table, benchmark_table, csv_table, marginal_tables, text_table, variance_table
+from harness.report.source import Source, folder_source, picture_sources
+from harness.report.speed import speed
+from harness.report.table import Table, csv_table, marginal_tables, text_table, variance_table
 from harness.store.shelves import Shelves
-from harness.store.tables import read_table, reading
+from harness.store.tables import read_table
 from harness.studies.choices import table as choices_table
 from harness.studies.gaps import table as gaps_table
 from harness.studies.models import table as models_table
 from harness.studies.step_sizes import table as step_sizes
-from harness.timing.tables import tabulate
 
 CLAIM_COLUMNS = ("verdict", "id", "claim", "where", "seeds", "core-hours")
 SHOWN = (".png", ".gif", ".csv", ".json")
@@ -56,7 +56,8 @@ def all_parts(shelves: Shelves) -> Mapping[str, Part]:
     for name, study in STUDIES.items():
         made[f"study.{name}"] = study(folder_of(shelves, "studies", name))
     made["claims"] = _claims(folder_of(shelves, "claims"))
-    return made | {"benchmarks": _benchmarks(folder_of(shelves, "benchmarks"))}
+    folder = folder_of(shelves, "benchmarks")
+    return made | {"benchmarks": Part(folder, **vars(speed(folder)))}
 
 
 def folder_of(shelves: Shelves, *parts: str) -> Path:
@@ -150,25 +151,3 @@ def _claims(folder: Path) -> Part:
     shown = tabulate_claims(from_json(path))[[*CLAIM_COLUMNS]]
     source = Source("claims-file", "claims", str(path), {"command": "python reproduce.py --claims"})
     return Part(folder, tables=[text_table("", shown, source.id)], sources=[source])
-
-
-def _benchmarks(folder: Path) -> Part:
-    """A table for each device; the charts' origin is all of them."""
-    devices = sorted(folder.glob("*.json"))
-    origins = [benchmark_source(f"benchmarks-{path.stem}", path) for path in devices]
-    ids = [origin.id for origin in origins]
-    tables = [benchmark_table(path, name) for path, name in zip(devices, ids, strict=True)]
-    charts, times = [], _table(folder, "time_to_bound.csv")
-    if devices:
-        charts = benchmarks.speed_groups(pd.concat(map(_measured, devices), ignore_index=True), ids)
-    if times is not None and len(times):
-        own = folder_source("benchmarks-time", "time to a bound", folder)
-        origins.append(own)
-        charts = [*benchmarks.time_group(times, own.id), *charts]
-    return Part(folder, charts=charts, tables=tables, sources=origins)
-
-
-def _measured(path: Path) -> pd.DataFrame:
-    content = read(path, dict)
-    with reading(path):
-        return tabulate(content["measured"]).assign(device=content["environment"]["device"])

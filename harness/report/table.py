@@ -18,13 +18,23 @@ PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
 
 @dataclass(frozen=True)
 class Table:
-    """Text cells; `source` is the id of where their numbers come from, `left_out` counts rows that are not shown."""
+    """Text cells.
+
+    Attributes:
+        title: what its caption names.
+        columns: names.
+        rows: text.
+        source: id of where their numbers come from.
+        left_out: rows that are not shown.
+        caption: key of the caption in the page's text, where a section has several kinds of tables.
+    """
 
     title: str
     columns: list[str]
     rows: list[list[str]]
     source: str
     left_out: int = 0
+    caption: str = ""
 
     @property
     def words(self) -> list[bool]:
@@ -75,9 +85,10 @@ def variance_table(table: pd.DataFrame, source: str) -> Table:
     return Table("", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
 
 
-def text_table(title: str, content: pd.DataFrame, source: str) -> Table:
+def text_table(title: str, content: pd.DataFrame, source: str, caption: str = "") -> Table:
     """Cells that are text already."""
-    return Table(title, [*content.columns], [list(map(str, row)) for row in content.to_numpy()], source)
+    rows = [list(map(str, row)) for row in content.to_numpy()]
+    return Table(title, [*content.columns], rows, source, caption=caption)
 
 
 def _numeric(cell: str) -> bool:

@@ -1,0 +1,73 @@
+"""The page's section on speed: charts and tables of every device, time to a target, and rates commit by commit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness.report.charts import benchmarks
+from harness.report.charts.chart import Group
+from harness.report.charts.roofline import roofline_group
+from harness.report.charts.step import step_group
+from harness.report.source import Source, benchmark_source, folder_source, read
+from harness.report.table import Table, benchmark_table, text_table
+from harness.store.machine import title
+from harness.store.tables import read_table, reading
+from harness.timing import race, step
+from harness.timing.devices import read_roofs, read_steps
+from harness.timing.history import compare_commits, read_history
+from harness.timing.roofline import format_roofs
+from harness.timing.tables import tabulate
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What the section shows."""
+
+    charts: list[Group]
+    tables: list[Table]
+    sources: list[Source]
+
+
+def speed(folder: Path) -> Speed:
+    """What the folder of benchmarks has; the charts' origin is all of its devices."""
+    devices = sorted(folder.glob("*.json"))
+    origins = [benchmark_source(f"benchmarks-{path.stem}", path) for path in devices]
+    ids = [origin.id for origin in origins]
+    charts, tables = list[Group](), list[Table]()
+    if (times := _table(folder, "time_to_bound.csv")) is not None and len(times):
+        origins.append(folder_source("benchmarks-time", "time to a bound", folder))
+        charts += benchmarks.time_group(times, origins[-1].id)
+    if devices:
+        measured, roofs, steps = (
+            pd.concat(map(_measured, devices), ignore_index=True),
+            read_roofs(folder),
+            read_steps(folder),
+        )
+        charts += benchmarks.speed_groups(measured, ids)
+        charts += [*roofline_group(measured, roofs, ids), *step_group(steps, ids)]
+        tables += [benchmark_table(path, name) for path, name in zip(devices, ids, strict=True)]
+        whole = ids[0]
+        tables += [text_table(str(device), format_roofs(rows), whole, "benchmarks.roofs")
+                   for device, rows in roofs.groupby("device", sort=False)]  # fmt: skip
+        tables += [text_table(str(device), step.cells(rows), whole, "benchmarks.steps")
+                   for device, rows in steps.groupby("device", sort=False)]  # fmt: skip
+    if (runs := _table(folder, "to_target.csv")) is not None and len(runs):
+        origins.append(folder_source("benchmarks-target", "time to a target", folder))
+        tables += [text_table(str(device), race.cells(rows), origins[-1].id, "benchmarks.target")
+                   for device, rows in runs.groupby("device", sort=False)]  # fmt: skip
+    if len(changes := compare_commits(read_history(folder))):
+        origins.append(folder_source("benchmarks-history", "rates by commit", folder))
+        tables.append(text_table("", changes, origins[-1].id, "benchmarks.history"))
+    return Speed(charts, tables, origins)
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame | None:
+    path = folder / name
+    return read_table(path) if path.exists() else None
+
+
+def _measured(path: Path) -> pd.DataFrame:
+    content = read(path, dict)
+    with reading(path):
+        return tabulate(content["measured"]).assign(device=title(content["environment"]))
