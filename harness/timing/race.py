@@ -38,7 +38,7 @@ def medians(table: pd.DataFrame) -> pd.DataFrame:
     for method, runs in table.groupby("method", sort=False):
         row = {"method": method, "seeds": len(runs), "reached": int(np.isfinite(runs["samples"]).sum())}
         for name in COUNTED:
-            interval = of_median(runs[name].to_numpy())
+            interval = of_median(runs[name].tolist())
             row |= {name: interval.median, f"{name}_low": interval.low, f"{name}_high": interval.high}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -96,9 +96,9 @@ def sentences(table: pd.DataFrame) -> list[str]:
     panel = f"{label(str(row['dataset']))}, N_z = {row['n_latent']}"
     target = f"test bound of {row['target']:g} nats, {panel}, within {row['longest']:,} samples"
     verdicts = [
-        f"that {label(ONE)} needs fewer {each.counted} than {label(OTHER)} {each.verdict}" for each in ratios(table)
+        f"That {label(ONE)} needs fewer {each.counted} than {label(OTHER)} {each.verdict}." for each in ratios(table)
     ]
-    return [f"target: {target}; medians over seeds with 95 % intervals", *verdicts]
+    return [f"Target: {target}; medians over seeds with 95 % intervals.", *verdicts]
 
 
 def format_race(table: pd.DataFrame) -> str:

@@ -77,7 +77,7 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _cell(row: Mapping[str, Any]) -> str:
+def _cell(row: Mapping[Any, Any]) -> str:
     if not row["seconds"]:
         return "–"
     text = f"{_number(row['seconds'] * MICRO)} ± {_number((row['high'] - row['low']) / 2 * MICRO)}"

@@ -43,7 +43,9 @@ def _plot(own: pd.DataFrame, bounds: pd.DataFrame) -> Plot:
     ridges = [peak / rate for (roof, _), rate in rates.items() if roof != "products"]
     low, high = min([*own["intensity"], *ridges]) / ROOM, max([*own["intensity"], *ridges]) * ROOM
     x = Axis(low, high, WIDE.left, WIDE.right, log=True)
-    y = Axis(min(own["gflops"]) / ROOM, max(peak, own["gflops"].max()) * ROOM, WIDE.bottom, WIDE.top, log=True)
+    bottom, top = min(own["gflops"]) / ROOM, max(peak, own["gflops"].max()) * ROOM
+    named = tuple(digit * 10.0**k for k in range(-3, 7) for digit in (1, 2, 5) if bottom <= digit * 10.0**k <= top)
+    y = Axis(bottom, top, WIDE.bottom, WIDE.top, log=True, named=named, names=tuple(f"{value:g}" for value in named))
     drawn, rows = [], []
     stops = np.array(sorted({round(value, 1) for value in own["intensity"]}))
     for (roof, precision), rate in rates.items():

@@ -37,9 +37,8 @@ def _plot(part: pd.DataFrame) -> Plot:
     cases = [*dict.fromkeys(part["case"])]
     x = category(cases, BROAD.left, BROAD.right)
     wide = part.pivot_table(index="case", columns="part", values=["share", "seconds"], sort=False).loc[cases]
-    y = Axis(
-        0, max(HIGHEST, wide["share"][[*LOOKS]].clip(lower=0).sum(axis=1).max()), BROAD.bottom, BROAD.top, unit=0.01
-    )
+    highest = float(wide["share"][[*LOOKS]].to_numpy().clip(min=0).sum(axis=1).max())
+    y = Axis(0, max(HIGHEST, highest), BROAD.bottom, BROAD.top, unit=0.01)
     width, foot, drawn = 0.5 * float(x.place(1) - x.place(0)), np.zeros(len(cases)), []
     rows = [Row((NAMES[STEP],), "", [[f"{value * MICRO:,.0f}" for value in wide["seconds"][STEP]], [""] * len(cases)])]
     for name, look in LOOKS.items():

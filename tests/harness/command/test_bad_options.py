@@ -43,6 +43,7 @@ ELSEWHERE = {
     "--update-reference",
     "--junit",
     "--against",
+    "--to-target",
     "--fail-if-slower",
     "--cluster",
     "--verify",

@@ -9,7 +9,8 @@ import torch
 
 from benchmarks import parts
 from benchmarks.engines import make_config
-from benchmarks.parts import Operation, Parts, Steps
+from benchmarks.parts import Parts, Steps
+from benchmarks.recorder import Operation
 from benchmarks.turns import clock
 from benchmarks.work import product_timer, step_products
 from harness.experiments.config import Config
