@@ -19,7 +19,7 @@ LEAST_ARRAY, LARGEST_ARRAY = 2**26, 2**30  # bytes
 CACHES = {"L2": 2**20, "L3": 2**25}  # bytes, where the system does not tell
 OF_THE_CACHE = 0.75  # what the triad's three arrays take of a core's own cache
 REPEATS = 200  # of the triad in cache, in one call
-SIDE = {"cpu": 2048, "cuda": 8192}  # of the square matrices
+SIDE = {"cpu": 1536, "cuda": 8192}  # of the square matrices
 FLOAT, TRIAD = 4, 3  # bytes of a number, arrays of the triad
 
 
