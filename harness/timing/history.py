@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from harness.figures.compare import label
+from harness.store.columns import fold, format_sections
 from harness.store.files import write_text
 from harness.store.machine import title
 from harness.store.tables import read_json, read_table, reading
@@ -110,6 +111,14 @@ def compare_commits(history: pd.DataFrame) -> pd.DataFrame:
             "verdict": judge(times) if known else "–",
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def format_changes(changes: pd.DataFrame) -> str:
+    """What is printed of `compare_commits`: a section for each machine and pair of commits."""
+    heads = [fold(f"{row['machine']}: {row['before']} to {row['now']}") for row in changes.to_dict("records")]
+    table = changes.drop(columns=["machine", "before", "now", "commits"])
+    told = {name: str(name).removeprefix("samples/s ") for name in table}
+    return format_sections(heads, table.rename(columns=told), ["verdict"])
 
 
 def _short(commit: object) -> str:

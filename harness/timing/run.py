@@ -23,7 +23,7 @@ from harness.store.files import check_writable, write_text
 from harness.store.shelves import Shelves
 from harness.store.tables import read_table
 from harness.timing.devices import keep, read, read_roofs, read_steps
-from harness.timing.history import compare_commits, read_history, remember
+from harness.timing.history import compare_commits, format_changes, read_history, remember
 from harness.timing.plot import plot_benchmarks
 from harness.timing.roofline import format_roofs, plot_roofline
 from harness.timing.step import format_steps, plot_steps
@@ -61,7 +61,7 @@ def show_benchmarks(devices: Sequence[str], results: Path) -> bool:
     for device, rows in steps.groupby("device", sort=False):
         print("\n" + fold(f"where a step's time goes: {device}") + f"\n{format_steps(rows)}")
     if len(changes := compare_commits(read_history(folder))):
-        print(f"\nsamples a second over commits\n{format_table(changes)}")
+        print(f"\nsamples a second over commits\n{format_changes(changes)}")
     print(f"\ntraining seconds to a bound ({source})\n{format_times(times)}")
     write_text(folder / "time_to_bound.csv", times.to_csv(index=False))
     drawn = plot_benchmarks(table, times, source, folder)

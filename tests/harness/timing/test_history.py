@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.timing.history import compare_commits, read_history, remember
+from harness.timing.history import compare_commits, format_changes, read_history, remember
 
 MACHINE = {"model": "6/1/1", "caches": {"L2": 2**20}, "cores": 2, "megahertz": 2000, "virtual": True}
 
@@ -43,6 +43,9 @@ def test_the_ratio_of_two_commits_has_both_intervals(tmp_path, rate, verdict):
     (row,) = compare_commits(read_history(tmp_path)).to_dict("records")
     assert (row["before"], row["now"], row["verdict"]) == ("a", "b", verdict)
     assert row["ratio"] == f"{rate / 100:.3f}"
+    text = format_changes(compare_commits(read_history(tmp_path)))
+    assert all(said in text for said in ("a to b", "AEVB 500/20", row["ratio"], verdict))
+    assert all(len(line) <= 80 for line in text.splitlines()), text
     low, high = map(float, row["95 % interval"].split("–"))
     assert (low, high) == pytest.approx((rate / 100 * 0.99 / 1.01, rate / 100 * 1.01 / 0.99), abs=1e-3)
 
