@@ -18,7 +18,6 @@ class Decoder(Protocol):
     n_latent: int
     n_pixels: int
     unit_interval: bool
-    output: nn.Linear
 
 
 class Positions(Protocol):
@@ -120,13 +119,24 @@ def same(name: str, value: Tensor, like: Tensor) -> None:
         raise ArgumentError(f"`{name}` must be on {like.device}, got {value.device}: move it with .to")
 
 
+def weights(model: Decoder) -> Tensor:
+    """What tells a model's type and device: the weights of its output layer, or, where it has none, its first ones."""
+    output = getattr(model, "output", None)
+    if isinstance(output, nn.Linear):
+        return output.weight
+    return next(model.parameters(), _NO_WEIGHTS) if isinstance(model, nn.Module) else _NO_WEIGHTS
+
+
+_NO_WEIGHTS = torch.empty(0)
+
+
 def datapoints(model: Decoder, x: Tensor) -> None:
     """X has shape (batch, pixel) for this model, at least one row, and the model's type and device.
 
     Raises:
         ArgumentError: it has not.
     """
-    last_axis("x", x, model.n_pixels, model.output.weight)
+    last_axis("x", x, model.n_pixels, weights(model))
     if x.ndim != 2 or not len(x):
         raise ArgumentError(f"`x` must have shape (batch, {model.n_pixels}), got {tuple(x.shape)}: give rows of pixels")
 
@@ -151,7 +161,7 @@ def first_batch(model: Decoder, x: Tensor) -> None:
     Raises:
         ArgumentError: not so.
     """
-    stacked = model.output.weight.ndim == 3 and isinstance(x, Tensor) and x.ndim == 3
+    stacked = weights(model).ndim == 3 and isinstance(x, Tensor) and x.ndim == 3
     pixels(model, x.flatten(0, 1) if stacked else x)
 
 

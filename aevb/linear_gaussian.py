@@ -8,6 +8,7 @@ from torch import Tensor
 
 from aevb import checks
 from aevb.densities import LOG_2PI
+from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError
 from aevb.marginal.gaussian import FullGaussian
 from aevb.model import GaussianModel
@@ -40,6 +41,22 @@ def exact_posterior(model: GaussianModel, x: Float[Tensor, "batch pixel"]) -> Fu
     scaled, precision, residual = _parts(model, x)
     covariance = torch.linalg.inv(precision)
     return FullGaussian(residual @ scaled @ covariance, torch.linalg.cholesky(covariance))
+
+
+def exact_encoder(model: GaussianModel) -> GaussianEncoder:
+    """The posterior as an encoder without hidden layers, where its covariance is diagonal.
+
+    So it is for orthogonal columns of W and one σ² for all pixels, as `probabilistic_pca` has them.
+    """
+    origin = torch.zeros(1, model.n_pixels, dtype=torch.float64, device=model.output.bias.device)
+    with torch.no_grad():
+        posterior = exact_posterior(model, torch.cat([origin, torch.eye(model.n_pixels).to(origin)]))
+        encoder = GaussianEncoder(model.n_pixels, model.n_latent, ()).to(origin)
+        encoder.mean.bias.copy_(posterior.mean[0])
+        encoder.mean.weight.copy_((posterior.mean[1:] - posterior.mean[0]).T)
+        encoder.log_var.weight.zero_()
+        encoder.log_var.bias.copy_(2 * posterior.cholesky.diagonal().log())
+    return encoder
 
 
 def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianModel:

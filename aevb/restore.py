@@ -159,7 +159,7 @@ def _best_of_prior(
 
 
 def _check_noisy(model: GenerativeModel, y: Tensor, noise_std: float) -> None:
-    checks.last_axis("y", y, model.n_pixels, model.output.weight)
+    checks.last_axis("y", y, model.n_pixels, checks.weights(model))
     checks.number(0, noise_std=noise_std)
 
 

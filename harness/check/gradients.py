@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from aevb.encoder import GaussianEncoder
 from aevb.learner import Batch, Noise
+from aevb.linear_gaussian import exact_encoder
 from aevb.model import GaussianModel
 from harness.check.case import Place
-from harness.check.linear_gaussian import AT_REST, exact_encoder, learners, problem
+from harness.check.linear_gaussian import AT_REST, learners, problem
 from harness.runs.streams import stream
 
 A_AND_B = "AEVB's step, A − B at equal noise, encoder's mean"

@@ -18,7 +18,7 @@ from aevb.encoder import GaussianEncoder
 from aevb.estimators import LOWER_BOUNDS, evaluate_lower_bound
 from aevb.fast.aevb import FastAEVB
 from aevb.learner import AscentOptions, Batch, Learner
-from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
+from aevb.linear_gaussian import exact_encoder, exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
 from aevb.marginal.annealing import Annealing, sigmoidal_schedule
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
@@ -104,19 +104,6 @@ def problem(n_latent: int, points: int, place: Place) -> tuple[GaussianModel, Te
     truth = multivariate_normal(model.output.bias.detach().numpy(), covariance.numpy()).logpdf(x.numpy())
     device = place.torch_device
     return model.to(device), x.to(device), z.to(device), torch.as_tensor(truth).to(device)
-
-
-def exact_encoder(model: GaussianModel) -> GaussianEncoder:
-    """The posterior as an encoder without hidden layers: the columns of W are orthogonal, its covariance diagonal."""
-    origin = torch.zeros(1, model.n_pixels, dtype=torch.float64, device=model.output.bias.device)
-    with torch.no_grad():
-        posterior = exact_posterior(model, torch.cat([origin, torch.eye(model.n_pixels).to(origin)]))
-        encoder = GaussianEncoder(model.n_pixels, model.n_latent, ()).to(origin)
-        encoder.mean.bias.copy_(posterior.mean[0])
-        encoder.mean.weight.copy_((posterior.mean[1:] - posterior.mean[0]).T)
-        encoder.log_var.weight.zero_()
-        encoder.log_var.bias.copy_(2 * posterior.cholesky.diagonal().log())
-    return encoder
 
 
 def learners(

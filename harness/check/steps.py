@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from aevb.learner import AscentOptions, Batch, Learner
+from aevb.linear_gaussian import exact_encoder
 from aevb.model import GenerativeModel
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from harness.check.case import Place
-from harness.check.linear_gaussian import exact_encoder, learners, problem
+from harness.check.linear_gaussian import learners, problem
 from harness.runs.streams import stream
 
 ETA, PRIOR_WEIGHT, N_DATAPOINTS = 0.03, 1000.0, 1000  # a prior that weighs about as much as the data

@@ -1,0 +1,117 @@
+"""Laws of lower bounds of log p(x), as functions of a model, an encoder, x and noise."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from aevb.encoder import GaussianEncoder
+from aevb.estimators import LowerBound
+from aevb.linear_gaussian import exact_encoder, exact_log_marginal
+from aevb.model import GaussianModel
+from aevb.testing.law import SIGMAS, demand, mean_and_error, refusal, seeded
+from aevb.testing.oracle import linear_gaussian
+from aevb.testing.problem import LATENTS, PIXELS, encoder_of
+
+POINTS, DRAWS = 5, 400
+STEP = 1e-4  # of finite differences
+ROUNDING = 1e-6  # of them, as a share
+
+
+def check_bound(bound: LowerBound, n_samples: int = 1) -> None:
+    """Hold a lower bound to every law.
+
+    Args:
+        bound: a function like `aevb.estimators.lower_bound_b`: (model, encoder, x, eps) to nats, shape (batch,).
+        n_samples: leading axis of eps.
+
+    Raises:
+        LawBroken: the first law that it does not keep.
+    """
+    for law in BOUND_LAWS:
+        law(bound, n_samples)
+
+
+def it_is_below_the_exact_log_likelihood(bound: LowerBound, n_samples: int) -> None:
+    """In mean over the noise, for each datapoint, on a linear-Gaussian model and an encoder that is none of its."""
+    model, x = _problem()
+    mean, error = mean_and_error(_values(bound, model, encoder_of(), x, n_samples))
+    above = (mean - exact_log_marginal(model, x).detach() - SIGMAS * error).max()
+    rule = "a lower bound must be below log p(x) in mean"
+    demand(above < 1e-9, rule, f"{float(above):.3g} nats above it", "look for what is missing: log p(z), log q(z|x)")
+
+
+def it_is_the_exact_log_likelihood_at_the_exact_posterior(bound: LowerBound, n_samples: int) -> None:
+    """In mean over the noise, where q(z|x) is p(z|x)."""
+    model, x = _problem()
+    mean, error = mean_and_error(_values(bound, model, exact_encoder(model), x, n_samples))
+    apart = ((mean - exact_log_marginal(model, x).detach()).abs() - SIGMAS * error).max()
+    rule = "at the exact posterior a bound must be log p(x)"
+    demand(apart < 1e-9, rule, f"{float(apart):.3g} nats apart", "look for what is missing: log p(z), log q(z|x)")
+
+
+def its_gradient_is_unbiased(bound: LowerBound, n_samples: int) -> None:
+    """Gradients average to the slope of the mean bound, in θ and in φ: by finite differences with the same noise."""
+    model, x = _problem()
+    encoder = encoder_of()
+    for name, module in (("the model's", model), ("the encoder's", encoder)):
+        way = torch.randn(sum(p.numel() for p in module.parameters()), generator=seeded(16), dtype=torch.float64)
+        way /= way.norm()
+        slopes = _slopes(bound, model, encoder, x, n_samples, module, way)
+        mean, error = mean_and_error(slopes[:, 0] - slopes[:, 1])
+        scale = ROUNDING * (1 + slopes.abs().mean())
+        rule = f"gradients in {name} parameters must average to the slope of the mean bound"
+        got = f"{float(mean):.3g} ± {float(error):.2g} more, where the slope is {float(slopes[:, 1].mean()):.3g}"
+        demand(mean.abs() < SIGMAS * error + scale, rule, got, "detach nothing that has a gradient of its own")
+
+
+def it_refuses_noise_of_another_shape(bound: LowerBound, n_samples: int) -> None:
+    """Noise without a leading axis, or for another number of latents, ends in a `UserError`."""
+    model, x = _problem()
+    for shape in ((POINTS, LATENTS), (n_samples, POINTS, LATENTS + 1)):
+        with refusal(f"noise of shape {shape}", "begin with `aevb.estimators.check_noise(model, x, eps)`"):
+            bound(model, encoder_of(), x, torch.zeros(shape, dtype=torch.float64))
+
+
+BOUND_LAWS: tuple[Callable[[LowerBound, int], None], ...] = (
+    it_is_below_the_exact_log_likelihood,
+    it_is_the_exact_log_likelihood_at_the_exact_posterior,
+    its_gradient_is_unbiased,
+    it_refuses_noise_of_another_shape,
+)
+
+
+def _problem() -> tuple[GaussianModel, Tensor]:
+    oracle = linear_gaussian(LATENTS, PIXELS)
+    return oracle.model, oracle.simulate(POINTS, seed=3)
+
+
+def _noise(n_samples: int) -> Tensor:
+    return torch.randn(DRAWS, n_samples, POINTS, LATENTS, dtype=torch.float64, generator=seeded(15))
+
+
+def _values(bound: LowerBound, model: GaussianModel, encoder: GaussianEncoder, x: Tensor, n_samples: int) -> Tensor:
+    """Shape (draw, point)."""
+    with torch.no_grad():
+        return torch.stack([bound(model, encoder, x, eps) for eps in _noise(n_samples)])
+
+
+def _slopes(
+    bound: LowerBound, model: GaussianModel, encoder: GaussianEncoder, x: Tensor, n_samples: int, module: nn.Module,
+    way: Tensor,
+) -> Tensor:  # fmt: skip
+    """Along the way, by the bound's gradient and by finite differences: shape (draw, 2)."""
+    parameters = [*module.parameters()]
+    start = parameters_to_vector(parameters).detach()
+    by_gradient = []
+    for eps in _noise(n_samples):
+        gradients = torch.autograd.grad(bound(model, encoder, x, eps).sum(), parameters, allow_unused=True)
+        parts = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
+        by_gradient.append(parameters_to_vector(parts) @ way)
+    ends = []
+    for sign in (1, -1):
+        vector_to_parameters(start + sign * STEP * way, parameters)
+        ends.append(_values(bound, model, encoder, x, n_samples).sum(-1))
+    vector_to_parameters(start, parameters)
+    return torch.stack([torch.stack(by_gradient), (ends[0] - ends[1]) / (2 * STEP)], -1)

@@ -1,0 +1,83 @@
+"""Laws of estimators of log p(x)."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from aevb.marginal.ais import simulate
+from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
+from aevb.model import GenerativeModel
+from aevb.testing.law import demand, refusal, seeded
+from aevb.testing.oracle import linear_gaussian
+from aevb.testing.problem import PIXELS
+
+Estimator = Callable[[GenerativeModel, Tensor, Tensor, torch.Generator], MarginalEstimate]
+"""From a model, x, the z behind x and a generator to estimates; few need z, which only data of the model have."""
+
+FIELDS = ("log_likelihood", "standard_error", "ess", "acceptance", "n_non_finite", "trusted")
+ORACLE = linear_gaussian(n_latent=2, n_pixels=PIXELS, diagonal_posterior=False)
+
+
+def check_estimator(estimator: Estimator) -> None:
+    """Hold an estimator of log p(x) to every law.
+
+    Args:
+        estimator: called with (model, x, z, generator); returns a `MarginalEstimate`.
+
+    Raises:
+        LawBroken: the first law that it does not keep.
+    """
+    for law in ESTIMATOR_LAWS:
+        law(estimator)
+
+
+def trusted_estimates_are_right_within_their_errors_and_untrusted_ones_are_few(estimator: Estimator) -> None:
+    """On a linear-Gaussian model, whose log p(x) is exact by SciPy alone."""
+    x, z = simulate(ORACLE.model, 60, seeded(16))
+    estimate = _estimate(estimator, x, z, 17)
+    off, trusted = (estimate.log_likelihood - ORACLE.log_marginal(x)).abs(), estimate.trusted
+    share = float(trusted.double().mean())
+    demand(share > 0.8, "four of five estimates must be trusted", f"{share:.0%}", "draw more samples")
+    worst = float(off[trusted].max())
+    demand(worst < 1, "a trusted estimate must be within 1 nat of log p(x)", f"{worst:.2g}", "trust fewer")
+    covered = float((off < 2 * estimate.standard_error)[trusted].double().mean())
+    rule = "four of five trusted estimates must be within two standard errors of log p(x)"
+    demand(covered > 0.8, rule, f"{covered:.0%}", "widen the standard errors")
+    demand(not estimate.log_likelihood.requires_grad, "an estimate must be without gradients", "some", "detach it")
+
+
+def an_estimate_has_every_field_for_every_datapoint_and_the_same_generator_gives_it_again(estimator: Estimator) -> None:
+    """Shape (batch,); errors and effective sample sizes are not negative; a second time it is the same bit for bit."""
+    x, z = simulate(ORACLE.model, 7, seeded(18))
+    estimate, again = (_estimate(estimator, x, z, 19) for _ in range(2))
+    shapes = {name: tuple(getattr(estimate, name).shape) for name in FIELDS}
+    demand({*shapes.values()} == {(7,)}, "every field must have shape (7,)", shapes, "give one for each datapoint")
+    for name in ("standard_error", "ess"):
+        demand(getattr(estimate, name) >= 0, f"`{name}` must not be negative", getattr(estimate, name), "look again")
+    for name in FIELDS:
+        same = torch.allclose(getattr(estimate, name), getattr(again, name), rtol=0, atol=0, equal_nan=True)
+        demand(same, f"the same generator must give the same `{name}`", "another", "draw from the generator alone")
+
+
+def it_refuses_what_is_no_number(estimator: Estimator) -> None:
+    """x with NaN in it ends in a `UserError`."""
+    x, z = simulate(ORACLE.model, 3, seeded(20))
+    x[1, 2] = math.nan
+    with refusal("NaN in x", "begin with `aevb.checks.pixels(model, x)`"):
+        _estimate(estimator, x, z, 21)
+
+
+ESTIMATOR_LAWS: tuple[Callable[[Estimator], None], ...] = (
+    an_estimate_has_every_field_for_every_datapoint_and_the_same_generator_gives_it_again,
+    trusted_estimates_are_right_within_their_errors_and_untrusted_ones_are_few,
+    it_refuses_what_is_no_number,
+)
+
+
+def _estimate(estimator: Estimator, x: Tensor, z: Tensor, seed: int) -> MarginalEstimate:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrustedEstimateWarning)
+        return estimator(ORACLE.model, x, z, seeded(seed))

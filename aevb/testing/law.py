@@ -1,0 +1,63 @@
+"""What a law raises, and the demands that laws are made of."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from aevb.errors import UserError, one_line
+
+SIGMAS = 4.5  # standard errors: a true law is found broken by chance less than once in 10⁵
+
+
+class LawBroken(AssertionError):
+    """Something does not keep a law; the message has the rule, what came and the remedy."""
+
+
+def demand(holds: bool | Tensor, rule: str, got: object, remedy: str) -> None:
+    """The condition holds everywhere.
+
+    Raises:
+        LawBroken: it does not.
+    """
+    if not bool(torch.as_tensor(holds).all()):
+        raise LawBroken(f"{rule}, got {one_line(got)}: {remedy}")
+
+
+def mean_and_error(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean over the first axis, and its standard error."""
+    return values.mean(0), values.std(0) / math.sqrt(len(values))
+
+
+@contextmanager
+def refusal(what: str, remedy: str) -> Iterator[None]:
+    """The block raises an error of the project's, a `aevb.errors.UserError`.
+
+    Raises:
+        LawBroken: it raises another one, or none.
+    """
+    try:
+        yield
+    except UserError:
+        return
+    except Exception as error:
+        raise LawBroken(
+            f"{what} must be refused with a UserError, got {type(error).__name__}: {one_line(error)}: {remedy}"
+        ) from error
+    raise LawBroken(f"{what} must be refused with a UserError, got an answer: {remedy}")
+
+
+def numbers(state: object) -> list[Tensor]:
+    """All numbers of a state, in order, as tensors."""
+    if isinstance(state, dict):
+        return [number for value in state.values() for number in numbers(value)]
+    if isinstance(state, list | tuple):
+        return [number for value in state for number in numbers(value)]
+    return [torch.as_tensor(state)] if isinstance(state, Tensor | float | int) else []
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A source of randomness."""
+    return torch.Generator().manual_seed(seed)
