@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -71,20 +71,21 @@ def published_models() -> list[dict[str, Any]]:
 
 
 def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any]:
-    """What `build` needs, as plain values and tensors; the tensors are the networks' own."""
-    hidden = [layer.out_features for layer in model.hidden if isinstance(layer, nn.Linear)]
+    """What `build` needs, as plain values and tensors; the tensors are the networks' own.
+
+    Of a decoder that is not the project's it is told where its class lies, and `build` needs the decoder itself.
+    """
     content: dict[str, Any] = {
         "n_latent": model.n_latent,
         "n_pixels": model.n_pixels,
-        "hidden": hidden,
-        "activation": model.activation,
-        "decoder": "bernoulli",
+        "hidden": _widths(model) if hasattr(model, "hidden") else _widths(encoder),
+        "activation": getattr(model, "activation", "tanh"),
+        "decoder": _KNOWN.get(type(model), f"{type(model).__module__}:{type(model).__qualname__}"),
         "model": model.state_dict(),
         "encoder": None,
     }
-    if isinstance(model, GaussianModel):
+    if type(model) is GaussianModel:
         content |= {
-            "decoder": "gaussian",
             "decoder_log_var": model.log_var_input,
             "decoder_log_var_factor": model.log_var_factor,
             "squash_mean": model.squash_mean,
@@ -98,22 +99,47 @@ def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any
     return content
 
 
-def build(content: Mapping[str, Any]) -> tuple[GenerativeModel, GaussianEncoder | None]:
+_KNOWN: dict[type, str] = {BernoulliModel: "bernoulli", GaussianModel: "gaussian"}
+
+
+def _widths(network: nn.Module | None) -> list[int]:
+    """Of the hidden layers."""
+    layers = getattr(network, "hidden", None)
+    return [layer.out_features for layer in layers or () if isinstance(layer, nn.Linear)]
+
+
+def build(
+    content: Mapping[str, Any], own: Callable[[], GenerativeModel] | None = None
+) -> tuple[GenerativeModel, GaussianEncoder | None]:
     """The networks that `describe` told of, in float32.
+
+    Args:
+        content: what it said.
+        own: makes a decoder that is not the project's: a file does not choose what is imported.
 
     Raises:
         KeyError, RuntimeError: it is no such description.
+        UserError: there is nothing to make its decoder.
     """
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from everybody's generator before ours are filled
-        return _build(content)
+        return _build(content, own)
 
 
-def _build(content: Mapping[str, Any]) -> tuple[GenerativeModel, GaussianEncoder | None]:
+def _build(
+    content: Mapping[str, Any], own: Callable[[], GenerativeModel] | None
+) -> tuple[GenerativeModel, GaussianEncoder | None]:
     sizes = content["n_latent"], content["n_pixels"], content["hidden"]
     activation = content.get("activation", "tanh")  # models of older versions have no other
     initial = torch.Generator()  # of weights that are replaced
     model: GenerativeModel
-    if content["decoder"] == "bernoulli":
+    if content["decoder"] not in _KNOWN.values():
+        if own is None:
+            raise UserError(
+                f"a model from a file must have a decoder of the project's, or one that is given, got "
+                f"{content['decoder']}: let code of yours load it"
+            )
+        model = own()
+    elif content["decoder"] == "bernoulli":
         model = BernoulliModel(*sizes, activation=activation, generator=initial)
     else:
         model = GaussianModel(

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.stranger import own_files
 from tests.support import write_array
 from tests.tally import taken, total
 from tests.tally import tally as count
+
+__all__ = ["own_files"]  # a fixture
 
 
 def pytest_configure() -> None:

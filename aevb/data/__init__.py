@@ -8,8 +8,10 @@ from aevb.data.binarize import BINARIZATIONS, binarize
 from aevb.data.dataset import SPLITS, Dataset, check_folder, check_split, data_error
 from aevb.data.download import DatasetUnavailable
 from aevb.data.frey_face import load_frey_face
+from aevb.data.loader import load_from
 from aevb.data.mnist import load_mnist
 from aevb.errors import did_you_mean
+from aevb.places import is_place
 
 NAMES = ("mnist", "frey_face")
 
@@ -24,7 +26,9 @@ def load_dataset(
     split: str = "shuffled",
     deadline: float = 20.0,
 ) -> Dataset:
-    """Load "mnist", "frey_face", or the .npy or .npz file at the path `name`; the same content gives the same object.
+    """Load "mnist", "frey_face", a .npy or .npz file by its path, or what a function gives, "package.module:function".
+
+    The same content gives the same object. See `aevb.data.loader.load_from` for functions, which are imported.
 
     `data_dir` is the first place where Frey Face is looked for. `pixel_scale` divides the stored bytes; left out, it is
     255 for MNIST, 256 for Frey Face, as the paper's authors had it. `split`, "shuffled" (by a fixed seed) or
@@ -40,11 +44,12 @@ def load_dataset(
     if name == "frey_face":
         return load_frey_face(folder, 256.0 if pixel_scale is None else pixel_scale, split, deadline)
     path = Path(os.path.expanduser(name))
-    if not (path.suffix in (".npy", ".npz") or os.sep in str(name) or os.path.exists(path)):
+    by_place = is_place(str(name)) and not os.path.exists(path)
+    if not (by_place or path.suffix in (".npy", ".npz") or os.sep in str(name) or os.path.exists(path)):
         expected, remedy = f"one of {', '.join(NAMES)}", "use one, or the path of a .npy or .npz file"
         remedy += did_you_mean(name, NAMES) or near_file(path)
         raise data_error("dataset", "the name must be known", expected, repr(str(name)), remedy)
     if pixel_scale is not None:
         remedy = "leave it out; an array holds values in [0, 1]"
         raise data_error(path, "pixel_scale is for mnist and frey_face", "no pixel_scale", pixel_scale, remedy)
-    return load_array(path, split)
+    return load_from(str(name)) if by_place else load_array(path, split)

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import math
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -48,16 +49,36 @@ def _load(path: Path, _key: str, split: str) -> Dataset:
         expected = "one array, or arrays named train, test and optionally valid"
         found = f"arrays named {', '.join(arrays)}" if arrays else "no array"
         raise data_error(path, "the arrays' names must tell the split", expected, found, "rename or remove arrays")
-    shapes = {name: array.shape[1:] for name, array in arrays.items()}
-    rows = {name: _rows(array, f"{path} [{name}]" if len(arrays) > 1 else str(path)) for name, array in arrays.items()}
+    return dataset_of(path.name, path, arrays, split)
+
+
+def dataset_of(
+    name: str, where: object, arrays: Mapping[str, Array], split: str, image_shape: tuple[int, int] | None = None
+) -> Dataset:
+    """A dataset of one array, of any name, or of train, test and perhaps valid.
+
+    Args:
+        name: of the dataset.
+        where: the arrays come from, for errors.
+        arrays: N x D or N x H x W, values in [0, 1].
+        split: the order in which a single array is dealt out.
+        image_shape: height and width where rows are images; where it is not given, rows that could be a square are.
+
+    Raises:
+        DataError: an array is none of this.
+    """
+    shapes = {part: array.shape[1:] for part, array in arrays.items()}
+    rows = {
+        part: _rows(array, f"{where} [{part}]" if len(arrays) > 1 else str(where)) for part, array in arrays.items()
+    }
     if len(set(shapes.values())) > 1:
-        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        found = ", ".join(f"{part} {shape}" for part, shape in shapes.items())
         remedy = "save rows of one shape"
-        raise data_error(path, "the splits' rows must have one shape", "equal shapes", found, remedy)
-    in_order = list(rows) if len(rows) == 1 else [name for name in ("train", "valid", "test") if name in rows]
+        raise data_error(where, "the splits' rows must have one shape", "equal shapes", found, remedy)
+    in_order = list(rows) if len(rows) == 1 else [part for part in ("train", "valid", "test") if part in rows]
     content = hashlib.sha256()
-    for name in in_order:
-        content.update(rows[name].reshape(-1).data)
+    for part in in_order:
+        content.update(rows[part].reshape(-1).data)
     if len(rows) == 1:
         (only,) = rows.values()
         n_train = len(only) * 4 // 5
@@ -65,11 +86,11 @@ def _load(path: Path, _key: str, split: str) -> Dataset:
         rows = {"train": only[order[:n_train]], "test": only[order[n_train:]]}
     train, test = rows["train"], rows["test"]
     return Dataset(
-        name=path.name,
+        name=name,
         train=torch.from_numpy(train),
         valid=torch.from_numpy(rows.get("valid", train[:0])),
         test=torch.from_numpy(test),
-        image_shape=_image_shape(next(iter(shapes.values()))),
+        image_shape=image_shape or _image_shape(next(iter(shapes.values()))),
         sha256=content.hexdigest(),
     )
 

@@ -12,7 +12,6 @@ from harness.claims.show import show_claims
 from harness.command.catalogue import show_catalogue
 from harness.command.options import read_options, read_request
 from harness.experiments.config import Config
-from harness.experiments.methods import METHODS
 from harness.experiments.paper import PICTURES
 from harness.figures.compute import compute
 from harness.figures.plan import Plan, make_plan, stored_configs_of
@@ -24,7 +23,7 @@ from harness.pictures.latent_space import publish_pictures
 from harness.pictures.models import to_compute
 from harness.pictures.scene import chosen_points
 from harness.report.make import make_report
-from harness.runs.job import Job
+from harness.runs.job import Job, source
 from harness.runs.migrate import migrate
 from harness.runs.publish import publish_runs
 from harness.runs.verify import anew, find_runs, verify
@@ -144,12 +143,14 @@ def show(request: Request, configs: Sequence[Config], plan: Plan) -> None:
 
 def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
     """Compute stored runs anew; whether all agree with what is stored."""
-    arrays = {Path(dataset).name: Path(dataset).expanduser().absolute() for dataset in request.datasets}
+    named = {*request.methods}
+    arrays = {Path(dataset).name: source(dataset) for dataset in request.datasets}
 
     def job(folder: RunFolder, root: Path, samples: int) -> Job:
         config = folder.config
-        if config.method not in METHODS:  # a stored file must not choose what is imported
-            raise UserError(f"{config.name} is of a learner of yours, {config.method}: compute it with its own command")
+        if not {*config.places} <= named:  # a stored file does not choose what is imported
+            places = " ".join(config.places)
+            raise UserError(f"{config.name} is of code of yours, {places}: name it with --method {places}")
         if config.data_sha256 and config.dataset not in arrays:
             raise UserError(f"{config.name} is on an array of yours: name it with --dataset {config.dataset}")
         return anew(folder, root, samples, arrays.get(config.dataset, request.data), request.device, request.command)

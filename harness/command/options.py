@@ -74,7 +74,7 @@ UNUSED = {
     "re_estimate dry_run",
     "--claims": "dataset latent train method scale samples seed device engine workers cluster data points plot_only "
     "force re_estimate dry_run",
-    "--verify": "latent train method scale protocol seed engine points cluster plot_only force re_estimate dry_run",
+    "--verify": "latent train scale protocol seed engine points cluster plot_only force re_estimate dry_run",
     "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "
     "plot_only force re_estimate dry_run",
     "--migrate": "dataset latent train method scale samples protocol seed device engine workers cluster data points "
@@ -143,7 +143,13 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     )
     task.add_argument("--check", action="store_true", help="short runs against committed values; status 1 on a drift")
     what = p.add_argument_group("what to run")
-    what.add_argument("--dataset", nargs="+", default=(), metavar="D", help="mnist, frey_face, or a .npy/.npz file")
+    what.add_argument(
+        "--dataset",
+        nargs="+",
+        default=(),
+        metavar="D",
+        help="mnist, frey_face, a .npy/.npz file, or your own loader as package.module:function",
+    )
     what.add_argument("--latent", nargs="+", type=whole(1), default=(), metavar="N", help="sizes of z")
     what.add_argument("--train", nargs="+", type=whole(1), default=(), metavar="N", help="training points in figure 3")
     what.add_argument("--points", nargs=2, type=whole(0), metavar=("I", "J"), help="test images to interpolate between")

@@ -42,8 +42,11 @@ def start() -> int:
 def _run() -> int:
     """What the options ask for. They are read before all that takes seconds to import, which is told."""
     from aevb.errors import UserError
+    from harness.command.evaluate import NAME as EVALUATE
     from harness.command.options import is_long, read_options
 
+    if sys.argv[1:2] == [EVALUATE]:
+        return _run_other(sys.argv[2:])
     try:
         options = read_options()
     except UserError as error:
@@ -62,6 +65,20 @@ def _run() -> int:
     for number in STOPS:
         signal.signal(number, signal.default_int_handler)
     return main()
+
+
+def _run_other(arguments: list[str]) -> int:
+    """`evaluate`."""
+    from harness.command import evaluate
+
+    for number in STOPS:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return evaluate.main(arguments)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in OURS:
+            raise
+        return _refuse(" ".join(str(error).split()))
 
 
 def _refuse(reason: str) -> int:

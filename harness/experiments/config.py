@@ -8,9 +8,11 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from aevb.errors import UserError, did_you_mean
-from harness.experiments.methods import METHODS, is_method, method_of, short_name
+from aevb.places import is_place, short_name
+from harness.experiments.methods import METHODS, is_method, method_of
 
 Activation = Literal["tanh", "softplus"]
+Arguments = tuple[tuple[str, bool | int | float | str], ...]
 
 STEP_SIZE_TYPE = float | Literal["auto"]
 STEP_SIZE_CANDIDATES = (0.01, 0.02, 0.1)
@@ -61,6 +63,8 @@ AT_MOST: Mapping[str, int] = {
     **dict.fromkeys(("seed", "n_train", "evaluation_points", "first_point"), 10**18),
     "points_per_decade": 1_000,
 }
+# Of whom a run takes arguments of its own, "learner.NAME" in a protocol, and the field that holds them.
+OWN: Mapping[str, str] = {"learner": "learner", "decoder": "decoder_arguments"}
 LONGEST_NAME = 150  # bytes; names become parts of file names, which have 255
 
 
@@ -74,7 +78,7 @@ class Config:
     before, so that the runs of an older version keep their ids.
 
     Attributes:
-        dataset: "mnist", "frey_face", or the file name of the user's array.
+        dataset: "mnist", "frey_face", the file name of the user's array, or the place of a function that loads it.
         method: a name of `harness.experiments.methods`, or the place of a learner, "package.module:Class".
         learner: names and values of arguments that the learner's class has of its own, sorted.
         n_latent: N_z, size of z.
@@ -86,7 +90,7 @@ class Config:
         pixel_scale: raw pixels are divided by this; 0 where the data come as they are.
         split: how Frey Face is split, "shuffled" or "chronological"; MNIST's split is fixed.
         binarization: "none", "threshold", "static" (drawn once) or "dynamic" (drawn anew at every minibatch).
-        decoder: "bernoulli" or "gaussian".
+        decoder: "bernoulli", "gaussian", or the place of a model's class, "package.module:Class".
         hidden: widths of the hidden layers of encoder and of decoder.
         encoder_activation: of the encoder's, "tanh" or "softplus".
         decoder_activation: of the decoder's.
@@ -125,6 +129,7 @@ class Config:
         posterior_tuning: what tunes each chain's step size there: "burn_in" moves, towards acceptance 0.9, or
             "every_move", by e^1.02 up where it is accepted and down where it is not.
         precision: of the factors of matrix products in training; sums and all that is kept are float32.
+        decoder_arguments: as `learner`, of the decoder's class.
     """
 
     dataset: str
@@ -138,7 +143,7 @@ class Config:
     pixel_scale: float = 255.0
     split: str = "shuffled"
     binarization: str = "none"
-    decoder: Literal["bernoulli", "gaussian"] = "bernoulli"
+    decoder: str = "bernoulli"
     hidden: tuple[int, ...] = (500,)
     encoder_activation: Activation = "tanh"
     decoder_activation: Activation = "tanh"
@@ -176,7 +181,8 @@ class Config:
     posterior_step_size: float = 0.1
     posterior_tuning: Literal["burn_in", "every_move"] = "burn_in"
     precision: Literal["float32", "bfloat16"] = "float32"
-    learner: tuple[tuple[str, bool | int | float | str], ...] = ()
+    learner: Arguments = ()
+    decoder_arguments: Arguments = ()
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -187,7 +193,11 @@ class Config:
         for field in fields(self):
             value: Any = getattr(self, field.name)
             if field.name in CHOICES and value not in CHOICES[field.name]:
-                raise _bad(field.name, f"one of {', '.join(CHOICES[field.name])}", value, CHOICES[field.name])
+                if field.name != "decoder":
+                    raise _bad(field.name, f"one of {', '.join(CHOICES[field.name])}", value, CHOICES[field.name])
+                if not is_place(value):
+                    known = f"one of {', '.join(CHOICES[field.name])}, or package.module:Class"
+                    raise _bad(field.name, known, value, CHOICES[field.name])
             if field.name in AT_LEAST:
                 kind: type[int] | type[float] = int if field.type is int else float
                 if isinstance(value, bool) or not isinstance(value, (int, kind)) or value != value:
@@ -207,8 +217,10 @@ class Config:
         if not is_method(self.method):
             known = f"one of {', '.join(METHODS)}, or package.module:Learner"
             raise _bad("method", known, self.method, METHODS)
-        if not (isinstance(self.learner, tuple) and all(_is_argument(pair) for pair in self.learner)):
-            raise _bad("learner", "names with a number, true, false or a text each", self.learner)
+        for name in OWN.values():
+            pairs = getattr(self, name)
+            if not (isinstance(pairs, tuple) and all(_is_argument(pair) for pair in pairs)):
+                raise _bad(name, "names with a number, true, false or a text each", pairs)
         widths = self.hidden if isinstance(self.hidden, tuple) else (0,)
         if not all(type(width) is int and 0 < width <= MOST for width in widths):
             raise _bad("hidden", f"a list of widths of at most {MOST:g}, as in [500]", self.hidden)
@@ -227,7 +239,13 @@ class Config:
     def name(self) -> str:
         """What a person calls the run; with the id it names its folder."""
         part = f" N={self.n_train:,}" if self.n_train else ""
-        return f"{self.dataset}{part} N_z={self.n_latent} {short_name(self.method)} seed {self.seed}"
+        own = f" {short_name(self.decoder)}" if is_place(self.decoder) else ""
+        return f"{short_name(self.dataset)}{part} N_z={self.n_latent} {short_name(self.method)}{own} seed {self.seed}"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Of code that is not the project's and that computing this run imports: its learner's, its decoder's."""
+        return tuple(name for name in (self.method, self.decoder) if is_place(name))
 
     def to_json(self) -> str:
         """All fields, sorted, as JSON."""
@@ -251,8 +269,9 @@ class Config:
             raise UserError(f"a config must have the fields of this version; unknown or missing: {sorted(wrong)}")
         if isinstance(values.get("hidden"), list):
             values["hidden"] = tuple(values["hidden"])
-        if isinstance(values.get("learner"), list):
-            values["learner"] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in values["learner"])
+        for name in OWN.values():
+            if isinstance(values.get(name), list):
+                values[name] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in values[name])
         return cls(**values)
 
 

@@ -1,9 +1,10 @@
 """The algorithms that can be run: those of the project by name, anybody's by where their learner is."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from aevb.places import is_place, short_name
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,13 @@ METHODS: Mapping[str, Method] = {
     ),
     "full_vb": Method("full VB", "baselines.full_vb:FullVariationalBayes"),
 }
-PLACE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*", re.ASCII)  # package.module:Class
 
 
 def is_method(name: object) -> bool:
     """A known name, or a place where a learner may be."""
-    return isinstance(name, str) and (name in METHODS or PLACE.fullmatch(name) is not None)
+    return isinstance(name, str) and (name in METHODS or is_place(name))
 
 
 def method_of(name: str) -> Method:
     """What is known by the name; of a learner from elsewhere, where it is."""
     return METHODS.get(name) or Method(short_name(name), name)
-
-
-def short_name(name: str) -> str:
-    """A method's name without the place of its learner: short, and fit for a file's name."""
-    return name.rpartition(":")[2]

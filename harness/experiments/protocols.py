@@ -8,7 +8,7 @@ from typing import Any
 
 from aevb.errors import UserError, did_you_mean
 from harness.experiments.choices import PROTOCOLS, Choice
-from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
+from harness.experiments.config import OWN, STEP_SIZE_CANDIDATES, Config
 from harness.experiments.methods import method_of
 
 _OWN_ARRAY: Mapping[str, Any] = {"pixel_scale": 0.0}
@@ -16,10 +16,9 @@ _NAMED = ("mnist", "frey_face")
 
 _WHAT_IS_RUN = (
     *("dataset", "method", "n_latent", "seed", "protocol", "measure", "n_train"),
-    *("data_sha256", "evaluation_points", "learner"),
+    *("data_sha256", "evaluation_points", *OWN.values()),
 )
-OWN = "learner."  # before the name of an argument that a learner's class has of its own
-_OWN_FIELD = re.compile(r"learner\.[^\W\d]\w*", re.ASCII)
+_OWN_FIELD = re.compile(rf"({'|'.join(OWN)})\.([^\W\d]\w*)", re.ASCII)
 CHANGEABLE = tuple(field.name for field in fields(Config) if field.name not in _WHAT_IS_RUN)
 
 
@@ -28,7 +27,7 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
 
     Args:
         protocol: "author" or "paper", with changes if wanted: "author+binarization=dynamic+step_size=0.05"; what a
-            learner's class has of its own is changed by "+learner.NAME=value".
+            learner's or a decoder's class has of its own is changed by "+learner.NAME=value", "+decoder.NAME=value".
         dataset: "mnist", "frey_face" or the file name of an array.
         experiment: fields that the experiment sets.
 
@@ -36,15 +35,17 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
         UserError: the protocol, a field or a value is unknown.
     """
     changes = dict(_change(text) for text in protocol.split("+")[1:])
-    own = {name: changes.pop(name) for name in [*changes] if name.startswith(OWN)}
+    own: dict[str, list[tuple[str, Any]]] = {}
+    for name in [*changes]:
+        if found := _OWN_FIELD.fullmatch(name):
+            own.setdefault(OWN[found[1]], []).append((found[2], changes.pop(name)))
     chosen = {**({} if dataset in _NAMED else _OWN_ARRAY), **experiment}
     for choice in choices(protocol, dataset, **experiment):
         chosen.update(choice.fields)
     method = method_of(experiment.get("method", "aevb"))
     chosen.update(method.fields)
     chosen.update(changes)
-    if own:
-        chosen["learner"] = tuple(sorted((name.removeprefix(OWN), value) for name, value in own.items()))
+    chosen.update({field: tuple(sorted(pairs)) for field, pairs in own.items()})
     if method.like == "mcem" and chosen.get("step_size") == "auto":
         chosen["step_size"] = max(STEP_SIZE_CANDIDATES)  # "auto" compares lower bounds, which MCEM does not have
     return Config(dataset=dataset, protocol=protocol, **chosen)

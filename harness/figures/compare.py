@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from harness.experiments.methods import METHODS, short_name
+from aevb.places import short_name
+from harness.experiments.methods import METHODS
 
 KEY = ("dataset", "n_latent", "method", "split")
 # The paper's order of datasets, methods and splits; a name that is not here comes after them.

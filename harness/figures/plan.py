@@ -12,11 +12,13 @@ from aevb.data import NAMES, Dataset, DatasetUnavailable, load_dataset
 from aevb.data.array import MEMORY
 from aevb.errors import DataError, UserError
 from aevb.fast.products import choose_library
+from aevb.places import is_place
 from harness.experiments.config import Config
 from harness.experiments.methods import METHODS
 from harness.figures.request import Request
-from harness.runs.build import load
-from harness.runs.job import Job
+from harness.runs.build import build_model, load
+from harness.runs.decoders import check_decoder, try_decoder
+from harness.runs.job import Job, source
 from harness.runs.learners import check_learner
 from harness.store.shelves import newest_array
 
@@ -59,7 +61,7 @@ def make_plan(request: Request) -> Plan:
             continue
         if own and dataset.name in NAMES:
             raise UserError(f"an array must have a name of its own, got {wanted}: rename the file")
-        where = Path(wanted).expanduser().absolute() if own else request.data
+        where = source(wanted) if own else request.data
         jobs += [
             Job(config, request.length, request.shelves.runs, where, device, request.engine, request.command)
             for config in _configs(request, dataset.name, sizes, dataset.sha256 if own else "")
@@ -92,7 +94,7 @@ def stored_configs_of(request: Request) -> list[Config]:
     configs: list[Config] = []
     for wanted in request.datasets or request.experiment.panels:
         name = wanted if wanted in NAMES else Path(wanted).name
-        if wanted not in NAMES and Path(wanted).is_file():
+        if wanted not in NAMES and (is_place(wanted) or Path(wanted).is_file()):
             with suppress(DataError):  # else it is only its name
                 arrays[name] = load_dataset(wanted).sha256
         if sizes := _sizes(wanted, request):
@@ -135,6 +137,7 @@ def _check(jobs: Sequence[Job]) -> None:
     """Find out now what would fail later: settings that the data do not fit, arrays that cannot be told apart."""
     paths: dict[str, Path | None] = {}
     loaded: dict[tuple[object, ...], Dataset] = {}
+    tried: set[tuple[object, ...]] = set()
     for job in jobs:
         config = job.config
         if paths.setdefault(config.dataset, job.data) != job.data:
@@ -143,10 +146,16 @@ def _check(jobs: Sequence[Job]) -> None:
             raise UserError(f"precision {config.precision} is for CPUs; on {job.device} use float32")
         choose_library(((32, 32, 32),), config.precision)
         check_learner(config)
+        check_decoder(config)
         settings = (config.dataset, config.pixel_scale, config.split, config.n_train)
         if settings not in loaded:
             loaded[settings] = load(config, job.data)
         _check_size(config, loaded[settings])
+        kind = (settings, config.decoder, config.decoder_arguments, config.n_latent, config.hidden)
+        if is_place(config.decoder) and kind not in tried:
+            tried.add(kind)
+            x = loaded[settings].train[:3]
+            try_decoder(config, build_model(config, x.shape[1], torch.Generator()), x)
 
 
 def _check_size(config: Config, dataset: Dataset) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aevb.data import NAMES
+from aevb.places import is_place
 from harness.experiments.config import Config
 from harness.experiments.paper import FIGURE2, Experiment
+from harness.runs.job import source
 from harness.store.shelves import KeptModel, Shelves
 from harness.workers.cluster import Cluster
 from harness.workers.local import Local
@@ -80,7 +82,7 @@ class Request:
     def place(self) -> Place:
         """Where to compute: the cluster, or as many processes as asked for, or one on each core this one may use."""
         if self.cluster:
-            arrays = [Path(name).expanduser().absolute() for name in self.datasets if name not in NAMES]
+            arrays = [source(name) for name in self.datasets if name not in NAMES and not is_place(name)]
             return Cluster(self.cluster, self.results, (*arrays, *([self.data] if self.data else [])))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return Local(self.workers or cores)

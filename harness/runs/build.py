@@ -13,11 +13,13 @@ from aevb.encoder import GaussianEncoder
 from aevb.errors import DataError, UserError
 from aevb.learner import AscentOptions, Learner
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+from aevb.places import is_place
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from harness.experiments.config import Config
 from harness.experiments.methods import method_of
-from harness.runs.learners import learner_with_encoder
+from harness.runs.decoders import own_decoder
+from harness.runs.learners import by_hand, learner_with_encoder
 from harness.runs.streams import stream
 
 
@@ -98,23 +100,22 @@ def build_model(config: Config, n_pixels: int, generator: torch.Generator) -> Ge
     }
     if config.decoder == "bernoulli":
         return BernoulliModel(config.n_latent, n_pixels, config.hidden, **layers)
-    return GaussianModel(
-        config.n_latent,
-        n_pixels,
-        config.hidden,
-        log_var=config.decoder_log_var,
-        log_var_factor=config.decoder_log_var_factor,
-        zero_log_var=config.decoder_log_var_zero,
-        **layers,
-    )
+    heads: dict[str, Any] = {
+        "log_var": config.decoder_log_var,
+        "log_var_factor": config.decoder_log_var_factor,
+        "zero_log_var": config.decoder_log_var_zero,
+    }
+    if is_place(config.decoder):
+        return own_decoder(config, n_pixels, layers | heads, generator)
+    return GaussianModel(config.n_latent, n_pixels, config.hidden, **heads, **layers)
 
 
 def build_learner(config: Config, data: RunData, step_size: float, engine: str = "fast") -> Learner:
     """A fresh learner whose weights are drawn from the config's seed, on the device of the data.
 
-    Engines: "reference", with gradients from autograd, or "fast", the same with gradients by hand.
+    Engines: "reference", with gradients from autograd, or "fast", the same with gradients by hand, where there are.
     """
-    fast = engine == "fast"
+    fast = engine == "fast" and by_hand(config)
     n_datapoints, n_pixels = data.train.shape
     generator = stream("weights", config.seed)
     model = build_model(config, n_pixels, generator)

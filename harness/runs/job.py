@@ -4,11 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aevb.errors import UserError
+from aevb.places import is_place
 from harness.experiments.config import Config
 from harness.store.run_folder import RunFolder
 from harness.store.tensors import is_whole
 
 MOST_SAMPLES = 10**18
+
+
+def source(dataset: str) -> Path:
+    """Where a user's data come from: the absolute path of a file; the place of a loader stays as it is."""
+    return Path(dataset) if is_place(dataset) else Path(dataset).expanduser().absolute()
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Job:
         config: of the run.
         samples: training samples to evaluate at least, as the paper's x axes count them.
         root: folder of runs.
-        data: folder to look for datasets in, or the user's array.
+        data: folder to look for datasets in, or the `source` of the user's own.
         device: "cpu" or "cuda".
         engine: "fast" or "reference".
         command: that asked for it.

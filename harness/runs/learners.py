@@ -1,18 +1,15 @@
 """From a method's name to its learner: imported, checked, and given what its constructor asks for."""
 
-import importlib
 import inspect
-import sys
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from aevb.errors import UserError, did_you_mean, one_line
+from aevb.errors import UserError, did_you_mean
 from aevb.estimators import LOWER_BOUNDS
 from aevb.learner import AscentOptions, Learner
 from aevb.model import GenerativeModel
+from aevb.places import is_place, load_place
 from harness.experiments.config import Config
 from harness.experiments.methods import method_of
 
@@ -32,17 +29,16 @@ def learner_with_encoder(
         encoder: q(z|x).
         n_datapoints: N.
         options: how the parameters climb.
-        fast: take the one with gradients by hand, where the method has one.
+        fast: take the one with gradients by hand, which there is (see `by_hand`).
 
     Raises:
         UserError: the learner is not to be had, or does not take what the config gives it.
     """
     method = method_of(config.method)
-    by_hand = fast and bool(method.fast)
-    algorithm = learner_class(method.fast if by_hand else method.learner)
+    algorithm = learner_class(method.fast if fast else method.learner)
     # Gradients by hand are for estimators known by name.
     offered: dict[str, Any] = {"n_samples": config.n_samples, "estimator": config.estimator}
-    if not by_hand:
+    if not fast:
         offered["estimator"] = LOWER_BOUNDS[config.estimator]
     names = _arguments(algorithm)
     known = {name: value for name, value in offered.items() if name in names}
@@ -69,26 +65,26 @@ def check_learner(config: Config) -> None:
 def stackable(config: Config) -> bool:
     """Its learners, those with gradients by hand, can be computed as one stack on a GPU."""
     method = method_of(config.method)
-    return bool(method.fast) and method.like != "mcem"
+    return by_hand(config) and method.like != "mcem"
 
 
-@cache
+def engine_of(config: Config, asked: str) -> str:
+    """The engine that computes it: code that is not the project's has none but the reference."""
+    return "reference" if config.places else asked
+
+
+def by_hand(config: Config) -> bool:
+    """There are gradients by hand for its learner and for its decoder."""
+    return bool(method_of(config.method).fast) and not is_place(config.decoder)
+
+
 def learner_class(place: str) -> Any:
-    """The class at "package.module:Class"; modules of the working folder can be named too.
+    """The class at "package.module:Class".
 
     Raises:
         UserError: it cannot be imported, or is no learner with an encoder.
     """
-    module, _, name = place.partition(":")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever a stranger's module does while it is loaded
-        raise UserError(
-            f"--method must be a known name or package.module:Learner, got {place!r}, which cannot be imported "
-            f"({type(error).__name__}: {one_line(error)}): install it, or run where it lies"
-        ) from error
+    found = load_place(place, "--method", "Learner")
     lacking = [needed for needed in NEEDED if not callable(getattr(found, needed, None))]
     if not inspect.isclass(found) or lacking:
         what = f"without {', '.join(lacking)}" if inspect.isclass(found) else "which is no class"

@@ -148,6 +148,8 @@ def _bring_estimates_over(run: OlderRun, target: RunFolder) -> None:
 def _keep(target: RunFolder, samples: int, saved: Mapping[str, Any]) -> None:
     """A kept model, as a run of this version leaves it, but for what an older one did not know."""
     config, state = target.config, saved["model"]
+    if config.places:  # a stored file does not choose what is imported
+        raise UserError(f"{config.name} is of code of yours, {', '.join(config.places)}: compute it anew")
     model = build_model(config, len(state["output.bias"]), torch.Generator())
     model.load_state_dict(state)
     encoder = None

@@ -9,12 +9,14 @@ from typing import Any
 
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
+from aevb.places import short_name
 from aevb.trained import describe
 from harness.runs.build import RunData, build_learner
 from harness.runs.curve import Progress, passes_power_of_ten
 from harness.runs.divergence import explain
 from harness.runs.evaluate import encode, make_evaluator
 from harness.runs.job import Job
+from harness.runs.learners import engine_of
 from harness.runs.steps import choose_step_size, library, samples_per_step
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
@@ -72,6 +74,9 @@ class Run:
         self._completed = min(before.completed, self.progress.samples)
         self._saved = self.progress.samples, len(self.progress.rows)
         self.steps = 0  # that this process takes
+        if not saved and job.engine != engine_of(config, job.engine):
+            own = ", ".join(map(short_name, config.places))
+            notes.append(f"gradients from autograd, since there are none by hand for {own}")
         self.progress.notes += notes
         if "curve.csv" in damaged or (self.progress.rows and not self.folder.curve.exists()):
             self.folder.write_curve(self.progress.rows, durable=True)

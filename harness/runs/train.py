@@ -14,7 +14,7 @@ from aevb.errors import UserError
 from harness.runs.build import load, prepare
 from harness.runs.curve import points
 from harness.runs.job import Job
-from harness.runs.learners import stackable
+from harness.runs.learners import engine_of, stackable
 from harness.runs.run import Run
 from harness.runs.steps import Trainer, samples_per_step
 from harness.store.environment import describe
@@ -133,7 +133,7 @@ def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> 
     first = next(iter(jobs))
     config, device = first.config, torch.device(first.device)
     data = prepare(config, load(config, first.data), device)
-    environment = describe(device, first.command) | {"engine": first.engine}
+    environment = describe(device, first.command) | {"engine": engine_of(config, first.engine)}
     alike: dict[tuple[Any, ...], list[Run]] = {}
     for job, hold in jobs.items():
         one = Run(job, data, environment, should_stop, hold)

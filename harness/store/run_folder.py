@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from aevb.errors import UserError
+from aevb.places import short_name
 from harness.experiments.config import Config
-from harness.experiments.methods import short_name
 from harness.store.checksums import ABSENT, Damaged, forget_checked, named_sums, read_checked, write_checked
 from harness.store.checksums import NAME as CHECKSUMS
 from harness.store.files import unwritable
@@ -32,7 +32,8 @@ class RunFolder:
 
     def __init__(self, root: Path, config: Config, *, published: bool = False) -> None:
         points = f"-n{config.n_train}" if config.n_train else ""
-        name = f"{config.dataset}{points}-nz{config.n_latent}-{short_name(config.method)}-seed{config.seed}-{config.id}"
+        dataset, method = short_name(config.dataset), short_name(config.method)
+        name = f"{dataset}{points}-nz{config.n_latent}-{method}-seed{config.seed}-{config.id}"
         self.path = root / name
         self.config = config
         self.published = published

@@ -16,12 +16,10 @@ from harness.experiments.protocols import protocol_config
 from harness.runs.build import RunData, build_learner
 from harness.runs.learners import check_learner, learner_class
 from tests.bad_input import check_refusal, run
-from tests.support import ROOT
+from tests.stranger import DOCUMENT, FILES
 
-DOCUMENT = (ROOT / "docs" / "own-learner.md").read_text(encoding="utf-8")
-(BETA,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 STRANGER = (
-    BETA
+    FILES["beta.py"]
     + """
 
 class Otherwise:
@@ -40,16 +38,9 @@ number = 3
 
 
 @pytest.fixture
-def stranger(tmp_path, monkeypatch):
-    (tmp_path / "stranger.py").write_text(STRANGER)
-    (tmp_path / "beta.py").write_text(BETA)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    for name in ("stranger", "beta"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    learner_class.cache_clear()
-    yield "stranger:Beta"
-    learner_class.cache_clear()
+def stranger(own_files):
+    (own_files / "stranger.py").write_text(STRANGER)
+    return "stranger:Beta"
 
 
 def test_a_strangers_learner_is_in_the_figure_with_its_own_argument(stranger, tmp_path):
@@ -68,7 +59,7 @@ def test_a_strangers_learner_is_in_the_figure_with_its_own_argument(stranger, tm
 
 
 def test_what_the_docs_say_of_a_learner_is_so(stranger):
-    lines = re.findall(r"^python reproduce.py (.+beta:Beta.*)$", DOCUMENT, re.MULTILINE)
+    lines = re.findall(r"^python reproduce.py (--figure .+beta:Beta.*)$", DOCUMENT, re.MULTILINE)
     assert len(lines) == 2
     for line in lines:
         status, _, complained = run([*line.split(), "--samples", "1000", "--workers", "1", "--results", "here"])
@@ -145,5 +136,8 @@ def test_a_stored_file_does_not_choose_what_is_imported(stranger, tmp_path):
     sys.modules.pop("stranger")
     status, printed, complained = run(["--verify", str(folder), "--results", "here", "--samples", "500"])
     check_refusal(status, printed, complained)
-    assert "is of a learner of yours, stranger:Beta" in complained
+    assert "is of code of yours, stranger:Beta: name it with --method stranger:Beta" in complained
     assert "stranger" not in sys.modules
+    verified = ["--verify", str(folder), "--results", "here", "--samples", "500", "--method", stranger]
+    status, printed, complained = run(verified)
+    assert (status, printed.partition(":")[0]) == (0, "identical"), complained

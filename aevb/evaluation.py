@@ -1,0 +1,150 @@
+"""Log p(x) of any model by every estimator that it allows, side by side: is a likelihood right?"""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from aevb import checks
+from aevb.densities import DiagonalGaussian
+from aevb.errors import ArgumentError
+from aevb.estimators import standard_normal
+from aevb.marginal.ais import ais_log_likelihood
+from aevb.marginal.appendix_d import appendix_d_log_likelihood
+from aevb.marginal.chains import posterior_gaussian, start_chains
+from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
+from aevb.marginal.gaussian import Density, FullGaussian
+from aevb.marginal.importance import importance_log_likelihood
+from aevb.model import GenerativeModel
+
+Q = Callable[[Tensor], Any]
+"""q(z|x): from x, shape (batch, pixel), to a Gaussian; see `as_density`."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Estimates of log p(x) of the same datapoints.
+
+    Attributes:
+        estimates: by name of the estimator.
+        bound: the lower bound by q of each datapoint, nats, shape (batch,); None without q.
+        bound_error: its standard error over draws, likewise.
+    """
+
+    estimates: Mapping[str, MarginalEstimate]
+    bound: Float[Tensor, " batch"] | None
+    bound_error: Float[Tensor, " batch"] | None
+
+    def apart(self) -> list[tuple[str, str, float, float]]:
+        """For each two estimators how far their means are apart, and the error of that, nats.
+
+        Over the datapoints that both trust; NaN where there is none.
+        """
+        rows = []
+        for (one, mine), (other, theirs) in combinations(self.estimates.items(), 2):
+            both = mine.trusted & theirs.trusted
+            off = (mine.log_likelihood - theirs.log_likelihood)[both]
+            variances = (mine.standard_error.square() + theirs.standard_error.square())[both]
+            error = math.sqrt(float(variances.sum())) / len(off) if len(off) else math.nan
+            rows.append((one, other, float(off.mean()) if len(off) else math.nan, error))
+        return rows
+
+
+def evaluate(
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    generator: torch.Generator,
+    *,
+    q: Q | None = None,
+    n_samples: int = 1000,
+    n_moves: int = 200,
+) -> Evaluation:
+    """Importance sampling from q and from a Gaussian fitted to chains, annealed importance sampling, and appendix D.
+
+    Args:
+        model: p(z) p(x|z), or `aevb.joint.Joint` where log p(x, z) alone is known; its parameters are not touched.
+        x: datapoints.
+        generator: source of all randomness.
+        q: q(z|x), where there is one.
+        n_samples: importance samples, and draws of the bound, for each datapoint.
+        n_moves: moves of each chain after its burn-in.
+
+    Raises:
+        ArgumentError: x is not what the model takes, or not finite, or q is no Gaussian of the right shape.
+    """
+    checks.pixels(model, x)
+    checks.whole(25, n_samples=n_samples, n_moves=n_moves)
+    estimates: dict[str, MarginalEstimate] = {}
+    bound = bound_error = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrustedEstimateWarning)  # `trusted` says it
+        if q is not None:
+            with torch.no_grad():
+                density = as_density(q(x), (len(x), model.n_latent))
+            bound, bound_error = lower_bound(model, x, density, generator, n_samples)
+            estimates["importance sampling, q"] = importance_log_likelihood(
+                model, x, density, generator, n_samples=n_samples
+            )
+        proposal, chains = posterior_gaussian(model, x, start_chains(model, x, generator), generator, n_samples=n_moves)
+        estimates["importance sampling, chains"] = importance_log_likelihood(
+            model, x, proposal, generator, n_samples=n_samples
+        )
+        estimates["AIS"] = ais_log_likelihood(model, x, generator)
+        estimates["appendix D"] = appendix_d_log_likelihood(model, x, chains, generator, n_samples=n_moves)[0]
+    return Evaluation(estimates, bound, bound_error)
+
+
+@torch.no_grad()
+def lower_bound(
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    q: Density,
+    generator: torch.Generator,
+    n_samples: int,
+    chunk: int = 5000,
+) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """E_q[log p(x, z) − log q(z)] of each datapoint, and its standard error over the draws, nats."""
+    total = squares = x.new_zeros(len(x), dtype=torch.float64)
+    per_part = max(1, chunk // len(x))
+    for start in range(0, n_samples, per_part):
+        z = q.at(standard_normal((min(per_part, n_samples - start), len(x), model.n_latent), x, generator))
+        terms = (model.log_joint(x, z) - q.log_density(z)).double()
+        total, squares = total + terms.sum(0), squares + terms.square().sum(0)
+    mean = total / n_samples
+    return mean, ((squares / n_samples - mean.square()).clamp(min=0) / (n_samples - 1)).sqrt()
+
+
+def as_density(q: Any, shape: tuple[int, int]) -> Density:
+    """A Gaussian as the estimators take it.
+
+    Args:
+        q: one of this project's, (mean, log_var), or a Normal, Independent Normal or MultivariateNormal of
+            `torch.distributions`.
+        shape: (batch, latent).
+
+    Raises:
+        ArgumentError: it is none of these, or of another shape.
+    """
+    if isinstance(q, torch.distributions.MultivariateNormal):
+        q = FullGaussian(q.mean, q.scale_tril)
+    elif isinstance(q, torch.distributions.Distribution) and isinstance(
+        getattr(q, "base_dist", q), torch.distributions.Normal
+    ):
+        q = DiagonalGaussian(q.mean, 2 * q.stddev.log())
+    elif isinstance(q, tuple) and len(q) == 2:
+        q = DiagonalGaussian(*q)
+    if not (callable(getattr(q, "at", None)) and callable(getattr(q, "log_density", None))):
+        raise ArgumentError(
+            f"`q` must give a Gaussian over z, got {checks.shown(q)}: return (mean, log_var), or a Normal or "
+            "MultivariateNormal of torch.distributions"
+        )
+    if (got := tuple(q.mean.shape)) != shape:
+        raise ArgumentError(f"`q` must have a mean of shape {shape}, got {got}: give one for each datapoint")
+    density: Density = q
+    return density

@@ -1,0 +1,118 @@
+"""What `aevb evaluate` is to evaluate: a model, q(z|x) where there is one, and datapoints."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from aevb import trained
+from aevb.checks import weights
+from aevb.data import load_dataset
+from aevb.errors import DataError, UserError, one_line
+from aevb.evaluation import Q
+from aevb.joint import Joint
+from aevb.model import GenerativeModel
+from aevb.places import load_place
+from harness.runs.build import load, prepare
+from harness.runs.job import source
+from harness.runs.verify import find_runs
+from harness.store.checksums import Damaged
+from harness.store.shelves import Shelves
+from harness.store.tensors import load_saved
+
+Subject = tuple[GenerativeModel, Q | None, Tensor]
+
+
+def from_place(place: str, data: str | None, points: int) -> Subject:
+    """The user's own model, its q, and the first points of the data, in the model's type.
+
+    Raises:
+        UserError: one of them is not to be had, or log p(x, z) is no differentiable function of z.
+    """
+    if data is None:
+        raise UserError(f"a model by place must have data, got {place} alone: name some with --data")
+    found: Any = load_place(place, "MODEL", "name")
+    if isinstance(found, type) or not (hasattr(found, "log_joint") or isinstance(found, (nn.Module, tuple))):
+        try:
+            found = found()
+        except Exception as error:
+            raise UserError(
+                f"MODEL must be a model, or what makes one without arguments; {place} raised {_told(error)}: give its "
+                "arguments defaults"
+            ) from error
+    model, q = found[:2] if isinstance(found, tuple) and len(found) > 1 else (found, None)
+    x = read_points(data)[:points]
+    if not isinstance(model, GenerativeModel):
+        if not hasattr(model, "log_joint") or not isinstance(getattr(model, "n_latent", None), int):
+            raise UserError(
+                f"a model must have log_joint(x, z) and n_latent, a whole number; {place} gave a "
+                f"{type(model).__name__} without: define both"
+            )
+        model = Joint(model.log_joint, model.n_latent, x.shape[1])
+    model.eval()
+    x = x.to(weights(model).dtype)
+    z = torch.zeros(2, len(x), model.n_latent, dtype=x.dtype, requires_grad=True)
+    try:
+        value = model.log_joint(x, z)
+        torch.autograd.grad(value.sum(), z)
+        apart = float((model.log_joint(x, z) - value).detach().abs().max())
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"log p(x, z) must be a differentiable function of z; for x {tuple(x.shape)} and z {tuple(z.shape)} "
+            f"{place} raised {_told(error)}: let x broadcast, and detach nothing"
+        ) from error
+    if apart > 0:
+        raise UserError(
+            f"log p(x, z) must be the same at every call, got two of {place} {apart:.2g} nats apart: draw nothing in it"
+        )
+    return model, q, x
+
+
+def from_run(name: str, data: str | None, points: int, results: Path) -> Subject:
+    """A stored run's latest model, its encoder, and its own first test points, or those of other data.
+
+    Raises:
+        UserError: there is no such run, or no model, or it needs data that were not named.
+    """
+    (folder,) = find_runs(Shelves(results), [name])
+    config, kept = folder.config, folder.model_samples()
+    if not kept:
+        raise UserError(f"a run must have kept a model to be evaluated, {folder.path.name} has none: train it")
+    try:
+        model, encoder = trained.build(load_saved(folder.model(kept[-1])))
+    except Damaged as error:
+        raise UserError(f"a kept model must be whole; {error}; what trains models mends it") from error
+    print(f"{config.name}, {kept[-1]:,} training samples")
+    if config.data_sha256 and data is None:
+        raise UserError(f"{config.name} is on data of yours: name them with --data {config.dataset}")
+    if config.data_sha256 or data is None:
+        run_data = prepare(config, load(config, source(data) if data else None), torch.device("cpu"))
+        return model, encoder, run_data.test_points[:points]
+    return model, encoder, read_points(data)[:points].float()
+
+
+def read_points(data: str) -> Float[Tensor, "n pixel"]:
+    """All rows of a .npy file, which may be any numbers; of any other dataset the test points.
+
+    Raises:
+        DataError: there are none to be had.
+    """
+    if not data.endswith(".npy"):
+        return load_dataset(data).test
+    try:
+        rows = np.load(Path(data).expanduser(), allow_pickle=False)
+        x = torch.as_tensor(rows.reshape(len(rows), -1).astype(np.float64))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"--data must be a .npy file of numbers; {data}: {one_line(error)}: use numpy.save") from error
+    if not len(x) or not bool(x.isfinite().all()):
+        raise DataError(f"--data must have rows of finite numbers, got {tuple(x.shape)} in {data}: remove the others")
+    return x
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {one_line(error)}"

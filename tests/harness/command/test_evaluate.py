@@ -1,0 +1,178 @@
+"""`evaluate` finds log p(x) where it is known, tells a wrong density, and refuses by name what it cannot evaluate."""
+
+import importlib
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+
+import aevb
+from aevb.data import load_dataset
+from aevb.evaluation import Evaluation, as_density
+from aevb.joint import Joint
+from aevb.marginal.estimate import MarginalEstimate
+from harness.command import evaluate
+from harness.command.subject import from_place, from_run
+from tests.bad_input import check_refusal
+from tests.stranger import DOCUMENT
+
+WRONG = """
+import torch
+from factors import Factors
+
+class Detached(Factors):
+    def log_joint(self, x, z):
+        return super().log_joint(x, z.detach())
+
+class Noisy(Factors):
+    def log_joint(self, x, z):
+        value = super().log_joint(x, z)
+        return value + torch.randn_like(value)
+
+class Dropped(Factors):
+    def __init__(self):
+        super().__init__()
+        self.dropout = torch.nn.Dropout(0.5)
+
+    def log_joint(self, x, z):
+        return super().log_joint(x, self.dropout(z))
+
+class Scalar(Factors):
+    def log_joint(self, x, z):
+        return super().log_joint(x, z).sum()
+
+class Nameless(torch.nn.Module):
+    pass
+
+def needs(argument):
+    return Factors()
+
+def odd_q():
+    return Factors(), lambda x: x
+
+def long_q():
+    return Factors(), lambda x: (torch.zeros(3), torch.zeros(3))
+"""
+
+
+@pytest.fixture
+def truth(own_files):
+    """Exact log p(x) of the rows in rows.npy, by SciPy."""
+    (own_files / "wrong.py").write_text(WRONG)
+    weight = importlib.import_module("factors").Factors().weight.detach().numpy().astype(float)
+    noise = np.random.default_rng(1)
+    rows = noise.standard_normal((12, 2)) @ weight.T + 0.5 * noise.standard_normal((12, 5))
+    np.save(own_files / "rows.npy", rows)
+    return multivariate_normal(np.zeros(5), weight @ weight.T + 0.25 * np.eye(5)).logpdf(rows)
+
+
+def call(capsys, *arguments):
+    try:
+        status = evaluate.main(arguments)
+    except SystemExit as leaving:
+        status = leaving.code
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_estimates_of_a_model_whose_answers_are_known_are_within_their_errors(truth, own_files, capsys):
+    (line,) = re.findall(r"^python reproduce.py evaluate (factors:model .*)$", DOCUMENT, re.MULTILINE)
+    status, printed, complained = call(capsys, *line.split(), "--points", "12", "--csv", "points.csv")
+    assert status == 0, complained
+    assert "estimators agree where they are trusted" in printed
+    table = pd.read_csv(own_files / "points.csv")
+    names = {"importance sampling, q", "importance sampling, chains", "AIS", "appendix D", "lower bound"}
+    assert {*table["estimator"]} == names
+    for name, rows in table.groupby("estimator"):
+        off = rows["log_likelihood"].to_numpy() - truth
+        error = np.sqrt((rows["standard_error"] ** 2).sum()) / len(rows)
+        assert abs(off.mean()) < 3 * error + 1e-5, name  # q is the posterior, so that its weights are all alike
+        assert name == "lower bound" or rows["trusted"].mean() > 0.8
+        shown = re.search(r"by q: (-[\d.]+)" if name == "lower bound" else rf"{name}\s+(-[\d.]+)", printed)
+        assert float(shown[1]) == pytest.approx(rows["log_likelihood"].mean(), abs=6e-4)
+
+
+@pytest.mark.parametrize(("off", "says"), [(0.01, "agree"), (0.1, "DISAGREE"), (-0.1, "DISAGREE")])
+def test_estimates_that_are_too_far_apart_are_told(off, says):
+    def estimate(nats, trusted):
+        n = len(trusted)
+        return MarginalEstimate(
+            "", torch.full((n,), nats), torch.full((n,), 0.02), torch.ones(n), torch.ones(n), torch.zeros(n), trusted
+        )
+
+    all_but_one = torch.tensor([True, True, True, False])
+    both = {"A": estimate(-5.0, torch.ones(4).bool()), "B": estimate(-5.0 - off, all_but_one)}
+    found = Evaluation(both, None, None)
+    ((one, other, apart, error),) = found.apart()
+    assert (one, other) == ("A", "B")
+    assert apart == pytest.approx(off, rel=1e-4)
+    assert error == pytest.approx(0.02 * np.sqrt(2 / 3))
+    assert says in evaluate.verdicts(found)[0]
+    nothing = Evaluation({"A": found.estimates["A"], "B": estimate(-5.0, ~all_but_one & False)}, None, None)
+    assert "no two estimators are trusted" in evaluate.verdicts(nothing)[0]
+
+
+def test_a_module_is_evaluated_without_its_dropout(truth):
+    model, q, x = from_place("wrong:Dropped", "rows.npy", 3)
+    z = torch.ones(3, 2)
+    assert q is None
+    torch.testing.assert_close(model.log_joint(x, z), importlib.import_module("factors").Factors().log_joint(x, z))
+
+
+def test_a_published_run_is_evaluated_on_its_own_test_points(tmp_path, capsys):
+    model, q, x = from_run("mnist-nz2-aevb-seed0", None, 3, tmp_path)
+    published, encoder, _ = aevb.load("mnist", n_latent=2)
+    assert capsys.readouterr().out.startswith("mnist N_z=2 aevb seed 0, ")
+    assert torch.equal(x, load_dataset("mnist").test[:3])
+    z = encoder(x).mean
+    torch.testing.assert_close(q(x).mean, z)
+    torch.testing.assert_close(model.log_joint(x, z), published.log_joint(x, z))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ("factors:model", "must have data, got factors:model alone"),
+        ("nowhere:model --data rows.npy", "MODEL must be a known name or .*ModuleNotFoundError"),
+        ("factors:model --data nothing.npy", "must be a .npy file of numbers"),
+        ("factors:model --data nothing", "the name must be known"),
+        ("wrong:Detached --data rows.npy", "must be a differentiable function of z.*RuntimeError"),
+        ("wrong:Noisy --data rows.npy", "must be the same at every call, got two of .* nats apart"),
+        ("wrong:Scalar --data rows.npy", "must give shape .2, 12."),
+        ("wrong:Nameless --data rows.npy", "must have log_joint.x, z. and n_latent"),
+        ("wrong:needs --data rows.npy", "raised TypeError"),
+        ("wrong:odd_q --data rows.npy", "`q` must give a Gaussian over z"),
+        ("wrong:long_q --data rows.npy", "must have a mean of shape .12, 2."),
+        ("no-such-run", "a run must be named"),
+        ("factors:model --data rows.npy --samples 3", "at least 25"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_by_name(truth, arguments, what, capsys):
+    status, printed, complained = call(capsys, *arguments.split())
+    assert re.search(what, complained), complained
+    if "--samples" not in arguments:
+        check_refusal(status, printed, complained.replace(complained.partition(":")[0], "reproduce.py", 1))
+
+
+@pytest.mark.parametrize("form", ["pair", "normal", "independent", "full"])
+def test_every_form_of_q_is_the_same_density(form, generator):
+    mean, log_var = (torch.randn(4, 2, generator=generator, dtype=torch.float64) for _ in range(2))
+    normal = torch.distributions.Normal(mean, (0.5 * log_var).exp())
+    independent = torch.distributions.Independent(normal, 1)
+    forms = {"pair": (mean, log_var), "normal": normal, "independent": independent,
+             "full": torch.distributions.MultivariateNormal(mean, torch.diag_embed(log_var.exp()))}  # fmt: skip
+    density = as_density(forms[form], (4, 2))
+    value = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(density.log_density(value), independent.log_prob(value))
+    torch.testing.assert_close(density.at(torch.zeros(4, 2, dtype=torch.float64)), mean)
+
+
+def test_a_joint_is_the_function_and_nothing_else(generator):
+    x, z = (torch.randn(5, size, generator=generator, dtype=torch.float64) for size in (3, 2))
+    model = Joint(lambda x, z: -(x.sum(-1) - z.sum(-1)).square(), 2, 3)
+    torch.testing.assert_close(model.log_joint(x, z), -(x.sum(-1) - z.sum(-1)).square())
+    with pytest.raises(ValueError, match=r"must have p.x.z. to draw pixels"):
+        model.sample_pixels(z, generator)
