@@ -8,6 +8,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,18 @@ DEVICES = [
     pytest.param("cpu", marks=pytest.mark.cpu),
     pytest.param("cuda", marks=pytest.mark.cuda),
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--methods` times these methods' steps beside the paper's, and nothing else."""
+    parser.addoption("--methods", default="", help="names or places of learners, divided by spaces")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """test_methods.py where methods are named, the other files where none are."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    return True if (collection_path.name == "test_methods.py") != bool(config.getoption("--methods")) else None
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,18 +8,13 @@ import pytest
 from aevb.errors import UserError
 from aevb.fast.products import choose_library
 from benchmarks.conftest import Meter
-from benchmarks.engines import STACKED, Engine, make_config
-from benchmarks.work import flops, step_bytes, step_products
+from benchmarks.engines import make_config
+from benchmarks.steps import time_steps
 from harness.experiments.config import Config
-from harness.runs.steps import library, samples_per_step
-from harness.runs.tape import GRAPH_STEPS
 
 FIGURE2: dict[str, Any] = {"hidden": (500,), "n_latent": 20}
 FIGURE3: dict[str, Any] = {"hidden": (100,), "n_latent": 3}
 BATCH_SIZES, HIDDEN, LATENT, SAMPLES = (10, 30, 300, 1000, 3000), (50, 200, 1000), (2, 5, 50, 200), (3, 10, 30)
-FLOPS_OF_A_BURST = 2e9
-# How far an engine may be from the reference, as a share of the way that the parameters went.
-TOLERANCE = {"float32": 1e-3, "bfloat16": 0.05}
 
 
 def cases() -> Iterator[Any]:
@@ -57,26 +52,4 @@ def test_steps(config: Config, engine: str, device: str, meter: Meter) -> None:
             choose_library(((32, 32, 32),), config.precision)
         except UserError as error:
             pytest.skip(str(error))
-    subject = Engine(config, engine, device)
-    n_train = len(subject.data.train)
-    products = step_products(config, n_train=n_train)
-    n_runs = STACKED if engine == "stacked" else 1
-    burst = GRAPH_STEPS if device == "cuda" else max(1, min(GRAPH_STEPS, int(FLOPS_OF_A_BURST / flops(products))))
-    meter(
-        lambda: subject.advance(burst),
-        samples=n_runs * burst * samples_per_step(config, subject.data),
-        products=products,
-        library="blas" if engine == "reference" else library(config, subject.data),
-        runs=n_runs,
-        steps=burst,
-        state_bytes=step_bytes(config, n_train=n_train),
-        suite="learner",
-        method=config.method,
-        engine=engine,
-        batch_size=config.batch_size,
-        hidden=list(config.hidden),
-        n_latent=config.n_latent,
-        n_samples=config.n_samples,
-        precision=config.precision,
-    )
-    assert subject.distance_to_reference() < TOLERANCE[config.precision]
+    time_steps(config, engine, device, meter)

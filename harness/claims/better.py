@@ -33,7 +33,7 @@ def better_and_faster(results: Results) -> list[Item]:
             paper = [results.paper(2, method=method, **panel) for method in METHODS]
             begin, count = FIGURE2.compared_from[dataset], farthest(FIGURE2.compared_at, ours)
             name = f"{label(dataset)} {size}"
-            items += _gains(name, FIGURE2.compared_at, ours, paper, count)
+            items += _gains(f"{name}, {results.name}", FIGURE2.compared_at, ours, paper, count)
             for unit, times in (("samples", 1.0), ("seconds", wake_sleeps_pace(results))):
                 lead, theirs = (_least_lead(curves, begin, count, times) for curves in (ours, paper))
                 title = f"{name}, smallest lead at equal {unit}"
@@ -52,7 +52,9 @@ def better_marginals(results: Results) -> list[Item]:
         panel = {"n_train": size, "split": "test"}
         ours = [results.seeds(3, method=method, **panel) for method in METHODS]
         paper = [results.paper(3, method=method, **panel) for method in METHODS]
-        items += _gains(f"N = {size:,}", FIGURE3.compared_at, ours, paper, farthest(FIGURE3.compared_at, ours))
+        items += _gains(
+            f"N = {size:,}, {results.name}", FIGURE3.compared_at, ours, paper, farthest(FIGURE3.compared_at, ours)
+        )
     return items
 
 
@@ -63,7 +65,7 @@ def _gains(
     later = [n for n in counts if n > count and all(reaching(seeds, n) for seeds in ours)]
     gains = {n: [difference(*(at(seeds, n) for seeds in curves)) for curves in (ours, paper)] for n in (count, *later)}
     return [
-        measured(f"{name}, AEVB − wake-sleep", mine, "nats", n, n, low=-math.inf if n in later else 0, paper=its.value)
+        measured(f"{name} − wake-sleep", mine, "nats", n, n, low=-math.inf if n in later else 0, paper=its.value)
         for n, (mine, its) in gains.items()
     ]
 

@@ -30,7 +30,7 @@ def mcem(results: Results) -> list[Item]:
             count = _count(ours, times)
             gap, theirs = (difference(at(one, count), at(other, count * times)) for one, other in (ours, paper))
             note = f"MCEM at {scientific(count * times)}" if unit == "seconds" and count == count else ""
-            name = f"N = {size:,}, AEVB − MCEM, equal {unit}"
+            name = f"N = {size:,}, {results.name} − MCEM, equal {unit}"
             items.append(measured(name, gap, "nats", count, count, **limits, paper=theirs.value, note=note))
     return items
 

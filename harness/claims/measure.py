@@ -10,7 +10,7 @@ from typing import Any
 from harness.claims import better, bounds, choices, gradients, marginals, overfitting, speed
 from harness.claims.item import Item, Verdict, together
 from harness.claims.results import Results
-from harness.claims.roster import CLAIMS, Claim
+from harness.claims.roster import AEVB_ITSELF, CLAIMS, Claim
 from harness.store.tables import read_json, reading
 
 Measure = Callable[[Results], list[Item]]
@@ -31,6 +31,7 @@ MEASURES: Mapping[str, Measure] = {
 }
 SEEDS = 3  # that a command asks for at least: the verdict needs several
 DIGITS = 6  # of numbers in files
+LONGEST_TITLE = 42
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,13 @@ def _measure(claim: Claim, results: Results) -> Measured:
     items = MEASURES[claim.id](results)
     ends = [item.end for item in items if item.decides and math.isfinite(item.end)]
     seeds = max([SEEDS, *(item.seeds for item in items if item.decides)])
-    commands = tuple(source.options(seeds, max(ends, default=0.0)) for source in claim.sources)
+    sources = [source.with_method(results.method) for source in claim.sources]
+    commands = tuple(source.options(seeds, max(ends, default=0.0)) for source in sources)
     hours = [cost for source in claim.sources if not math.isnan(cost := results.hours(source))]
     told = {name: getattr(claim, name) for name in ("id", "title", "sentence", "where", "criterion", "note")}
+    if results.method != AEVB_ITSELF:
+        told["title"] = claim.title.replace("AEVB", results.name)[:LONGEST_TITLE]
+        told["sentence"] = f"With {results.name} in AEVB's place: {claim.sentence}"
     return Measured(
         **told, verdict=together(items), items=tuple(items), commands=commands,
         core_hours=sum(hours) if hours else math.nan,

@@ -8,15 +8,16 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from harness.claims.roster import Source
+from harness.claims.roster import AEVB_ITSELF, Source
 from harness.claims.seeds import Seeds, seeds_of
 from harness.experiments.paper import EXPERIMENTS, Experiment
 from harness.experiments.paper_curves import read_published
+from harness.figures.compare import label
 from harness.store.collect import collect
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
 from harness.studies.reparameterization.table import CURVE
-from harness.timing.tables import tabulate
+from harness.timing.tables import METHODS_FOLDER, tabulate
 
 HOUR = 3600.0  # seconds
 # Tables that tell what a study took, and the columns of each that name its parts.
@@ -35,17 +36,30 @@ class Results:
     Attributes:
         shelves: where it lies.
         protocol: of the runs.
+        method: that is asked in AEVB's place; AEVB itself, or another one, whose times are those of
+            `--benchmark --method`.
     """
 
     shelves: Shelves
     protocol: str = "author"
+    method: str = AEVB_ITSELF
+
+    @property
+    def name(self) -> str:
+        """Of the method in AEVB's place, in print."""
+        return label(self.method)
+
+    def actual(self, method: str) -> str:
+        """The method that is asked where this one is named."""
+        return self.method if method == AEVB_ITSELF else method
 
     def curves(self, figure: int) -> pd.DataFrame:
         """All logged points of a figure's runs; see `harness.store.collect.collect`."""
         return self._figure(figure)[0]
 
     def seeds(self, figure: int, **curve: object) -> Seeds:
-        """A curve of each seed; `curve` has the columns and values that name it."""
+        """A curve of each seed; `curve` has the columns and values that name it, "aevb" for the method in its place."""
+        curve = {name: self.actual(str(value)) if name == "method" else value for name, value in curve.items()}
         return seeds_of(self.curves(figure), EXPERIMENTS[figure].measure, **curve)
 
     def paper(self, figure: int, **curve: object) -> Seeds:
@@ -60,7 +74,8 @@ class Results:
     @cached_property
     def benchmarks(self) -> pd.DataFrame:
         """What was timed, on every device, a row for each case; empty where nothing was."""
-        folder = self.shelves.place("benchmarks")
+        parts = ("benchmarks",) if self.method == AEVB_ITSELF else ("benchmarks", METHODS_FOLDER)
+        folder = self.shelves.place(*parts)
         tables = []
         for path in sorted(folder.glob("*.json")) if folder else ():
             stored = read_json(path, dict)
@@ -85,7 +100,8 @@ class Results:
             spent = [_spent(rows, STUDY_PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]
             return sum(spent) / HOUR if spent else math.nan
         runs = self._figure(int(source.name))[1]
-        runs = runs[runs["method"].isin(source.methods)] if source.methods else runs
+        methods = source.with_method(self.method).methods
+        runs = runs[runs["method"].isin(methods)] if methods else runs
         return _run_seconds(runs) / HOUR if len(runs) else math.nan
 
     @cached_property
@@ -102,14 +118,20 @@ class Results:
         return self._papers[figure]
 
     def _figure(self, number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Curves and runs, of the paper's own panels."""
+        """Curves and runs, of the paper's own panels and methods, and of the one in AEVB's place."""
         if number not in self._figures:
             experiment = EXPERIMENTS[number]
             folders = self.shelves.curves(experiment, self.protocol, {})
             folders = [folder for folder in folders if folder.config.protocol == self.protocol]
             curves, runs = collect(folders, experiment.key, experiment.measure)
-            self._figures[number] = _papers_own(curves, experiment), _papers_own(runs, experiment)
+            self._figures[number] = self._papers_own(curves, experiment), self._papers_own(runs, experiment)
         return self._figures[number]
+
+    def _papers_own(self, table: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+        names = zip(table["dataset"], table[experiment.size], table["method"], strict=True)
+        methods = {*experiment.methods, self.method}
+        kept = [size in experiment.panels.get(data, ()) and method in methods for data, size, method in names]
+        return table[np.array(kept, dtype=bool)]
 
 
 def _run_seconds(runs: pd.DataFrame) -> float:
@@ -123,10 +145,3 @@ def _spent(rows: pd.DataFrame, part: Sequence[str]) -> float:
     if "samples_per_second" in rows:
         return _run_seconds(rows)
     return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
-
-
-def _papers_own(table: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
-    """The rows of the paper's own panels and methods."""
-    names = zip(table["dataset"], table[experiment.size], table["method"], strict=True)
-    kept = [size in experiment.panels.get(data, ()) and method in experiment.methods for data, size, method in names]
-    return table[np.array(kept, dtype=bool)]

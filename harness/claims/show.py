@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from aevb.errors import UserError
 from harness.claims.measure import Measured, from_json, measure_claims, to_json
 from harness.claims.results import Results
+from harness.claims.roster import AEVB_ITSELF, OF_METHOD
 from harness.claims.text import (
     RULE,
     WIDTH,
@@ -23,8 +25,10 @@ from harness.store.shelves import Shelves
 FOLDER, STORED = "claims", "claims.json"
 
 
-def show_claims(shelves: Shelves, protocol: str, names: Sequence[str]) -> None:
+def show_claims(shelves: Shelves, protocol: str, names: Sequence[str], method: str = AEVB_ITSELF) -> None:
     """Measure these claims, or all, on what is stored and published, and print them; all are also written.
+
+    With another method in AEVB's place they are those that are about AEVB among methods, and are printed alone.
 
     claims.json has every number, claims.csv a row for each claim.
 
@@ -32,8 +36,19 @@ def show_claims(shelves: Shelves, protocol: str, names: Sequence[str]) -> None:
         shelves: where the results are, and where the files go.
         protocol: of the runs.
         names: of the claims; none for all.
+        method: in AEVB's place.
+
+    Raises:
+        UserError: a claim is not about a method.
     """
-    claims = measure_claims(Results(shelves, protocol), names)
+    if method != AEVB_ITSELF:
+        if others := [name for name in names if name not in OF_METHOD]:
+            raise UserError(
+                f"--claims --method asks {', '.join(OF_METHOD)}, which are about AEVB among methods, got "
+                f"{', '.join(others)}: leave them out"
+            )
+        names = names or OF_METHOD
+    claims = measure_claims(Results(shelves, protocol, method), names)
     print("\n\n".join([format_table(claims), format_details(claims), fold(RULE, WIDTH)]))
     if names:
         return

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list:
             show_catalogue(request)
         elif options.claims is not None:
-            show_claims(request.shelves, request.protocol, options.claims)
+            show_claims(request.shelves, request.protocol, options.claims, *request.methods)
         elif options.study:
             STUDIES[options.study](request)
         elif options.demo:
@@ -165,7 +165,7 @@ def measure_speed(options: argparse.Namespace) -> bool:
         show_to_target(options.results)
         return True
     if options.against is None:
-        return show_benchmarks(options.device, options.results)
+        return show_benchmarks(options.device, options.results, options.method)
     return show_against(options.against, options.results) or not options.fail_if_slower
 
 

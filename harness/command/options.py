@@ -66,13 +66,13 @@ STUDIES = {
 }
 # What each task would ignore, and therefore refuses.
 UNUSED = {
-    "--benchmark": "dataset latent train method scale samples protocol seed engine workers cluster data points "
+    "--benchmark": "dataset latent train scale samples protocol seed engine workers cluster data points "
     "plot_only force re_estimate dry_run",
-    "--against": "device to_target",
-    "--to-target": "device",
+    "--against": "device method to_target",
+    "--to-target": "device method",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
-    "--claims": "dataset latent train method scale samples seed device engine workers cluster data points plot_only "
+    "--claims": "dataset latent train scale samples seed device engine workers cluster data points plot_only "
     "force re_estimate dry_run",
     "--verify": "latent train scale protocol seed engine points cluster plot_only force re_estimate dry_run",
     "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "
@@ -246,6 +246,8 @@ def check(options: argparse.Namespace) -> None:
     several = [name for name in ("dataset", "latent", "seed") if len(getattr(options, name)) > 1]
     if options.demo and several:
         raise UserError(f"--demo shows one model: give --{several[0]} one value")
+    if options.claims is not None and len(options.method) > 1:
+        raise UserError(f"--claims asks one method in AEVB's place, got {' '.join(options.method)}: name one")
     if len(options.device) > 1 and not options.benchmark:
         raise UserError(f"--device takes several for --benchmark alone, got {' '.join(options.device)}: name one")
 

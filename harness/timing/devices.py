@@ -28,8 +28,8 @@ def stem_of(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-")
 
 
-def keep(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write what was measured, a JSON and a CSV file for each device; the paths."""
+def keep(report: Mapping[str, Any], folder: Path, ending: str = "") -> list[Path]:
+    """Write what was measured, a JSON and a CSV file for each device, their names with this ending; the paths."""
     by_device: dict[str, list[dict[str, Any]]] = {}
     for record in compact(report):
         by_device.setdefault(title(record["environment"]), []).append(record)
@@ -40,7 +40,7 @@ def keep(report: Mapping[str, Any], folder: Path) -> list[Path]:
         measured = [{name: value for name, value in record.items() if name != "environment"} for record in records]
         cases = [each for each in measured if each["suite"] not in APART.values()]
         apart = {name: [each for each in measured if each["suite"] == suite] for name, suite in APART.items()}
-        stem = folder / stem_of(device)
+        stem = folder / "-".join(filter(None, [stem_of(device), ending]))
         json_path, csv_path = (stem.with_name(f"{stem.name}.{kind}") for kind in ("json", "csv"))
         content = {"environment": environment, "measured": cases, **apart}
         write_text(json_path, json.dumps(content, indent=1, sort_keys=True))

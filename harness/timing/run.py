@@ -17,7 +17,10 @@ import torch
 
 from aevb import shipped
 from aevb.errors import UserError
+from aevb.places import short_name
+from harness.experiments.methods import method_of
 from harness.figures.plan import choose_device
+from harness.runs.learners import learner_class
 from harness.store.columns import fold, format_table
 from harness.store.files import check_writable, write_text
 from harness.store.shelves import Shelves
@@ -27,15 +30,18 @@ from harness.timing.history import compare_commits, format_changes, read_history
 from harness.timing.plot import plot_benchmarks
 from harness.timing.roofline import format_roofs, plot_roofline
 from harness.timing.step import format_steps, plot_steps
-from harness.timing.tables import format_benchmarks, format_times, time_to_bound
+from harness.timing.tables import METHODS_FOLDER, compact, format_benchmarks, format_times, tabulate, time_to_bound
 from harness.workers.progress import duration
 
 ROOT = Path(__file__).resolve().parents[2]
 TEST_LINE = re.compile(r"::(?P<name>.+?) (?P<outcome>[A-Z]+)(?P<why> \(.*\))? +\[ *(?P<percent>\d+)%\]")
 
 
-def show_benchmarks(devices: Sequence[str], results: Path) -> bool:
+def show_benchmarks(devices: Sequence[str], results: Path, methods: Sequence[str] = ()) -> bool:
     """Run the suite, then write JSON, tables and figures to the folder `benchmarks` of the results; print the tables.
+
+    Where methods are named, their steps alone are timed, beside those of the paper's methods, and go to the folder
+    `methods` there.
 
     Returns:
         All that was timed is right.
@@ -44,8 +50,12 @@ def show_benchmarks(devices: Sequence[str], results: Path) -> bool:
         UserError: CUDA alone was asked for and is not there, or the suite cannot be run.
     """
     shipped.need_checkout("--benchmark")
+    for name in methods:  # what cannot be a learner is told now
+        learner_class(method_of(name).learner)
     kinds = _kinds(devices)
     folder = results / "benchmarks"
+    if methods:
+        return _show_methods(methods, kinds, folder / METHODS_FOLDER)
     check_writable(folder)
     report, right = run_suite(kinds)
     remember(folder)  # what is written over now
@@ -70,6 +80,16 @@ def show_benchmarks(devices: Sequence[str], results: Path) -> bool:
     return right
 
 
+def _show_methods(methods: Sequence[str], kinds: Sequence[str], folder: Path) -> bool:
+    check_writable(folder)
+    report, right = run_suite(kinds, methods)
+    for path in keep(report, folder, "-".join(map(short_name, methods))):
+        print(f"wrote {path}")
+    table = tabulate(compact(report))
+    print(format_benchmarks(table.assign(method=table["method"].map(short_name))))
+    return right
+
+
 def _kinds(devices: Sequence[str]) -> list[str]:
     """ "cpu", "cuda" or both; where several are asked for, a CUDA device may be missing."""
     if list(devices) == ["cuda"]:
@@ -81,7 +101,7 @@ def _kinds(devices: Sequence[str]) -> list[str]:
     return wanted
 
 
-def run_suite(kinds: Sequence[str]) -> tuple[dict[str, Any], bool]:
+def run_suite(kinds: Sequence[str], methods: Sequence[str] = ()) -> tuple[dict[str, Any], bool]:
     """pytest-benchmark's report, and whether all assertions held; a line for each case as it is done.
 
     Raises:
@@ -93,6 +113,7 @@ def run_suite(kinds: Sequence[str]) -> tuple[dict[str, Any], bool]:
         path = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pytest", "benchmarks", "-v", "-p", "no:cacheprovider", "--color=no"]
         command += ["-m", " or ".join(kinds), f"--benchmark-json={path}", "--benchmark-columns=min"]
+        command += [f"--methods={' '.join(methods)}"] if methods else []
         status, output = _follow(command)
         if not path.exists() or not path.stat().st_size:
             last = next((line for line in reversed(output) if line.strip()), "no output")
@@ -108,7 +129,8 @@ def _follow(command: Sequence[str]) -> tuple[int, list[str]]:
     """Exit status and output of pytest, whose tests are counted as they go by."""
     output: list[str] = []
     first: tuple[float, int] | None = None
-    wide = os.environ | {"COLUMNS": "250"}  # so that no reason is cut short
+    paths = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))  # learners lie there
+    wide = os.environ | {"COLUMNS": "250", "PYTHONPATH": paths}  # so wide that no reason is cut short
     with subprocess.Popen(
         command, cwd=ROOT, env=wide, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

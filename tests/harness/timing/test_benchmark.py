@@ -16,7 +16,8 @@ from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
 from harness.timing.devices import keep, read
 from harness.timing.plot import plot_benchmarks
-from harness.timing.tables import compact, format_benchmarks, readable, tabulate, time_to_bound
+from harness.timing.tables import METHODS_FOLDER, compact, format_benchmarks, readable, tabulate, time_to_bound
+from tests.bad_input import check_refusal, run
 from tests.support import ROOT, environment, reproduce
 
 PIXELS = 30
@@ -211,3 +212,22 @@ def test_cuda_alone_without_a_gpu_is_refused(tmp_path):
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("reproduce.py: error: --device cuda needs a CUDA device")
     assert not any(Path(tmp_path).glob("results/benchmarks/*.json"))
+
+
+def test_a_strangers_learner_is_timed_beside_ours(own_files, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k '100/3 and (Beta or aevb)'")
+    status, printed, complained = run(["--benchmark", "--method", "beta:Beta", "--device", "cpu"])
+    assert status == 0, complained
+    (path,) = (own_files / "results" / "benchmarks" / METHODS_FOLDER).glob("*-Beta.json")
+    rows = {each["method"]: each for each in json.loads(path.read_text())["measured"]}
+    assert {name: row["engine"] for name, row in rows.items()} == {"beta:Beta": "reference", "aevb": "fast"}
+    assert "flops" not in rows["beta:Beta"]  # which nobody has counted
+    for name, row in rows.items():
+        assert name.rpartition(":")[2] in printed.rpartition("wrote ")[2]
+        assert row["samples_per_second"] > 1000
+
+
+def test_what_is_no_learner_is_not_timed(own_files):
+    status, printed, complained = run(["--benchmark", "--method", "beta:Gamma"])
+    check_refusal(status, printed, complained)
+    assert "cannot be imported (AttributeError" in complained
