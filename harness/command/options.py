@@ -52,6 +52,8 @@ EXAMPLES = """examples:
       how long ten seeds of each method take to a bound
   python reproduce.py --benchmark --against HEAD~1
       is this tree slower or faster than that commit?
+  python reproduce.py evaluate factors:model --data rows.npy
+      log p(x) of your own model, by every estimator
   python reproduce.py --check --junit check.xml
       has anything drifted? for continuous integration
 """
@@ -159,7 +161,8 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
         type=method,
         default=(),
         metavar="M",
-        help=f"{', '.join(METHODS)}, or your own learner as package.module:Class",
+        help=f"{', '.join(METHODS)}, or your own learner as package.module:Class; for --claims the one to ask in "
+        "AEVB's place, for --verify the code of yours that a run may import",
     )
     what.add_argument(
         "--scale",
