@@ -174,7 +174,8 @@ def _moments(model: GenerativeModel, z: Tensor) -> tuple[Tensor, Tensor]:
 
 def _gaussian(model: GenerativeModel, z: Tensor) -> DiagonalGaussian:
     if not isinstance(model, GaussianModel):
+        got = type(model).__name__
         raise ArgumentError(
-            f"`model` must be a BernoulliModel or a GaussianModel, got {type(model).__name__}: others' pixels are not restored"
+            f"`model` must be a BernoulliModel or a GaussianModel, got {got}: pixels of others are not restored"
         )
     return model.pixels(z)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aevb.errors import UserError
 from aevb.places import is_place
-from harness.command.parsing import Help, Parser, whole
+from harness.command.parsing import EVALUATE, Help, Parser, whole
 from harness.store.columns import fold, format_table
 from harness.store.invocation import invocation, program
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # options are read, and refused, before anything that takes s
 
     from aevb.evaluation import Evaluation
 
-NAME = "evaluate"
 DESCRIPTION = "Estimate log p(x) of a model by every estimator that it allows, with errors, and whether to trust them."
 EXAMPLES = """examples:
   python reproduce.py evaluate factors:model --data rows.npy
@@ -41,7 +40,7 @@ SURE = 3.0  # standard errors
 def parser(name: str) -> argparse.ArgumentParser:
     """The command line of `evaluate`."""
     p = Parser(
-        prog=f"{name} {NAME}", description=DESCRIPTION, formatter_class=Help, allow_abbrev=False,
+        prog=f"{name} {EVALUATE}", description=DESCRIPTION, formatter_class=Help, allow_abbrev=False,
         epilog=EXAMPLES.replace("python reproduce.py", invocation()),
     )  # fmt: skip
     p.add_argument("model", metavar="MODEL", help="package.module:name of a model, or a run: folder, its name, or id")
@@ -82,7 +81,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         model, q, x = subject.from_run(options.model, options.data, options.points, options.results)
     torch.set_num_threads(1)  # numbers repeat, and small models are no slower
-    found = evaluate(model, x, stream(NAME, options.seed), q=q, n_samples=options.samples)
+    found = evaluate(model, x, stream(EVALUATE, options.seed), q=q, n_samples=options.samples)
     print(format_table(tabulate(found)))
     if found.bound is not None and found.bound_error is not None:
         error = float(found.bound_error.square().sum().sqrt()) / len(found.bound)

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from aevb.errors import did_you_mean, one_line
 from harness.experiments.methods import METHODS, is_method
 
+EVALUATE = "evaluate"  # a command with options of its own: `aevb evaluate`
+
 
 class Help(argparse.RawTextHelpFormatter):
     """Lines that were broken by hand stay so; what is longer than the terminal is broken too."""

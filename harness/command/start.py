@@ -42,8 +42,8 @@ def start() -> int:
 def _run() -> int:
     """What the options ask for. They are read before all that takes seconds to import, which is told."""
     from aevb.errors import UserError
-    from harness.command.evaluate import NAME as EVALUATE
     from harness.command.options import is_long, read_options
+    from harness.command.parsing import EVALUATE
 
     if sys.argv[1:2] == [EVALUATE]:
         return _run_other(sys.argv[2:])
@@ -68,12 +68,12 @@ def _run() -> int:
 
 
 def _run_other(arguments: list[str]) -> int:
-    """`evaluate`."""
-    from harness.command import evaluate
-
+    """`evaluate`, which has options of its own."""
     for number in STOPS:
         signal.signal(number, signal.default_int_handler)
     try:
+        from harness.command import evaluate
+
         return evaluate.main(arguments)
     except ImportError as error:
         if (error.name or "").partition(".")[0] in OURS:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.command.evaluate import NAME as EVALUATE
 from harness.command.evaluate import parser as evaluate_parser
 from harness.command.options import check, parser
+from harness.command.parsing import EVALUATE
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
