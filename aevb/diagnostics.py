@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from arviz_stats.base import array_stats
 from jaxtyping import Float
 from torch import Tensor
 
@@ -76,6 +75,8 @@ def effective_sample_size(
     """
     if kind not in get_args(Kind):
         raise ArgumentError(f"`kind` must be one of {', '.join(get_args(Kind))}, got {kind!r}: choose one")
+    from arviz_stats.base import array_stats  # with all of SciPy: seconds that who computes no diagnostics does without
+
     values, moving = _values(draws)
     quantiles = {"prob": (0.05, 0.95)} if kind == "tail" else {}
     ess = np.asarray(array_stats.ess(values, chain_axis=1, draw_axis=0, method=kind, **quantiles))
@@ -87,6 +88,8 @@ def split_r_hat(draws: Float[Tensor, "draw chain *quantity"]) -> Float[np.ndarra
 
     NaN where a chain is constant or not finite. Same errors as `effective_sample_size`.
     """
+    from arviz_stats.base import array_stats
+
     values, moving = _values(draws)
     r_hat = np.asarray(array_stats.rhat(values, chain_axis=1, draw_axis=0, method="rank"))
     return np.where(moving, r_hat, np.nan)

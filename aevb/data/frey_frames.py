@@ -5,7 +5,6 @@ import io
 
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 
 from aevb.data.dataset import data_error
 from aevb.data.mat_file import read_byte_matrix
@@ -32,8 +31,10 @@ def frames_from_mat(content: bytes, where: object) -> Frames:
 
 def mat_from_frames(frames: Frames) -> bytes:
     """Return the frames in the form that frames_from_mat reads."""
+    from scipy.io import savemat
+
     file = io.BytesIO()
-    scipy.io.savemat(file, {"ff": frames.T})
+    savemat(file, {"ff": frames.T})
     return file.getvalue()
 
 

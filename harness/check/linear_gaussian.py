@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from aevb.aevb import AEVB
@@ -97,6 +96,8 @@ class Marginals:
 
 def problem(n_latent: int, points: int, place: Place) -> tuple[GaussianModel, Tensor, Tensor, Tensor]:
     """A model fitted to the waves, points from it with their latents, and log p(x) by SciPy alone."""
+    from scipy.stats import multivariate_normal  # takes half a second, which nobody else has to wait for
+
     model = probabilistic_pca(load_dataset(str(place.waves)).train, n_latent)
     x, z = simulate(model, points, stream("check points"))
     weight, noise_var = model.output.weight.detach(), torch.exp(model.log_var.bias.detach())

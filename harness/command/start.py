@@ -5,6 +5,7 @@ A Python without what the project needs, or too old for it, comes as far as here
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ def _run() -> int:
     os.environ.pop("SOURCE_DATE_EPOCH", None)  # what is no number stops NumPy, and no file of ours has a date
     if is_long(options):
         _say("loading torch, data and what is stored …")
+    gc.disable()  # of what is imported nothing is garbage, and looking through it takes a sixth of the time
     try:
         import harness.figures  # noqa: F401 - before anything imports matplotlib
         from harness.command.main import main
@@ -62,6 +64,9 @@ def _run() -> int:
         if (error.name or "").partition(".")[0] in OURS:
             raise
         return _refuse(" ".join(str(error).split()))
+    finally:
+        gc.freeze()
+        gc.enable()
     for number in STOPS:
         signal.signal(number, signal.default_int_handler)
     return main()

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 ERRORS = 2.0
 
@@ -40,8 +40,8 @@ def holds(answer: bool | None) -> str:
 
 def widened(standard_error: float, degrees: float) -> float:
     """A standard error of few values, so that two of it exclude as much as two of a known one: Student's t for 2."""
-    level = stats.norm.cdf(ERRORS)
-    return standard_error * float(stats.t.ppf(level, degrees)) / ERRORS if degrees >= 1 else math.nan
+    level = ndtr(ERRORS)
+    return standard_error * float(stdtrit(degrees, level)) / ERRORS if degrees >= 1 else math.nan
 
 
 def mean_and_error(values: Iterable[float]) -> tuple[float, float]:

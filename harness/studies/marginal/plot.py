@@ -6,7 +6,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -33,6 +32,8 @@ def plot_marginal(table: pd.DataFrame, stem: Path) -> list[Path]:
 
     Darker is more effort.
     """
+    from seaborn import color_palette  # with all of scipy.stats, which takes a second
+
     table = first_seed(table)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.2 * len(PANELS), 6.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
@@ -44,7 +45,7 @@ def plot_marginal(table: pd.DataFrame, stem: Path) -> list[Path]:
                 if estimator != "AIS":
                     part = part[part["estimator"] == estimator]
                 efforts = sorted(part["effort"].unique())
-                colours = dict(zip(efforts, sns.color_palette("flare", len(efforts)), strict=True))
+                colours = dict(zip(efforts, color_palette("flare", len(efforts)), strict=True))
                 panel.axhline(0, color=DARK, linewidth=1)
                 for (name, effort), curve in part.groupby(["estimator", "effort"]):
                     upper = str(name).endswith("upper bound")
