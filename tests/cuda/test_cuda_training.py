@@ -89,7 +89,8 @@ def test_every_learner_steps_without_reading_and_is_saved_and_loaded(algorithm, 
 
 @pytest.mark.parametrize("method", ["aevb", "wake_sleep", "mcem"])
 def test_runs_are_computed_saved_stopped_and_resumed(method, tmp_path, array, device) -> None:
-    measure = {"measure": "marginal_log_likelihood"} if method == "mcem" else {}
+    short = {"posterior_samples": 8, "posterior_burn_in": 4, "posterior_leapfrog": 2}
+    measure = {"measure": "marginal_log_likelihood", **short} if method == "mcem" else {}
     jobs = [
         replace(small_job(tmp_path, array, method=method, seed=seed, samples=2_000, **measure), device="cuda")
         for seed in range(2)

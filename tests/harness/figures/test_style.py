@@ -148,7 +148,7 @@ def test_a_picture_has_a_largest_size(width, height, tmp_path):
 
 @pytest.mark.parametrize("figure", [2, 3])
 def test_any_number_of_panels_is_drawn(figure, tmp_path):
-    n = 120 if figure == 2 else 30
+    n = 60 if figure == 2 else 15  # of which each picture is larger than may be
     key = "n_latent" if figure == 2 else "n_train"
     rows = pd.DataFrame({"dataset": [f"d{k % 40}.npy" for k in range(n)], key: [k + 2 for k in range(n)]})
     rows = rows.assign(protocol="author", method="aevb", seed=0, status="finished", message="", published=False)
