@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests import forking, head_start
 from tests.stranger import own_files
 from tests.support import write_array
 from tests.tally import taken, total
@@ -35,6 +36,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def workers_with_a_head_start() -> None:
+    forking.for_workers(head_start.server)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import torch
 
 from harness.runs import train
 from harness.runs.job import Job
+from tests import forking
 from tests.support import ROOT
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -49,6 +50,8 @@ def finish(process: BaseProcess, seconds: float = 60) -> int:
 
 def _live(begun: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     torch.set_num_threads(1)
+    if not multiprocessing.current_process().daemon:
+        forking.fork_workers()
     begun.send(None)
     try:
         function(*arguments)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from aevb.data import load_dataset
 from harness.experiments.config import Config
 from harness.experiments.protocols import protocol_config
 from harness.runs.job import Job
+from tests import head_start
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = "author+hidden=[8]+batch_size=20+points_per_decade=5+step_size=0.05+warm_up=5"
@@ -54,9 +54,9 @@ def environment(**changes: str) -> dict[str, str]:
 
 def reproduce(*arguments: object, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
     """`python reproduce.py ARGUMENTS` in a folder of its own, with an empty cache."""
-    command = [sys.executable, str(ROOT / "reproduce.py"), *map(str, arguments)]
+    command = [str(ROOT / "reproduce.py"), *map(str, arguments)]
     env = environment(XDG_CACHE_HOME=str(cwd / "cache"), **changes)
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+    return head_start.run(command, cwd, env)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from aevb.trained import published_models
 from harness.store.tensors import save
+from tests import head_start
 from tests.support import ROOT, SMALL, environment, reproduce
 from tests.tally import tally
 
@@ -170,14 +171,14 @@ def test_the_same_command_mends_damaged_files_and_says_so(array, tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
 def test_what_cannot_be_printed_is_one_line_and_a_reader_who_leaves_is_none(tmp_path):
-    command = [sys.executable, str(ROOT / "reproduce.py"), "--list", "--results", "none"]
+    command = [str(ROOT / "reproduce.py"), "--list", "--results", "none"]
     with open("/dev/full", "w") as full:
-        done = subprocess.run(command, cwd=tmp_path, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True)
+        done = head_start.run(command, tmp_path, environment(), stdout=full.fileno())
     said = "reproduce.py: error: what it prints cannot be written: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, said)
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), stdout=writer, stderr=subprocess.PIPE, text=True)
+    done = head_start.run(command, tmp_path, environment(), stdout=writer)
     os.close(writer)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 

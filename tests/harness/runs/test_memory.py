@@ -14,6 +14,7 @@ import pytest
 from harness.experiments.config import Config
 from harness.runs.job import Job
 from harness.runs.train import run
+from tests import head_start
 from tests.support import ROOT, SMALL, curve, environment
 from tests.tally import tally
 
@@ -24,15 +25,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and proc
 
 def command(array, *more):
     arguments = ["--figure", "2", "--dataset", str(array), "--method", "aevb", "--protocol", SMALL, "--workers", "2"]
-    return [sys.executable, str(ROOT / "reproduce.py"), *arguments, *map(str, more)]
+    return [str(ROOT / "reproduce.py"), *arguments, *map(str, more)]
 
 
 def test_a_run_that_does_not_fit_into_memory_fails_by_name_and_the_rest_complete(array, tmp_path):
     def limited():
         resource.setrlimit(resource.RLIMIT_AS, (LIMIT, resource.RLIM_INFINITY))
 
+    arguments = command(array, "--latent", 2, HUGE, "--samples", "2e4", "--protocol", f"{SMALL}+n_samples=20")
     done = subprocess.run(
-        command(array, "--latent", 2, HUGE, "--samples", "2e4", "--protocol", f"{SMALL}+n_samples=20"),
+        [sys.executable, *arguments],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
@@ -65,9 +67,7 @@ def holder(folder: Path) -> int | None:
 
 def test_a_worker_that_is_killed_for_want_of_memory_fails_its_run_by_name_and_no_other(array, tmp_path):
     arguments = command(array, "--latent", 2, 3, "--samples", "2e5")
-    process = subprocess.Popen(
-        arguments, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = head_start.start(arguments, tmp_path, environment())
     runs = tmp_path / "results" / "runs"
     killed = set()
     while process.poll() is None:  # as the kernel does: whoever works on this run grows too large

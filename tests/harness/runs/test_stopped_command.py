@@ -4,12 +4,12 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 
 import pandas as pd
 import pytest
 
+from tests import head_start
 from tests.support import ROOT, SMALL, environment, reproduce, write_array
 from tests.tally import tally
 
@@ -40,10 +40,7 @@ def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
 ):
     arguments = stoppable(array, "stopped")
     env = environment(XDG_CACHE_HOME=str(tmp_path / "cache"))
-    command = [sys.executable, str(ROOT / "reproduce.py"), *arguments]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    process = head_start.start([str(ROOT / "reproduce.py"), *arguments], tmp_path, env)
     runs = tmp_path / "stopped" / "runs"
     deadline = time.monotonic() + 60
     while not list(runs.glob("*/curve.csv")) and time.monotonic() < deadline:

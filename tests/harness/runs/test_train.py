@@ -2,7 +2,6 @@ import json
 import math
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from harness.runs.curve import Progress, points_up_to
 from harness.runs.steps import choose_step_size
 from harness.runs.tape import Tape
 from harness.runs.train import Interrupted, run, run_together, stacks
+from tests import head_start
 from tests.support import ROOT, curve, environment, small_job
 
 SETTINGS = {
@@ -116,8 +116,9 @@ def test_a_killed_run_resumes_to_the_identical_curve(setting, tmp_path, array):
     run(whole)
     killed = small_job(tmp_path / "killed", array, **setting)
     folder = killed.folder
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(array), json.dumps(setting)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment())
+    process = head_start.start(
+        ["-c", KILLED, str(tmp_path / "killed"), str(array), json.dumps(setting)], ROOT, environment()
+    )
     deadline = time.monotonic() + 60
     while not (folder.curve.exists() and folder.checkpoint.exists()) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -185,8 +186,8 @@ def test_two_processes_given_the_same_run_do_not_both_compute_it(tmp_path, array
     job = small_job(tmp_path, array, samples=4000)
     tries = tmp_path / "tries"
     with job.folder.lock():
-        command = [sys.executable, "-c", KILLED, str(tmp_path), str(array), json.dumps({"samples": 4000})]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment())
+        arguments = ["-c", KILLED, str(tmp_path), str(array), json.dumps({"samples": 4000})]
+        process = head_start.start(arguments, ROOT, environment())
         deadline = time.monotonic() + 60
         while not tries.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
