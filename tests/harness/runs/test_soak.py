@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.runs.train import run
 from harness.workers.local import Local
 from harness.workers.schedule import in_parallel
+from tests import forking, head_start
 from tests.support import SMALL, small_job, wait_until
 
 METHODS = [*["aevb", "wake_sleep"] * 5, "mcem"]
@@ -59,6 +60,8 @@ def test_two_hundred_runs_in_one_process_leak_nothing(tmp_path, array, capsys):
 
 def test_runs_in_a_pool_leave_its_processes_flat_and_nobody_behind(tmp_path, array, capsys):
     resource_tracker.ensure_running()  # Python's own child, which stays
+    if forking.AVAILABLE:
+        head_start.server()  # which stays, too
     before, memory = held(), {}
 
     def weigh(jobs, future):
