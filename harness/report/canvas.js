@@ -11,12 +11,12 @@ function readPalette() {
   probe.style.color = "";
 }
 
-/** What draws on a canvas: `draw(context, side)` whenever `show` is called; nothing while the canvas has no size. */
-function surfaceOf(canvas, draw) {
+/** What draws on a canvas: `draw(context, side)` whenever `show` is called; nothing while it has no size or is not ready. */
+function surfaceOf(canvas, draw, ready = () => machine.main?.decoded) {
   const context = canvas.getContext("2d");
   let side = 0;
   function show() {
-    if (!side || !machine.main?.decoded) return;
+    if (!side || !ready()) return;
     const scale = canvas.width / side;
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, side, side);
@@ -28,6 +28,14 @@ function surfaceOf(canvas, draw) {
     show();
   }).observe(canvas);
   return { canvas, show };
+}
+
+/** A canvas for an image, ink or grey. */
+function canvasFor({ width, height, dataset }, canvas = make("canvas")) {
+  Object.assign(canvas, { width, height });
+  canvas.classList.toggle("ink", dataset === "mnist");
+  canvas.style.aspectRatio = `${width} / ${height}`;
+  return canvas;
 }
 
 /** From coordinates around a centre to pixels of a square, and back. */

@@ -18,15 +18,6 @@ const machine = {
 {
   let pending = false, changed = false, cancel = () => {}, resting = 0;
 
-  /** A generator of numbers in [0, 1) that begins the same each time. */
-  function seeded(state) {
-    return () => {
-      state = (state + 0x6d2b79f5) | 0;
-      let t = Math.imul(state ^ (state >>> 15), 1 | state);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-    };
-  }
   const noise = seeded(1);
   machine.eps = machine.eps.map((_, k) => [0.9, -0.7][k] ?? gaussian(noise));
 

@@ -123,6 +123,16 @@ function paint(context, { width, height, dataset }, pixels, left = 0, top = 0) {
   context.putImageData(image, left, top);
 }
 
+/** A generator of numbers in [0, 1) that begins the same each time. */
+function seeded(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 /** One draw of N(0, 1). */
 function gaussian(random = Math.random) {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());

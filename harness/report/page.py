@@ -24,6 +24,7 @@ from harness.report.parts import all_parts
 from harness.report.picture import Embedded, embed
 from harness.report.quote import quotes
 from harness.report.source import Source, run_source
+from harness.report.table import Table, ratio_table
 from harness.report.text import page_strings, plain, translator, words
 from harness.store.shelves import Shelves
 from harness.store.tables import read_table
@@ -31,12 +32,13 @@ from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
 
 MAX_CHARACTERS = 7_900_000
-STYLES = ("style.css", "charts.css", "tables.css", "machine.css", "modes.css")
+STYLES = ("style.css", "charts.css", "tables.css", "machine.css", "live.css", "modes.css")
 MACHINE = (
     *("bound.js", "surface.js", "posterior.js", "contours.js", "canvas.js", "machine.js", "pad.js", "noise.js"),
     *("closeup.js", "plane.js", "rebuilds.js", "nats.js", "inspector.js"),
 )
-SCRIPTS = ("state.js", "page.js", "chart.js", "table.js", "network.js", *MACHINE, "trick.js", "projector.js")
+LIVE = ("picks.js", "duel.js", "duelview.js", "walk.js", "restoring.js", "restore.js")
+SCRIPTS = ("state.js", "page.js", "chart.js", "table.js", "network.js", *MACHINE, *LIVE, "projector.js")
 SHAPES = {shape: dot("", 7, 6, 4, shape).path for shape in {"circle", "diamond", *ENGINES.values()}}  # of legends
 
 
@@ -63,6 +65,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
     sources = [source for figure in figures for source in figure.sources]
     sources += [source for part in parts.values() if not part.empty for source in part.sources]
     sources += [origin for origin in origins.values() if origin is not None]
+    ratios = _ratios(parts["study.reparameterization"].folder / "variance.csv")
     worst = _worst(parts["study.marginal"].folder / "marginal.csv")
     environment = Environment(
         loader=PackageLoader("harness.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -78,7 +81,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             demos_missing=[] if any(has[f"demo.{d}.{n}"] for d in DEMOS for n in DATASETS) else missing,
             nothing=not any(has[name] for name in has if name.startswith("study.")),
             choices=choices_table(protocol.partition("+")[0]), inventory=inventory(figures, planes, has, command),
-            command=command, sources=_in_order(sources), worst=worst, claim=holds(claim_holds(worst)),
+            command=command, sources=_in_order(sources), worst=worst, ratios=ratios, claim=holds(claim_holds(worst)),
             strings=data(page_strings()), shapes=SHAPES, quotes=quotes(), planes=planes,
             of_models=list(dict.fromkeys(content["dataset"] for content in shown.values())),
             model_sources=list(dict.fromkeys(origin.id for name in shown if (origin := origins[name]) is not None)),
@@ -113,3 +116,7 @@ def _asset(name: str) -> Markup:
 
 def _worst(path: Path) -> pd.DataFrame:
     return worst_errors(read_table(path)) if path.exists() else pd.DataFrame(columns=["off", "error"])
+
+
+def _ratios(path: Path) -> Table | None:
+    return ratio_table(read_table(path), "study-reparameterization") if path.exists() else None

@@ -3,14 +3,6 @@ document.getElementById("machine-rebuilds") && (() => {
   const strip = document.getElementById("machine-rebuilds"), large = document.getElementById("machine-xhat");
   let shown = "", tiles = [];
 
-  /** A canvas for an image, ink or grey. */
-  function canvasFor({ width, height, dataset }, canvas = make("canvas")) {
-    Object.assign(canvas, { width, height });
-    canvas.classList.toggle("ink", dataset === "mnist");
-    canvas.style.aspectRatio = `${width} / ${height}`;
-    return canvas;
-  }
-
   function build() {
     const { model } = machine.main;
     canvasFor(model, large);

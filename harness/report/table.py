@@ -1,15 +1,18 @@
 """Tables of studies and benchmarks for the page."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from harness.figures.compare import scientific
 from harness.report.charts.axis import MINUS
 from harness.report.source import read
 from harness.store import machine
 from harness.store.tables import read_table, reading
+from harness.studies.reparameterization.table import BASELINE, NAIVE
 from harness.timing.tables import readable, tabulate
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
@@ -83,6 +86,29 @@ def variance_table(table: pd.DataFrame, source: str) -> Table:
     wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
     content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
     return Table("", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
+
+
+def ratio_table(table: pd.DataFrame, source: str) -> Table | None:
+    """How many times estimator B's variance the score function's is, ± standard error, at each stage of training.
+
+    For the paper's M and L; None where the study has no ratios.
+    """
+    if "ratio_to_b" not in table:
+        return None
+    rows = table[(table["batch_size"] == PAPER_BATCH) & (table["n_samples"] == PAPER_SAMPLES)]
+    rows = rows[rows["estimator"].isin([NAIVE, BASELINE])]
+    cells = rows.assign(cell=[_times(ratio, error) for ratio, error in rows[["ratio_to_b", "ratio_error"]].to_numpy()])
+    wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
+    content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
+    return Table("", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
+
+
+def _times(ratio: float, error: float) -> str:
+    """A ratio and its error, which has one digit or all of those before the point."""
+    if ratio >= 1e6:
+        return f"{scientific(ratio)} ± {scientific(float(f'{error:.0e}'))}"
+    decimals = max(-math.floor(math.log10(error)), 0) if error > 0 else 0
+    return f"{ratio:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def text_table(title: str, content: pd.DataFrame, source: str, caption: str = "") -> Table:

@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 LANGUAGES = ("en", "ko")
 HERE = Path(__file__).parent
-# Texts of the page, of its charts and pictures, and words of results: names of columns, estimators, states.
-CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "charts", "pictures", "claims", "words"))
+# Texts of the page, of what one does on it, of charts and pictures; words of results: columns, estimators, states.
+CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "live", "charts", "pictures", "claims", "words"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 LETTER = re.compile(r"^([KLMN])(?= = )")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

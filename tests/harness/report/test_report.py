@@ -24,6 +24,7 @@ SECTIONS = ("figures", "demos", "studies", "benchmarks")
 # Texts whose keys the page puts together.
 FAMILIES = re.compile(
     r"js|word|demo|item|fact|nav|formula|part|machine\.(mnist|frey_face)|figure\.\d|chart|range|picture|alt|study"
+    r"|duel\.(score|reparameterized)|walk\.(from|to|along|fade|of)|restore\.(half|noise|mend)"
 )
 
 

@@ -31,7 +31,10 @@ def test_no_request_leaves_the_page_and_nothing_goes_wrong(window, store):
         'input[name="dataset"][value="frey_face"]',
         "#machine-picks button:nth-child(3)",
         'input[name="dataset"][value="mnist"]',
-        "#trick-again",
+        "#duel-step",
+        "#walk-to button:nth-child(5)",
+        "#restore-noise",
+        "#restore-step",
     ):
         click(window, selector)
     wanted = [address for address in requests(window) if not address.startswith("data:")]
