@@ -64,3 +64,9 @@ def hold(window: WebDriver, selector: str, places: Sequence[tuple[int, int]], *,
 def state(window: WebDriver) -> dict[str, Any]:
     """The two first ε, and μ, σ, z and x of the model in front."""
     return dict(zip(("eps", "mean", "deviation", "z", "x"), map(np.array, window.execute_script(STATE)), strict=True))
+
+
+def work(window: WebDriver) -> float:
+    """Seconds of the processor that the page has had so far, whatever else runs on the machine."""
+    metrics = window.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return float({metric["name"]: metric["value"] for metric in metrics}["TaskDuration"])

@@ -44,6 +44,9 @@ class Guess {
     this.logVar = new Float64Array(this.size); // q starts at the prior
   }
 
+  /** The same, to keep while this one goes on. */
+  copy() { return Object.assign(new Guess(this.size / 2), { mean: this.mean.slice(), logVar: this.logVar.slice() }); }
+
   /** The lower bound, exactly: log p(x) − KL(q ‖ posterior), nats, of all copies. */
   get bound() {
     const { precision, mean: at, det, logMarginal } = truth;

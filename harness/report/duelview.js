@@ -1,5 +1,5 @@
 // The duel as one sees it: both guesses beside the true posterior, the steps they might take, and how high they are.
-const arena = { duel: null };
+const arena = { duel: null, ratio: null };
 
 document.getElementById("duel") && (() => {
   const figure = document.getElementById("duel"), find = (id) => document.getElementById(`duel-${id}`);
@@ -11,18 +11,25 @@ document.getElementById("duel") && (() => {
   const asked = (name) => figure.querySelector(`input[name="duel-${name}"]:checked`).value;
   const options = () => ({ draws: Number(asked("draws")), stepSize: Number(asked("step")), copies: Number(asked("copies")), baseline: find("baseline").checked });
   const moving = () => figure.classList.contains("running");
-  let seed = 0, due = 0, clouded = 0, noises = [], clouds = {};
+  let seed = 0, due = 0, making = false, stop = () => {}, noises = [], clouds = {};
 
-  /** What a step would be with other noise; the same noise each time, so that it changes only as q does. */
+  /** What a step would be with other noise; the same noise each time, so that it changes only as q does. In slices. */
   function makeCloud() {
-    const { score, reparameterized } = arena.duel;
-    clouded = performance.now();
-    clouds = {
-      score: noises.map((noise) => arena.duel.scoreAt(score.guess, noise)),
-      reparameterized: noises.map((noise) => reparameterized.guess.reparameterized(noise)),
-    };
-    const there = noises.map((noise) => arena.duel.scoreAt(reparameterized.guess, noise));
-    arena.ratio = varianceOf(there) / varianceOf(clouds.reparameterized);
+    const { duel } = arena, [score, ours] = SIDES.map((name) => duel[name].guess.copy()), made = { score: [], reparameterized: [], there: [] };
+    const jobs = noises.flatMap((noise) => [
+      () => made.score.push(duel.scoreAt(score, noise)),
+      () => made.reparameterized.push(ours.reparameterized(noise)),
+      () => made.there.push(duel.scoreAt(ours, noise)),
+    ]);
+    stop();
+    making = true;
+    stop = inSlices([...jobs, () => {
+      making = false;
+      clouds = made;
+      arena.ratio = varianceOf(made.there) / varianceOf(made.reparameterized);
+      for (const box of boxes) box.show();
+      tell();
+    }]);
   }
 
   // The plane of the first two hidden numbers.
@@ -92,7 +99,7 @@ document.getElementById("duel") && (() => {
     const { score, reparameterized, copies, steps, draws } = arena.duel, best = copies * truth.best;
     for (const name of SIDES) find(`${name}-bound`).value = print(arena.duel[name].guess.bound, 2);
     find("best").value = print(best, 2);
-    find("ratio").value = arena.ratio >= 9.95 ? Math.round(arena.ratio).toLocaleString("en") : print(arena.ratio, 1);
+    find("ratio").value = !arena.ratio ? "…" : arena.ratio >= 9.95 ? Math.round(arena.ratio).toLocaleString("en") : print(arena.ratio, 1);
     find("drawn").value = (steps * draws).toLocaleString("en");
     if (!moving()) find("told").textContent = say("duel_told", {
       draws: (steps * draws).toLocaleString("en"), best: print(best, 2),
@@ -101,7 +108,7 @@ document.getElementById("duel") && (() => {
   }
 
   function show() {
-    if (!moving() || performance.now() - clouded > 90) makeCloud();
+    if (!moving() || !making) makeCloud();
     for (const box of boxes) box.show();
     drawChart();
     tell();
@@ -122,6 +129,8 @@ document.getElementById("duel") && (() => {
     for (const side of figure.querySelectorAll(".of-baseline, .without-baseline")) side.hidden = side.matches(".of-baseline") !== arena.duel.baseline;
     const random = seeded(1);
     noises = Array.from({ length: CLOUD }, () => arena.duel.noise(random));
+    clouds = { score: [], reparameterized: [] };
+    arena.ratio = null;
     show();
   };
   arena.step = () => {
@@ -145,8 +154,7 @@ document.getElementById("duel") && (() => {
     for (const input of figure.querySelectorAll(`input[name="duel-${name}"]`)) if (input.value === wanted[k]) input.checked = true;
   });
   find("baseline").checked = wanted[3] === "baseline";
-  document.addEventListener("theme", show);
-  document.addEventListener("language", show);
+  for (const name of ["theme", "language"]) document.addEventListener(name, show);
   readPalette();
   arena.restart();
 })();

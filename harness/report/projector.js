@@ -60,7 +60,8 @@
     document.getElementById(id).addEventListener("click", () => present(slide + step));
   document.getElementById("slide-end").addEventListener("click", () => setMode(false));
   addEventListener("resize", () => { if (root.classList.contains("projector")) fit(); });
-  document.addEventListener("language", () => { if (root.classList.contains("projector")) fit(); });
+  for (const name of ["language", "model", "dataset"]) // a slide grows with the models that it shows
+    document.addEventListener(name, () => { if (root.classList.contains("projector")) fit(); });
   addEventListener("keydown", (event) => {
     if (!root.classList.contains("projector") || document.querySelector("dialog[open]")) return;
     if (event.target.closest?.("input, select, summary, [role=slider], [role=application]") && event.key !== "PageUp" && event.key !== "PageDown") return;

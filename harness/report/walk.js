@@ -8,7 +8,7 @@ const between = (a, b, t) => a.map((value, k) => (1 - t) * value + t * b[k]);
 walk.at = (t) => ({ along: decode(walk.model, between(...walk.ends, t)).mean, fade: between(...walk.images, t) });
 
 document.getElementById("walk-along") && (() => {
-  const TILES = 9, SECONDS = 5, USUAL = { mnist: [3, 8], frey_face: [1, 8] };
+  const TILES = 9, SECONDS = 5, USUAL = { mnist: [2, 3], frey_face: [1, 8] };
   const find = (id) => document.getElementById(`walk-${id}`), figure = document.getElementById("walk");
   const slider = find("t"), shown = { along: find("along"), fade: find("fade") };
   const strips = Object.fromEntries(["along", "fade"].map((name) => [name, find(`${name}-strip`)]));
@@ -84,6 +84,7 @@ document.getElementById("walk-along") && (() => {
     });
   }
   for (const row of picks) row.box.addEventListener("click", write);
+  for (const name in strips) strips[name].replaceChildren(...Array.from({ length: TILES }, () => canvasFor({ width: 28, height: 28 })));
   slider.addEventListener("input", () => {
     play(false);
     walk.t = slider.value / 100;

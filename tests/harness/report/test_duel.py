@@ -15,7 +15,7 @@ from aevb.estimators import lower_bound_b
 from aevb.model import GaussianModel
 from baselines.score_function import leave_one_out, no_baseline, score_function_bound
 from tests.browser import chromium, click, find, look
-from tests.machine_page import within
+from tests.machine_page import within, work
 from tests.support import ROOT, wait_until
 
 NEAR = 0.1  # nats below the best bound
@@ -203,7 +203,7 @@ def test_the_measured_ratios_are_the_studys(window):
     table = pd.read_csv(ROOT / "results/reference/studies/reparameterization/variance.csv")
     rows = table[(table["batch_size"] == 100) & (table["n_samples"] == 1)].set_index(["estimator", "stage"])
     for k, name in ((2, "score function"), (3, "score function, baseline")):
-        shown = window.find_elements("css selector", f".ratios tbody tr :nth-child({k})")
+        shown = window.find_elements("css selector", f".ratios tbody tr > :nth-child({k})")
         cells = [cell.get_attribute("textContent") for cell in shown]
         assert len(cells) == 3
         for cell, ratio in zip(cells, rows.loc[name, "ratio_to_b"], strict=True):
@@ -218,19 +218,17 @@ def superscript(text):
     return text.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
 
 
-def test_a_frame_of_it_is_short(window, capsys):
-    script = """arena.restart(1);
-    const began = performance.now();
-    for (let k = 0; k < 30; k++) arena.step();
-    return (performance.now() - began) / 30"""
+def test_a_step_of_it_is_short_however_much_is_computed(window, capsys):
+    window.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    choose = "document.querySelector(`#duel input[name=duel-${arguments[0]}][value='${arguments[1]}']`).click()"
     found = {}
-    for copies, draws in ((1, 1), (10, 100)):
-        choose = "document.querySelector(`#duel input[name=duel-${arguments[0]}][value='${arguments[1]}']`).click()"
+    for copies, draws in ((1, 1), (10, 100), (1, 1)):
         window.execute_script(choose, "copies", copies)
         window.execute_script(choose, "draws", draws)
-        found[f"N_z = {2 * copies}, L = {draws}"] = window.execute_script(script)
-    window.execute_script(choose, "copies", 1)
-    window.execute_script(choose, "draws", 1)
+        before = work(window)
+        window.execute_script("for (let k = 0; k < 30; k++) arena.step()")
+        found[f"N_z = {2 * copies}, L = {draws}"] = (work(window) - before) / 30 * 1000
     with capsys.disabled():
-        print("\na step of the duel with all that is drawn:", ", ".join(f"{k}: {v:.1f} ms" for k, v in found.items()))
-    assert max(found.values()) < 150, "of a machine that does much else"
+        print("\na step of the duel:", ", ".join(f"{name}: {value:.1f} ms" for name, value in found.items()))
+    assert max(found.values()) < 3 * 1000 / 60  # of a slow machine that does much else
+    wait_until(lambda: window.execute_script("return arena.ratio > 0"))

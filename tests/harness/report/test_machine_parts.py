@@ -9,7 +9,7 @@ from selenium.webdriver import ActionChains, Keys
 
 from harness.report.quote import quotes
 from tests.browser import resize
-from tests.machine_page import PHONE, within
+from tests.machine_page import PHONE, within, work
 from tests.support import wait_until
 
 COLOURS = """const read = (name) => {
@@ -119,12 +119,6 @@ def luminance(rgb):
     """Relative luminance, WCAG 2.2."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (value / 255 for value in rgb)]
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
-
-
-def work(window):
-    """Seconds of the processor that the page has had so far, whatever else runs on the machine."""
-    metrics = window.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-    return {metric["name"]: metric["value"] for metric in metrics}["TaskDuration"]
 
 
 def test_a_frame_is_short_and_nothing_runs_at_rest(window, capsys):
