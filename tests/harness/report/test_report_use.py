@@ -8,6 +8,7 @@ from selenium.webdriver import ActionChains, Keys
 
 from tests.browser import chromium, click, find, resize
 from tests.report_store import make_store
+from tests.support import wait_until
 
 DESK, PHONE = (1440, 900), (360, 740)
 
@@ -40,7 +41,9 @@ def settled(window):
 
 
 def at_rest(window):
-    """Once the page has not changed its height for half a second."""
+    """Once all models are unpacked, and the page has not changed its height for half a second."""
+    unpacked = "return Object.keys(models).length === Object.keys(JSON.parse(document.all.models.textContent)).length"
+    wait_until(lambda: window.execute_script(unpacked))
     window.execute_async_script(
         "const done = arguments[0]; let height = 0, same = 0; const timer = setInterval(() => {"
         "same = document.body.scrollHeight === height ? same + 1 : 0; height = document.body.scrollHeight;"
