@@ -41,7 +41,9 @@ def learner(model: Decoder, encoder: Any, n_datapoints: int, n_samples: int) -> 
     Raises:
         ArgumentError: not so.
     """
-    if not isinstance(model, nn.Module) or not all(hasattr(model, name) for name in ("n_latent", "n_pixels")):
+    if not isinstance(model, nn.Module) or not all(
+        hasattr(model, name) for name in ("n_latent", "n_pixels", "unit_interval")
+    ):
         raise ArgumentError(f"`model` must be a GenerativeModel, got {shown(model)}: make a BernoulliModel, say")
     if encoder is not NO_ENCODER:
         kind(nn.Module, "make a GaussianEncoder, say", encoder=encoder)

@@ -9,9 +9,9 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import json
 import multiprocessing.util as util
 import os
-import pickle
 import runpy
 import signal
 import socket
@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class Server:
         """Its number, and what tells its end."""
         ours, theirs = pair()
         with theirs, self._lock:
-            socket.send_fds(self._connection, [pickle.dumps(request)], [theirs.fileno(), *files])
+            socket.send_fds(self._connection, [json.dumps(asdict(request)).encode()], [theirs.fileno(), *files])
             return int(ours.recv(20)), ours
 
 
@@ -120,7 +120,7 @@ def _serve(connection: socket.socket) -> Action | None:
         message, files, *_ = socket.recv_fds(connection, MOST, MOST_FILES)
         if not message:
             return None
-        request: Request = pickle.loads(message)
+        request = Request(**json.loads(message))
         teller, *given = files
         pid = os.fork()
         if pid == 0:

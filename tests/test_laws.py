@@ -13,6 +13,7 @@ from torch import Tensor
 import aevb
 import baselines
 from aevb.estimators import LOWER_BOUNDS, LowerBound
+from aevb.joint import Joint
 from aevb.learner import LearnerState
 from aevb.linear_gaussian import exact_posterior
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood
@@ -46,7 +47,7 @@ MODULES = [*modules()]
 def kinds_of(base: type) -> list[type]:
     """All concrete subclasses in the packages."""
     below = [kind for child in base.__subclasses__() for kind in (child, *kinds_of(child))]
-    own = {kind for kind in below if kind.__module__.split(".")[0] in ("aevb", "baselines")}
+    own = {kind for kind in below if kind.__module__.split(".")[0] in ("aevb", "baselines")} - {Joint}  # no decoder
     return sorted({kind for kind in own if not inspect.isabstract(kind)}, key=lambda kind: kind.__name__)
 
 

@@ -11,6 +11,7 @@ from benchmarks import (
     conftest,
     engines,
     roofs,
+    steps,
     test_alternatives,
     test_chains,
     test_data,
@@ -80,7 +81,7 @@ def short_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same operations, less often."""
     advance = engines.Engine.advance
     few = Annealing(sigmoidal_schedule(4), n_chains=2, n_leapfrog=1, n_tuning_chains=2)
-    for suite in (test_learners, test_data):
+    for suite in (steps, test_data):
         monkeypatch.setattr(suite, "GRAPH_STEPS", GRAPH_STEPS)
     monkeypatch.setattr(engines.Engine, "advance", lambda self, n: advance(self, min(n, 2 * GRAPH_STEPS)))
     monkeypatch.setattr(test_estimators, "Annealing", lambda *_, **__: few)

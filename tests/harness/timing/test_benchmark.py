@@ -216,6 +216,7 @@ def test_cuda_alone_without_a_gpu_is_refused(tmp_path):
 
 def test_a_strangers_learner_is_timed_beside_ours(own_files, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k '100/3 and (Beta or aevb)'")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # with it nothing would be timed
     status, printed, complained = run(["--benchmark", "--method", "beta:Beta", "--device", "cpu"])
     assert status == 0, complained
     (path,) = (own_files / "results" / "benchmarks" / METHODS_FOLDER).glob("*-Beta.json")
