@@ -4,6 +4,7 @@ What is told is the median with its bootstrap interval, and beside it what was d
 `pytest benchmarks`, or `python reproduce.py --benchmark` for tables and plots as well.
 """
 
+import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -45,10 +46,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
-    """A core's work is what is measured."""
+    """A core's work is what is measured; JAX would have a second thread compute on another core beside it."""
     before = torch.get_num_threads()
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     torch.set_num_threads(1)
+    if cores:
+        os.sched_setaffinity(0, {min(cores)})
     yield
+    if cores:
+        os.sched_setaffinity(0, cores)
     torch.set_num_threads(before)
 
 
