@@ -61,7 +61,7 @@ def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, k
     along = {tuple(row[column] for column in key): row for row in distances.to_dict("records")}
     published = comparison["published"].astype(bool)
     starred = bool(published.any() and not published.all())
-    heads = [HEADINGS.get(column, column) for column in key]
+    heads = ["data" if column == "dataset" else HEADINGS.get(column, column) for column in key]
     table = [[*heads, "at", "ours", "paper", "ours − paper", "", "RMS", "since"]]
     for name, curve in comparison.groupby(list(key), sort=False):
         last = curve.iloc[-1]
