@@ -1,6 +1,7 @@
 """The comparison with the paper for print: a line on the whole, a row for each curve, and what stands out."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,7 @@ def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, k
     published = comparison["published"].astype(bool)
     starred = bool(published.any() and not published.all())
     heads = ["data" if column == "dataset" else HEADINGS.get(column, column) for column in key]
-    table = [[*heads, "at", "ours", "paper", "ours − paper", "", "RMS", "since"]]
+    table = [[*heads, "at", "ours", "paper", "ours − paper", "RMS", "since"]]
     for name, curve in comparison.groupby(list(key), sort=False):
         last = curve.iloc[-1]
         found = along.get(tuple(name))
@@ -73,8 +74,7 @@ def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, k
                 scientific(last["samples"]),
                 f"{last['ours']:z.1f} ± {last['standard_error']:.1f}",
                 _number(last["paper"], "z.1f"),
-                "–" if pd.isna(last["difference"]) else f"{last['difference']:+z.1f} ± {last['standard_error']:.1f}",
-                (MARK if marked else "") + ("*" if starred and last["published"] else ""),
+                _difference(last) + (MARK if marked else " ") + ("*" if last["published"] else " ") * starred,
                 "–" if found is None else f"{found['rms']:.1f}",
                 "–" if found is None else scientific(float(f"{found['begin']:.0e}")),
             ]
@@ -90,6 +90,10 @@ def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, k
     notes += ["* published with the project, not computed here"] if starred else []
     head = [f"protocol {protocol}, nats, {seeds} ± standard error{whose}"]
     return "\n".join([*head, *rows, *(notes if any(MARK in row[-3] for row in table[1:]) else notes[1:])])
+
+
+def _difference(last: Any) -> str:
+    return "–" if pd.isna(last["difference"]) else f"{last['difference']:+z.1f} ± {last['standard_error']:.1f}"
 
 
 def _number(value: float, form: str) -> str:
