@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,18 +45,27 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if (collection_path.name == "test_methods.py") != bool(config.getoption("--methods")) else None
 
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
+@contextmanager
+def one_core() -> Iterator[None]:
     """A core's work is what is measured; JAX would have a second thread compute on another core beside it."""
     before = torch.get_num_threads()
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     torch.set_num_threads(1)
     if cores:
         os.sched_setaffinity(0, {min(cores)})
-    yield
-    if cores:
-        os.sched_setaffinity(0, cores)
-    torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+        torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """For the whole suite."""
+    with one_core():
+        yield
 
 
 @pytest.fixture(params=DEVICES)

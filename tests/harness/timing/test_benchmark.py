@@ -1,8 +1,10 @@
 """The benchmarks' counts, tables, figures and command; what they time is asserted by themselves."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from aevb.learner import Batch
+from benchmarks.conftest import one_core
 from benchmarks.work import flops, step_bytes, step_products
 from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
@@ -118,6 +121,17 @@ def test_where_jax_is_not_installed_its_row_says_so():
     assert "pip install -c constraints.txt -e '.[test,jax]'" in format_benchmarks(table).replace("\n  ", " ")
     for cases in ((plain, jax), (measured(),)):
         assert "not installed" not in format_benchmarks(tabulate(compact(report(*cases))))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds nobody to a core")
+def test_what_is_timed_has_one_core_and_so_have_threads_that_it_begins():
+    before, found = os.sched_getaffinity(0), []
+    with one_core():
+        thread = threading.Thread(target=lambda: found.append(os.sched_getaffinity(0)))
+        thread.start()
+        thread.join()
+        assert [len(cores) for cores in (os.sched_getaffinity(0), *found)] == [1, 1]
+    assert os.sched_getaffinity(0) == before
 
 
 def test_what_older_versions_published_is_read_under_its_present_name():
