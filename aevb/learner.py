@@ -1,6 +1,7 @@
 """What the three algorithms share: a batch, what a step reports, and ascent with Adagrad."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import torch
@@ -192,20 +193,29 @@ class Ascent:
 def _adagrad(parameters: list[Tensor], accumulators: list[Tensor], step_size: float, decay: float) -> None:
     """G += g²; θ += η·g / √G with g the gradient − decay·θ."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if parameters[0].is_cpu:
-        # One pass over memory instead of four.
+    device = parameters[0].device
+    if _is_fused_on(device.type):  # one pass over memory instead of four
         torch._fused_adagrad_(
-            parameters, gradients, accumulators, [_ONE] * len(parameters),
+            parameters, gradients, accumulators, [_one(device)] * len(parameters),
             lr=step_size, lr_decay=0.0, weight_decay=decay, eps=0.0, maximize=True,
         )  # fmt: skip
         return
-    for parameter, gradient, accumulator in zip(parameters, gradients, accumulators, strict=True):
-        gradient = gradient.sub(parameter, alpha=decay) if decay else gradient
-        accumulator.addcmul_(gradient, gradient)
-        parameter.addcdiv_(gradient, accumulator.sqrt(), value=step_size)
+    if decay:
+        gradients = list(torch._foreach_sub(gradients, parameters, alpha=decay))
+    torch._foreach_addcmul_(accumulators, gradients, gradients)
+    torch._foreach_addcdiv_(parameters, gradients, torch._foreach_sqrt(accumulators), value=step_size)
 
 
-_ONE = torch.tensor(1.0)  # the count of steps, which matters only where the step size decays
+@cache
+def _is_fused_on(kind: str) -> bool:
+    """This torch has a kernel of Adagrad's for this kind of device; older ones have none for CUDA."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key("aten::_fused_adagrad_", kind.upper())
+
+
+@cache
+def _one(device: torch.device) -> Tensor:
+    """The count of steps, which matters only where the step size decays."""
+    return torch.ones((), device=device)
 
 
 class LearnerState:
