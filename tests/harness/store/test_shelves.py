@@ -30,6 +30,7 @@ from harness.runs.train import run
 from harness.store import notices
 from harness.store.collect import collect
 from harness.store.shelves import Shelves
+from harness.store.tensors import load_saved
 from tests.support import ROOT, SMALL, curve, small_config, small_job
 
 LENGTH = 20_000
@@ -223,8 +224,11 @@ def test_panels_that_the_store_has_are_not_called_missing_for_want_of_data(tmp_p
     assert "missing" not in capsys.readouterr().out
 
 
-def test_runs_are_published_without_checkpoints_and_with_a_model_in_half_precision(array, tmp_path):
+@pytest.mark.parametrize("most", [1.0, -1.0])
+def test_runs_are_published_without_checkpoints_and_with_a_model_in_half_precision_if_it_can_be(array, tmp_path, most):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.runs.publish.MOST_NATS", most)
+        patch.setattr("harness.runs.publish.MOST_SHARE", most)
         config = small_config(array, evaluation_points=10_000)
         patch.setattr("harness.runs.publish.PROTOCOL", SMALL)
         patch.setattr("harness.runs.publish._configs", lambda experiment: [config])
@@ -245,7 +249,9 @@ def test_runs_are_published_without_checkpoints_and_with_a_model_in_half_precisi
     bound = evaluate_lower_bound(found.model, found.encoder, data.test_points, evaluation_generator("cpu"))
     logged = curve(job).query("split == 'test'")["lower_bound"].iloc[-1]
     assert float(bound.mean()) == pytest.approx(logged, abs=0.01)
-    assert (there / "models" / "2000.pt").stat().st_size < job.folder.model(2_000).stat().st_size
+    assert ("stays in float32" in lines[0]) == (most < 0)
+    kind = torch.float16 if most > 0 else torch.float32
+    assert {tensor.dtype for tensor in load_saved(there / "models" / "2000.pt")["model"].values()} == {kind}
 
 
 def test_a_published_model_that_was_changed_or_is_none_is_refused(published):
