@@ -90,7 +90,7 @@ class Heads:
         bias = torch.cat([mean.bias.detach(), log_var.bias.detach()], -1)
         self._affine = Affine(SimpleNamespace(weight=weight, bias=bias), rows, dx=dx)
         self.y, self.dy, self.backward_input = self._affine.y, self._affine.dy, self._affine.backward_input
-        self._factor = self.y.new_full((), encoder.log_var_factor)
+        self._factor = None if encoder.log_var_factor == 1.0 else self.y.new_full((), encoder.log_var_factor)
         self._own = [mean.weight, log_var.weight, mean.bias, log_var.bias]
         self._copies = [*weight.chunk(2, -2), *bias.chunk(2, -1)]
         self._gradients = [*gradient(weight).chunk(2, -2), *gradient(bias).chunk(2, -1)]
@@ -98,11 +98,13 @@ class Heads:
     def forward(self, x: Tensor) -> None:
         """Both, from the parameters as they are now."""
         torch._foreach_copy_(self._copies, self._own)
-        self._copies[1].mul_(self._factor)
+        if self._factor is not None:
+            self._copies[1].mul_(self._factor)
         self._affine.forward(x)
 
     def backward(self, x: Tensor) -> None:
         """Gradients of both heads' parameters."""
         self._affine.backward(x)
-        self._gradients[1].mul_(self._factor)
+        if self._factor is not None:
+            self._gradients[1].mul_(self._factor)
         torch._foreach_copy_([gradient(own) for own in self._own], self._gradients)
