@@ -14,6 +14,7 @@ from harness.runs.train import run, run_together, stacks
 from tests.support import curve, small_job
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and torch finds none")
+SEEDS = 6
 METHODS = pytest.mark.parametrize("method", ["aevb", "wake_sleep"])
 
 
@@ -43,15 +44,14 @@ def test_a_graph_takes_the_steps_that_it_recorded(method, n_runs, tmp_path, arra
 
 @METHODS
 def test_seeds_on_a_gpu_share_a_stack_and_end_where_the_cpu_ends(method, tmp_path, array):
-    jobs = [
-        replace(small_job(tmp_path, array, method=method, seed=seed), device="cuda", root=tmp_path / "cuda")
-        for seed in range(3)
-    ]
-    assert [len(group) for group in stacks(jobs)] == [3]
-    assert [status.state for status in run_together(jobs)] == ["finished"] * 3
+    here = [small_job(tmp_path, array, method=method, seed=seed) for seed in range(SEEDS)]
+    there = [replace(job, device="cuda", root=tmp_path / "cuda") for job in here]
+    assert [len(group) for group in stacks(there)] == [SEEDS]
+    assert [status.state for status in run_together(there)] == ["finished"] * SEEDS
+    for job in here:
+        run(job)
     # Other random numbers, so that the curves agree as those of seeds do.
-    on_cpu = small_job(tmp_path, array, method=method)
-    run(on_cpu)
-    expected = curve(on_cpu)["lower_bound"].tail(3).mean()
-    ends = [curve(job)["lower_bound"].tail(3).mean() for job in jobs]
-    assert abs(np.mean(ends) - expected) < 0.5
+    ends = [np.array([curve(job)["lower_bound"].tail(3).mean() for job in jobs]) for jobs in (here, there)]
+    error = np.hypot(*(each.std(ddof=1) / SEEDS**0.5 for each in ends))
+    assert abs(ends[0].mean() - ends[1].mean()) < 4 * error
+    assert error < 1.0  # the noise hides nothing that matters
