@@ -71,7 +71,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
     Alternative("start σ", "0.1", "init_std=0.1", (M10, M20, W20, *FREY_BOTH)),
     Alternative("start σ", "0.05, encoder alone", "encoder_init_factor=5", (M10, F2, F20)),
     Alternative("hidden layers", "softplus", "encoder_activation=softplus+decoder_activation=softplus", (M10, M20)),
-    Alternative("hidden layers", "tanh", "encoder_activation=tanh+decoder_activation=tanh", FREY_AEVB),
+    Alternative("hidden layers", "tanh", "encoder_activation=tanh+decoder_activation=tanh", (*FREY_AEVB, V2, V20)),
     Alternative(
         "hidden layers",
         "tanh, encoder starting at σ = 0.05",
