@@ -1,14 +1,13 @@
 """The measuring instrument: rounds on one thread, in turns with the products that a case cannot do without.
 
-What is told is the median with its bootstrap interval, and beside it what was done in that time. Run with
-`pytest benchmarks`, or `python reproduce.py --benchmark` for tables and plots as well.
+On a GPU it is the device's time that counts, by the wall's clock, and the process has all cores. What is told is the
+median with its bootstrap interval, and beside it what was done in that time. Run with `pytest benchmarks`, or
+`python reproduce.py --benchmark` for tables and plots as well.
 """
 
-import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from aevb.fast.products import Library, Shape
+from benchmarks.cores import bound, one_core
+from benchmarks.launch import stopwatch
 from benchmarks.parts import Parts
-from benchmarks.turns import clock
 from benchmarks.work import flops, product_timer
 from harness.store.environment import describe
 from harness.store.machine import fingerprint
@@ -45,36 +45,24 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if (collection_path.name == "test_methods.py") != bool(config.getoption("--methods")) else None
 
 
-@contextmanager
-def one_core() -> Iterator[None]:
-    """A core's work is what is measured; JAX would have a second thread compute on another core beside it."""
-    before = torch.get_num_threads()
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-    torch.set_num_threads(1)
-    if cores:
-        os.sched_setaffinity(0, {min(cores)})
-    try:
-        yield
-    finally:
-        if cores:
-            os.sched_setaffinity(0, cores)
-        torch.set_num_threads(before)
-
-
 @pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """For the whole suite."""
-    with one_core():
-        yield
+def one_thread() -> Iterator[set[int]]:
+    """For the whole suite, of a machine with these cores."""
+    with one_core() as cores:
+        yield cores
 
 
 @pytest.fixture(params=DEVICES)
-def device(request: pytest.FixtureRequest) -> str:
-    """Where a case runs; without a CUDA device its CUDA variant is skipped."""
+def device(request: pytest.FixtureRequest, one_thread: set[int]) -> Iterator[str]:
+    """Where a case runs; without a CUDA device its CUDA variant is skipped.
+
+    A GPU's case has all cores: the driver, autograd and JAX's compiler have threads of their own.
+    """
     name: str = request.param
     if name == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    return name
+    with bound(one_thread if name == "cuda" else set()):
+        yield name
 
 
 @cache
@@ -105,6 +93,7 @@ class Meter:
         steps: int = 1,
         state_bytes: int = 0,
         parts: Parts | None = None,
+        held_by_torch: bool = True,
         **case: object,
     ) -> None:
         """Warm up, time some rounds, and leave the numbers in `extra_info`; FLOPs and bytes are those of a step.
@@ -118,18 +107,14 @@ class Meter:
             steps: steps of one call.
             state_bytes: bytes that one step of one run must touch.
             parts: of the call, timed in turns with it.
+            held_by_torch: so that torch knows the peak of a GPU's memory; else it is not told.
             case: what tells this case from the others.
         """
-        cuda = self._device == "cuda"
+        cuda, seconds_of = self._device == "cuda", stopwatch(self._device)
         if cuda:
             torch.cuda.reset_peak_memory_stats()
 
-        def synchronised() -> None:
-            call()
-            if cuda:
-                torch.cuda.synchronize()
-
-        warm_up = [clock(synchronised) for _ in range(2 if cuda else 1)]  # a CUDA graph is recorded in the second
+        warm_up = [seconds_of(call) for _ in range(2 if cuda else 1)]  # a CUDA graph may be recorded in the first
         rounds = min(max(round(SECONDS_OF_A_CASE / warm_up[-1]), FEWEST_ROUNDS), MOST_ROUNDS)
         times, floors = list[float](), list[float]()
         floor = product_timer(products, library, torch.device(self._device), runs) if products else None
@@ -141,7 +126,7 @@ class Meter:
                 parts.time()
 
         self._benchmark.pedantic(
-            lambda: times.append(clock(synchronised)),
+            lambda: times.append(seconds_of(call)),
             setup=beside,
             rounds=rounds,
         )
@@ -157,8 +142,11 @@ class Meter:
             "unstable": seconds.half_width > UNSTABLE,
             "rounds": len(times),
             "warm_up_seconds": sum(warm_up),
-            "peak_memory_bytes": peak_memory(cuda),
         }
+        if held_by_torch or not cuda:
+            info["peak_memory_bytes"] = peak_memory(cuda)
+        if runs > 1:
+            info["runs"] = runs
         if samples:
             info |= {"samples": samples, "samples_per_second": samples / seconds.median}
         if floors:

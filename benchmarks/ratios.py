@@ -1,5 +1,6 @@
 """How the learners' speeds compare, measured in turns in one process on one core: `python -m benchmarks.ratios`.
 
+With `--device cuda` on a GPU, where our graph and our stack of runs are held against JAX's scan and its `vmap`.
 Every contender of a group takes a burst of steps, then the next, round after round; a ratio is the median over rounds
 of the ratios within a round, so that a machine that slows down slows all of them, with its 95 % bootstrap interval.
 """
@@ -24,7 +25,9 @@ from aevb.fast.products import choose_library
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning
-from benchmarks.engines import Engine, make_config, run_data
+from benchmarks.bursts import burst_of
+from benchmarks.engines import STACKED, Engine, make_config, run_data
+from benchmarks.launch import stopwatch
 from benchmarks.plain import PlainLoop
 from benchmarks.turns import clock
 from benchmarks.work import flops, product_timer, step_products
@@ -34,6 +37,14 @@ from harness.runs.streams import stream
 from harness.timing.intervals import of_median, of_ratio
 
 SECONDS_OF_A_BURST = 0.4
+PRODUCTS = {"cpu": 20, "cuda": 5}  # times that the products are timed in a round; on a GPU many steps' at each
+STACKS = ("stacked", "JAX vmap", "stacked GEMM")  # of as many runs as a GPU's stack has
+RATIOS = {
+    "cpu": [*(("fast", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM")), ("bfloat16", "fast"),
+            ("fast", "wake-sleep")],
+    "cuda": [*(("graph", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM", "wake-sleep")),
+             *(("stacked", name) for name in ("graph", "JAX vmap", "stacked GEMM")), ("JAX vmap", "JAX scan")],
+}  # fmt: skip
 Advance = Callable[[int], object]
 Rates = dict[str, list[float]]
 
@@ -42,72 +53,103 @@ def main() -> None:
     """Print all ratios."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=12)
-    rounds = options.parse_args().rounds
+    options.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    asked = options.parse_args()
+    rounds, device = asked.rounds, asked.device
+    if device == "cuda" and not torch.cuda.is_available():
+        options.error("--device cuda needs a CUDA device, and torch finds none: choose cpu")
     cores = sorted(os.sched_getaffinity(0))
     torch.set_num_threads(1)
-    os.sched_setaffinity(0, cores[:1])
+    if device == "cpu":
+        os.sched_setaffinity(0, cores[:1])
     for n_hidden, n_latent in ((500, 20), (100, 3)):
         config = make_config(hidden=(n_hidden,), n_latent=n_latent)
-        rates = measure(contenders(config), config, rounds)
-        print(f"\n{n_hidden} hidden units, N_z = {n_latent}, M = {config.batch_size}, one core")
-        report(rates, config)
+        rates = measure(contenders(config, device), config, rounds, device)
+        where = torch.cuda.get_device_name() if device == "cuda" else "one core"
+        print(f"\n{n_hidden} hidden units, N_z = {n_latent}, M = {config.batch_size}, {where}")
+        report(rates, config, device)
+    if device == "cuda":
+        return
     print(f"\nappendix D, 1,000 datapoints, 50 samples, 100 hidden units, N_z = 3: {appendix_d(rounds):.2f} s")
     os.sched_setaffinity(0, cores)
     if len(cores) > 1:
         print(f"two workers over one, samples/s: {scaling(rounds):.2f}")
 
 
-def contenders(config: Config) -> dict[str, Advance]:
+def contenders(config: Config, device: str) -> dict[str, Advance]:
     """What takes steps, by name; what this machine cannot do is left out, and said."""
-    train = run_data("cpu").train
+    train, best = run_data(device).train, "graph" if device == "cuda" else "fast"
     settings = (config.n_latent, config.hidden[0], config.batch_size, 0.02)
     result: dict[str, Advance] = {
         "plain PyTorch": PlainLoop(train, *settings).advance,
-        "reference": Engine(config, "reference", "cpu").advance,
-        "fast": Engine(config, "fast", "cpu").advance,
-        "wake-sleep": Engine(replace(config, method="wake_sleep"), "fast", "cpu").advance,
+        "reference": Engine(config, "reference", device).advance,
+        best: Engine(config, best, device).advance,
+        "wake-sleep": Engine(replace(config, method="wake_sleep"), best, device).advance,
     }
-    try:
-        choose_library(((32, 32, 32),), "bfloat16")
-        result["bfloat16"] = Engine(replace(config, precision="bfloat16"), "fast", "cpu").advance
-    except UserError as error:
-        print(f"left out: bfloat16: {error}")
+    if device == "cuda":
+        result["stacked"] = Engine(config, "stacked", device).advance
+    else:
+        try:
+            choose_library(((32, 32, 32),), "bfloat16")
+            result["bfloat16"] = Engine(replace(config, precision="bfloat16"), "fast", device).advance
+        except UserError as error:
+            print(f"left out: bfloat16: {error}")
     if importlib.util.find_spec("jax") is None:
         print("left out: JAX scan: jax is not installed: pip install -c constraints.txt -e '.[jax]'")
-    else:
-        from benchmarks.jax_scan import JaxLoop
+        return result
+    from benchmarks.jax_scan import SEES_CUDA, JaxLoop
 
-        result["JAX scan"] = JaxLoop(train.numpy(), *settings).advance
+    if device == "cuda" and not SEES_CUDA:
+        print("left out: JAX scan: jax has no plugin for CUDA: pip install 'jax[cuda13]'")
+        return result
+    pixels = train.cpu().numpy()
+    result["JAX scan"] = JaxLoop(pixels, *settings, device=device).advance
+    if device == "cuda":
+        result["JAX vmap"] = JaxLoop(pixels, *settings, device=device, runs=STACKED[device]).advance
     return result
 
 
-def measure(advances: Mapping[str, Advance], config: Config, rounds: int) -> Rates:
+def measure(advances: Mapping[str, Advance], config: Config, rounds: int, device: str) -> Rates:
     """Samples per second of each contender in each round, and of the step's matrix products alone ("GEMM")."""
-    burst = {name: 20 for name in advances}
-    for name, advance in advances.items():
-        for _ in range(2):
-            advance(burst[name])  # JAX compiles for each length
-            took = clock(lambda: advance(burst[name]))  # noqa: B023
-            burst[name] = max(1, round(burst[name] * min(20.0, SECONDS_OF_A_BURST / took)))
-        advance(burst[name])
-    floor = product_timer(step_products(config), library(config, run_data("cpu")), torch.device("cpu"))
-    rates: Rates = {name: [] for name in (*advances, "GEMM")}
+    seconds_of, products = stopwatch(device), step_products(config)
+    bursts = {name: warm_up(name, advance, config, device) for name, advance in advances.items()}
+    floors = {"GEMM": product_timer(products, library(config, run_data(device)), torch.device(device))}
+    if device == "cuda":
+        floors["stacked GEMM"] = product_timer(products, "blas", torch.device(device), STACKED[device])
+    samples = {name: config.batch_size * (STACKED[device] if name in STACKS else 1) for name in (*advances, *floors)}
+    rates: Rates = {name: [] for name in samples}
     for _ in range(rounds):
         for name, advance in advances.items():
-            rates[name].append(config.batch_size * burst[name] / clock(lambda: advance(burst[name])))  # noqa: B023
-        rates["GEMM"].append(config.batch_size / statistics.median(floor() for _ in range(20)))
+            rates[name].append(samples[name] * bursts[name] / seconds_of(lambda: advance(bursts[name])))  # noqa: B023
+        for name, floor in floors.items():
+            rates[name].append(samples[name] / statistics.median(floor() for _ in range(PRODUCTS[device])))
     return rates
 
 
-def report(rates: Rates, config: Config) -> None:
+def warm_up(name: str, advance: Advance, config: Config, device: str) -> int:
+    """Steps of a burst, once it has been taken: 0.4 s of them on a CPU; on a GPU `burst_of`'s, ours and JAX's alike."""
+    if device == "cuda":
+        burst = burst_of("graph" if name == "wake-sleep" else name, device, flops(step_products(config)))
+        advance(burst)  # ours are recorded meanwhile, and JAX compiles
+    else:
+        burst = 20
+        for _ in range(2):
+            advance(burst)  # JAX compiles for each length
+            took = clock(lambda: advance(burst))  # noqa: B023
+            burst = max(1, round(burst * min(20.0, SECONDS_OF_A_BURST / took)))
+    advance(burst)
+    return burst
+
+
+def report(rates: Rates, config: Config, device: str) -> None:
     """Rates, and the ratios that matter."""
     for name, values in rates.items():
         rate = of_median(values)
         print(f"  {name:<14} {rate.median:>9,.0f} samples/s, 95 % interval {rate.low:,.0f} to {rate.high:,.0f}")
     gflops = flops(step_products(config)) / config.batch_size * statistics.median(rates["GEMM"]) / 1e9
-    print(f"  GEMM: the products of an AEVB step alone, {gflops:.0f} GFLOP/s by {library(config, run_data('cpu'))}")
-    wanted = [("fast", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM")]
-    for one, other in [*wanted, ("bfloat16", "fast"), ("fast", "wake-sleep")]:
+    by = "cuBLAS" if device == "cuda" else library(config, run_data("cpu"))
+    print(f"  GEMM: the products of an AEVB step alone, {gflops:.0f} GFLOP/s by {by}")
+    for one, other in RATIOS[device]:
         if one in rates and other in rates:
             ratio = of_ratio([[math.log(a / b) for a, b in zip(rates[one], rates[other], strict=True)]])
             print(f"  {one} / {other}: {ratio.median:.3f} ({ratio.low:.3f} to {ratio.high:.3f})")

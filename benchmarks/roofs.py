@@ -11,14 +11,17 @@ import torch
 
 from aevb.errors import UserError
 from aevb.fast.products import Precision, choose_library, products
+from benchmarks.launch import Recording
 from harness.store.machine import fingerprint
 
 Roof = Literal["memory", "cache", "products"]
 TIMES_THE_CACHE = 4  # an array of the triad is so many times as large as the last cache
 LEAST_ARRAY, LARGEST_ARRAY = 2**26, 2**30  # bytes
 CACHES = {"L2": 2**20, "L3": 2**25}  # bytes, where the system does not tell
-OF_THE_CACHE = 0.75  # what the triad's three arrays take of a core's own cache
-REPEATS = 200  # of the triad in cache, in one call
+# What the triad's three arrays take of a core's own cache; a GPU's L2 may have two copies of what both its halves read.
+OF_THE_CACHE = {"cpu": 0.75, "cuda": 0.375}
+# Of the triad, in one call; a GPU's passes are one launch, else launches are what is measured.
+REPEATS: dict[Roof, dict[str, int]] = {"memory": {"cpu": 1, "cuda": 20}, "cache": {"cpu": 200, "cuda": 200}}
 SIDE = {"cpu": 1536, "cuda": 8192}  # of the square matrices
 FLOAT, TRIAD = 4, 3  # bytes of a number, arrays of the triad
 
@@ -42,7 +45,8 @@ def make_roof(roof: Roof, precision: Precision, device: torch.device) -> Work:
     """What to time for a roof.
 
     Memory and cache: a ← b + ½ c, two reads and a write; that a processor first reads what it overwrites is not
-    counted. Memory's arrays are far larger than all caches, cache's fit in a core's own one (a GPU's L2).
+    counted. Memory's arrays are far larger than all caches, cache's fit in a core's own one (a GPU's L2). On a GPU
+    every pass is a kernel, as a step's operations are, and the time to begin it is counted.
 
     Raises:
         UserError: this machine cannot multiply in this precision.
@@ -50,9 +54,10 @@ def make_roof(roof: Roof, precision: Precision, device: torch.device) -> Work:
     if roof == "products":
         return _product(precision, device)
     if roof == "memory":
-        last = _cache("L3", device)
-        return _triad(min(max(TIMES_THE_CACHE * last, LEAST_ARRAY), LARGEST_ARRAY) // FLOAT, 1, device)
-    return _triad(int(OF_THE_CACHE * _cache("L2", device)) // (TRIAD * FLOAT), REPEATS, device)
+        size = min(max(TIMES_THE_CACHE * _cache("L3", device), LEAST_ARRAY), LARGEST_ARRAY)
+    else:
+        size = int(OF_THE_CACHE[device.type] * _cache("L2", device)) // TRIAD
+    return _triad(size // FLOAT, REPEATS[roof][device.type], device)
 
 
 def _cache(level: str, device: torch.device) -> int:
@@ -65,17 +70,14 @@ def _cache(level: str, device: torch.device) -> int:
 def _triad(n: int, repeats: int, device: torch.device) -> Work:
     a, b, c = (torch.rand(n, device=device) for _ in range(TRIAD))
 
+    def once() -> None:
+        torch.add(b, c, alpha=0.5, out=a)
+
     def triad() -> None:
         for _ in range(repeats):
-            torch.add(b, c, alpha=0.5, out=a)
+            once()
 
-    call: Callable[[], object] = triad
-    if device.type == "cuda" and repeats > 1:  # else launches are what is measured
-        triad()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            triad()
-        call = graph.replay
+    call = Recording(once, repeats) if device.type == "cuda" else triad
     return Work(call, TRIAD * FLOAT * n * repeats, TRIAD * FLOAT * n)
 
 

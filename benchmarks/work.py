@@ -6,10 +6,12 @@ import torch
 
 from aevb.fast.products import Library, Shape
 from aevb.fast.products import products as chosen
+from benchmarks.launch import Recording, wall
 from benchmarks.turns import clock
 from harness.experiments.config import Config
 
 N_PIXELS = 784
+PASSES = 50  # over a step's products, in one launch of a GPU
 
 
 def step_products(config: Config, n_pixels: int = N_PIXELS, *, n_train: int = 0) -> tuple[Shape, ...]:
@@ -80,12 +82,11 @@ def product_timer(
     Args:
         products: of one run.
         library: what multiplies on a CPU.
-        device: where; on CUDA all runs' products of a shape are one batched product, as in a stack, and all of them one
-            launch, lest launches be what is measured.
+        device: where; on CUDA all runs' products of a shape are one batched product, as in a stack, and many steps'
+            are one launch, as where steps are recorded: else launches are what is measured.
         runs: of a stack; on a CPU they are multiplied one by one.
     """
-    cuda = device.type == "cuda"
-    lead = (runs,) if runs > 1 and cuda else ()
+    lead = (runs,) if runs > 1 and device.type == "cuda" else ()
     factors = [
         (torch.randn(*lead, m, k, device=device), torch.randn(*lead, k, n, device=device)) for m, k, n in products
     ]
@@ -95,16 +96,9 @@ def product_timer(
         for (a, b), out in zip(factors, outs, strict=True):
             torch.matmul(a, b, out=out)
 
-    if cuda:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            multiply()
-
-        def launch() -> None:
-            graph.replay()
-            torch.cuda.synchronize()
-
-        return lambda: clock(launch)
+    if device.type == "cuda":
+        launch = Recording(multiply, PASSES)
+        return lambda: wall(launch) / PASSES
 
     def on_cpu() -> float:
         with chosen(library):

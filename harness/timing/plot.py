@@ -17,7 +17,9 @@ from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
 
 DEVICES = ("#1f4fa0", "#a50f22", "#2fa83b", "#8a5a00")
 PAPER = "the paper, 2013:\n20–40 min per million"
-ENGINES = {"reference": "s", "stacked": "D", "plain PyTorch": "v", "JAX scan": "P", "bfloat16": "*"}
+ENGINES = {
+    "reference": "s", "stacked": "D", "plain PyTorch": "v", "JAX scan": "P", "JAX vmap": "^", "bfloat16": "*"
+}  # fmt: skip
 SWEEPS = (
     ("n_latent", "latent dimensions $N_z$"),
     ("hidden", "hidden units"),

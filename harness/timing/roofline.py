@@ -22,7 +22,10 @@ from harness.figures.panel import DARK, GREY, OURS, STYLE, save
 from harness.timing.tables import BY_HAND, SETTING
 
 GIGA = 1e9
-MARKERS = {"by hand": "o", "reference": "s", "stacked": "D", "plain PyTorch": "v", "JAX scan": "P", "bfloat16": "X"}
+MARKERS = {
+    "by hand": "o", "reference": "s", "stacked": "D", "plain PyTorch": "v", "JAX scan": "P", "JAX vmap": "^",
+    "bfloat16": "X",
+}  # fmt: skip
 ROOM = 2.0  # an axis goes so many times beyond what it shows
 SHORT = {"batch_size": "M = {}", "hidden": "{} units", "n_samples": "L = {}", "n_latent": "N_z = {}"}
 ROOFS = {

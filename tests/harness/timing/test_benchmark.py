@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from aevb.learner import Batch
-from benchmarks.conftest import one_core
+from benchmarks.cores import bound, one_core
 from benchmarks.work import flops, step_bytes, step_products
 from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
@@ -124,13 +124,31 @@ def test_where_jax_is_not_installed_its_row_says_so():
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds nobody to a core")
-def test_what_is_timed_has_one_core_and_so_have_threads_that_it_begins():
-    before, found = os.sched_getaffinity(0), []
-    with one_core():
-        thread = threading.Thread(target=lambda: found.append(os.sched_getaffinity(0)))
-        thread.start()
-        thread.join()
-        assert [len(cores) for cores in (os.sched_getaffinity(0), *found)] == [1, 1]
+def test_what_is_timed_has_one_core_and_so_have_all_threads_but_a_gpus_case_has_all_cores():
+    before, found, go = os.sched_getaffinity(0), [], threading.Event()
+
+    def look() -> None:
+        go.wait(60)
+        found.append(os.sched_getaffinity(0))
+
+    def looked(*threads: threading.Thread) -> list[set[int]]:
+        found.clear()
+        go.set()
+        for thread in threads:
+            thread.join()
+        go.clear()
+        return [os.sched_getaffinity(0), *found]
+
+    older, oldest = threading.Thread(target=look), threading.Thread(target=look)
+    older.start()
+    oldest.start()
+    with one_core() as cores:
+        assert cores == before
+        younger = threading.Thread(target=look)
+        younger.start()
+        with bound(cores):
+            assert [os.sched_getaffinity(thread.native_id) for thread in (older, younger)] == [before] * 2
+        assert [len(each) for each in looked(older, oldest, younger)] == [1] * 4
     assert os.sched_getaffinity(0) == before
 
 
