@@ -58,7 +58,8 @@ class JaxLoop:
             }  # fmt: skip
             made = parameters, jax.tree.map(jnp.zeros_like, parameters), jax.random.key(0), jnp.asarray(train)
         # What is put on a device is computed with there.
-        self._parameters, self._state, self._key, self._train = jax.device_put(made, where)
+        placed = jax.block_until_ready(jax.device_put(made, where))
+        self._parameters, self._state, self._key, self._train = placed
         self._precision = PRECISION[device]
         self._settings = {"batch_size": batch_size, "step_size": step_size}
 

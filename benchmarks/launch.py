@@ -25,7 +25,8 @@ class Recording:
         call()
         torch.cuda.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # What other threads do meanwhile, JAX's for one, is no business of this recording.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             for _ in range(times):
                 call()
 

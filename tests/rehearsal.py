@@ -157,7 +157,7 @@ class Rehearsal(TorchDispatchMode):
                 pass
 
         @contextlib.contextmanager
-        def graph(_: CUDAGraph) -> Iterator[None]:
+        def graph(_: CUDAGraph, **how: object) -> Iterator[None]:
             mode.capturing = True
             try:
                 yield

@@ -96,6 +96,7 @@ def short_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines.Engine, "advance", lambda self, n: advance(self, min(n, 2 * GRAPH_STEPS)))
     monkeypatch.setattr(test_estimators, "Annealing", lambda *_, **__: few)
     monkeypatch.setattr(test_chains, "N_LEAPFROG", 1)
+    monkeypatch.setattr(bursts, "EAGER", 2)
     monkeypatch.setattr(work, "PASSES", 1)
     monkeypatch.setitem(engines.STACKED, "cuda", 4)
     monkeypatch.setattr(roofs, "_cache", lambda *_: 2**20)  # of which only a device's driver knows
