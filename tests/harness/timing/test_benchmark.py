@@ -187,6 +187,7 @@ def test_figures_show_every_device_and_the_paper(tmp_path):
         [
             tabulate(compact(report(*sweep()))).assign(device="Some CPU"),
             tabulate(compact(report(*[case | gpu for case in sweep()]))).assign(device="Some GPU"),
+            tabulate(compact(report(measured(engine="JAX vmap", device_type="cuda")))).assign(device="Some GPU"),
         ],
         ignore_index=True,
     )
@@ -197,6 +198,7 @@ def test_figures_show_every_device_and_the_paper(tmp_path):
         assert "Some CPU" in text[name]
         assert "Some GPU" in text[name]
         assert "20–40 min" in text[name]
+    assert "JAX vmap" in text["throughput"]
     assert "somewhere" in text["time_to_bound"]
 
 

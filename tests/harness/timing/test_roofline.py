@@ -49,13 +49,25 @@ def test_a_step_has_its_place_where_both_counts_are_known():
 
 
 def test_the_figure_has_a_panel_for_each_device_with_roofs(tmp_path):
+    stacks = [case(engine=name) for name in ("stacked", "JAX vmap")]
     tables = [
-        tabulate([case(), case(batch_size=10, flops=4e7)]).assign(device=name) for name in ("a CPU", "a GPU", "c")
+        tabulate([case(), case(batch_size=10, flops=4e7), *stacks]).assign(device=name)
+        for name in ("a CPU", "a GPU", "c")
     ]
     roofs = pd.concat([ROOFS.assign(device=name) for name in ("a CPU", "a GPU")])
     paths = plot_roofline(pd.concat(tables), roofs, tmp_path)
     text = next(path for path in paths if path.suffix == ".svg").read_text()
-    for said in ("a CPU", "a GPU", "memory 20 GB/s", "cache 80 GB/s", "products 100 GFLOP/s", "500/20", "M = 10"):
+    names = (
+        "a CPU",
+        "a GPU",
+        "memory 20 GB/s",
+        "cache 80 GB/s",
+        "products 100 GFLOP/s",
+        "500/20",
+        "M = 10",
+        "JAX vmap",
+    )
+    for said in names:
         assert said in text
     assert not plot_roofline(pd.concat(tables), tabulate_roofs([]).assign(device=""), tmp_path)
 
