@@ -22,7 +22,8 @@ class Graph:
     def __init__(self, function: Callable[[Mapping[str, Tensor]], Tensor], inputs: Mapping[str, Tensor]) -> None:
         self._inputs = {name: tensor.clone() for name, tensor in inputs.items()}
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # What other threads do meanwhile is no business of this recording.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._output = function(self._inputs)
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
