@@ -11,6 +11,7 @@ import ctypes
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -98,7 +99,22 @@ class Rehearsal(TorchDispatchMode):
             shapes = ", ".join(str(tuple(leaf.shape)) for leaf in host)
             raise RuntimeError(f"{name}: expected all tensors on {DEVICE}, got some on the host, of shape {shapes}")
         with self._fake:
-            return func(*args, **kwargs)
+            return self._into(func, args, kwargs) if _outputs(func) else func(*args, **kwargs)
+
+    def _into(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """What an operation makes in tensors that are given to it, which have to be as those that it would make.
+
+        Torch remembers what operations make, but not into what: it would work that out anew each time.
+        """
+        names = _outputs(func)
+        given = [kwargs[name] for name in names]
+        made = func.overloadpacket(*args, **{name: value for name, value in kwargs.items() if name not in names})
+        for one, other in zip(given, [made] if len(names) == 1 else made, strict=True):
+            if one.numel() and (one.shape, one.dtype) != (other.shape, other.dtype):
+                raise RuntimeError(f"{func}: made {other.dtype} {other.shape}, to be {one.dtype} {one.shape}")
+        if all(one.numel() for one in given):
+            return given[0] if len(names) == 1 else tuple(given)
+        return func(*args, **kwargs)  # gives an empty one its shape
 
     def _read(self, func: Any, args: Any, target: torch.device) -> Any:
         """The made-up answer of what reads from the device; None where nothing does."""
@@ -203,6 +219,12 @@ def traffic(call: Callable[[], object], mode: Rehearsal) -> tuple[Counter[str], 
     reads, uploads = mode.reads.copy(), mode.uploads.copy()
     call()
     return mode.reads - reads, mode.uploads - uploads
+
+
+@cache
+def _outputs(func: Any) -> tuple[str, ...]:
+    """The names of the tensors that it is given to write into and nothing else."""
+    return tuple(argument.name for argument in func._schema.arguments if argument.is_out)
 
 
 def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
