@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import mpmath as mp
 import numpy as np
@@ -42,8 +43,9 @@ class Family:
     logit: bool = False
 
 
+@cache
 def gamma_quantile(k: mp.mpf, u: mp.mpf) -> mp.mpf:
-    """log P⁻¹ by Newton's method on log P, or on log(1 − P) in the upper tail."""
+    """log P⁻¹ by Newton's method on log P, or on log(1 − P) in the upper tail; each step doubles the digits."""
     below_one = min(float(u), 1 - 2.0**-53)
     y = mp.mpf(float(log_quantile(*torch.tensor([float(k), below_one], dtype=torch.float64))))
     for _ in range(4):
@@ -55,7 +57,10 @@ def gamma_quantile(k: mp.mpf, u: mp.mpf) -> mp.mpf:
         else:
             q = mp.gammainc(k, z, mp.inf, regularized=True) if z > 1e-30 else 1 - mp.exp(log_front - mp.loggamma(k + 1))
             step = (mp.log(1 - u) - mp.log(q)) * q
-        y -= step * mp.exp(mp.loggamma(k) - log_front)
+        step *= mp.exp(mp.loggamma(k) - log_front)
+        y -= step
+        if abs(step) < mp.mpf(10) ** -(DIGITS * 2 // 3):
+            break
     return y
 
 

@@ -89,7 +89,7 @@ def marginal(name: str, decoder: type, **how: Any) -> Callable[[int], object]:
 @DECODERS
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_no_draw_no_move_and_no_temperature_of_an_estimator_reads(name, decoder, device) -> None:
-    assert_loop_is_silent(marginal(name, decoder), device, 1, 3)
+    assert_loop_is_silent(marginal(name, decoder), device, 1, 2)
 
 
 @pytest.mark.parametrize("fit", get_args(PosteriorFit))
