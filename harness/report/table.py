@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Table:
     left_out: int = 0
     caption: str = ""
 
-    @property
+    @cached_property
     def words(self) -> list[bool]:
         """Which columns hold words, most of their cells; they may be names that the page has in both languages."""
         columns = zip(*self.rows, strict=True)
