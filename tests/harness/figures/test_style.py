@@ -32,14 +32,16 @@ paths = plot_panels([[Panel("one", images), Panel("two", None, "a note")]], "cap
 print(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths))
 """
 ODD_SETTINGS = {
-    "TeX": b"text.usetex: True\n", "cut tight": b"savefig.bbox: tight\n", "dark": b"figure.facecolor: black\n",
-    "large": b"font.size: 40\nfigure.dpi: 600\nsavefig.dpi: 600\n", "serif": b"font.family: serif\n",
-    "hand-drawn": b"path.sketch: 1, 100, 2\n", "transparent": b"savefig.transparent: True\n",
-    "a window": b"backend: TkAgg\ninteractive: True\n", "no backend": b"backend: nonsense\n",
-    "unknown": b"no.such.thing: 1\n", "wrong": b"font.size: huge\nlines.linewidth = 3\n:::\n",
-    "not UTF-8": b"font.family: \xff\xfe\n", "locale": b"axes.formatter.use_locale: True\n",
-    "layout": b"figure.autolayout: True\nfigure.constrained_layout.use: True\n", "mathtext": b"mathtext.fontset: cm\n",
-    "paths": b"svg.fonttype: path\nsvg.hashsalt: mine\n", "nothing": b"", "a mark": b"\xef\xbb\xbffont.size: 3\n",
+    "TeX": b"text.usetex: True\n",
+    "cut tight, serif, transparent": b"savefig.bbox: tight\nfont.family: serif\nsavefig.transparent: True\n",
+    "large, dark": b"font.size: 40\nfigure.dpi: 600\nsavefig.dpi: 600\nfigure.facecolor: black\n",
+    "hand-drawn, mathtext, paths": b"path.sketch: 1, 100, 2\nmathtext.fontset: cm\nsvg.fonttype: path\n"
+    b"svg.hashsalt: mine\n",
+    "a window, locale": b"backend: TkAgg\ninteractive: True\naxes.formatter.use_locale: True\n",
+    "no backend": b"backend: nonsense\n", "unknown": b"no.such.thing: 1\n",
+    "wrong": b"font.size: huge\nlines.linewidth = 3\n:::\n", "not UTF-8": b"font.family: \xff\xfe\n",
+    "layout": b"figure.autolayout: True\nfigure.constrained_layout.use: True\n", "nothing": b"",
+    "a mark": b"\xef\xbb\xbffont.size: 3\n",
 }  # fmt: skip
 BACKENDS = ["module://matplotlib_inline.backend_inline", "module://no.such.module", "nonsense", "TkAgg", "svg", ""]
 

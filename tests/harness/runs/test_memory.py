@@ -1,9 +1,7 @@
 """Out of memory in a worker: that run fails by name, the rest complete."""
 
 import os
-import resource
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,6 +18,16 @@ from tests.tally import tally
 
 HUGE = 1_000_000  # latents, whose noise for a minibatch of 20 with L = 20 is half of LIMIT, and is not alone
 LIMIT = 3 * 2**30  # bytes of address space
+# The command and its workers, which have no more.
+LIMITED = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, resource.RLIM_INFINITY))
+sys.path[0] = {str(ROOT)!r}
+from harness.command.start import start
+from tests import forking
+forking.fork_workers()
+sys.exit(start())
+"""
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and processes are looked at as on Linux")
 
 
@@ -29,18 +37,8 @@ def command(array, *more):
 
 
 def test_a_run_that_does_not_fit_into_memory_fails_by_name_and_the_rest_complete(array, tmp_path):
-    def limited():
-        resource.setrlimit(resource.RLIMIT_AS, (LIMIT, resource.RLIM_INFINITY))
-
-    arguments = command(array, "--latent", 2, HUGE, "--samples", "2e4", "--protocol", f"{SMALL}+n_samples=20")
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        preexec_fn=limited,
-    )
+    _, *options = command(array, "--latent", 2, HUGE, "--samples", "2e4", "--protocol", f"{SMALL}+n_samples=20")
+    done = head_start.run(["-c", LIMITED, *options], tmp_path, environment())
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     (failed,) = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
