@@ -62,3 +62,11 @@ def test_a_planted_upload_in_a_graph_is_found(array, device, monkeypatch) -> Non
     monkeypatch.setattr(FastAEVB, "step", step)
     with pytest.raises(RuntimeError, match="sent a tensor to the device while a graph is recorded"):
         trainer(array, "aevb", "bernoulli", 6).advance(4 * GRAPH_STEPS)
+
+
+@pytest.mark.parametrize("given", [{"size": (4,)}, {"size": (3,), "dtype": torch.float64}], ids=["size", "type"])
+def test_a_planted_output_of_another_kind_is_found(given, device) -> None:
+    one, other = torch.ones(3, device=CUDA), torch.ones(3, device=CUDA)
+    assert torch.mul(one, other, out=one) is one
+    with pytest.raises(RuntimeError, match=r"made torch.float32 torch.Size\(\[3\]\), to be"):
+        torch.mul(one, other, out=torch.ones(**given, device=CUDA))
