@@ -15,8 +15,10 @@ from aevb.encoder import GaussianEncoder
 from harness.experiments.config import Config
 from harness.pictures.models import Trained, load_trained
 from harness.report.models import SHOWN, file_name
+from harness.report.packing import HARMLESS
 from harness.report.page import render
-from harness.report.weights import COARSE, FINE, HARMLESS, export, view_of
+from harness.report.weights import COARSE, FINE, LOGITS, export, export_earlier, view_of
+from harness.report.weights import EARLIER as STEP_OF_EARLIER
 from harness.runs.build import build_model
 from harness.runs.evaluate import encode
 from harness.store.environment import describe
@@ -55,8 +57,10 @@ def make_store(folder: Path) -> Store:
         model = load_trained(random_model(shelves, config, samples))
         name = file_name(dataset, n_latent, samples if samples != SAMPLES else None)
         flat = models.get(f"{dataset}-2")
-        view = view_of(flat) if flat is not None and n_latent == 2 else None
-        export(model, results / "models" / name, step=FINE if n_latent == 2 else COARSE, view=view, images=flat is None)
+        if samples != SAMPLES:
+            export_earlier(model, results / "models" / name, view_of(models[f"{dataset}-2"]))
+        else:
+            export(model, results / "models" / name, step=FINE if n_latent == 2 else COARSE, images=flat is None)
         models[name.removesuffix(".json")] = model
         return model
 
@@ -80,25 +84,27 @@ def inflated(weight: str) -> bytes:
     return zlib.decompress(base64.b85decode(weight.translate(letters)))
 
 
-def in_steps(values: torch.Tensor) -> torch.Tensor:
-    """The nearest multiples of the page's coarsest step."""
-    return (values / COARSE).round() * COARSE
+def in_steps(values: torch.Tensor, step: float) -> torch.Tensor:
+    """The nearest multiples of the step that the page has of such weights."""
+    return (values / step).round() * step
 
 
 def random_model(shelves: Shelves, config: Config, samples: int) -> KeptModel:
     """A model in place of what a run kept: with large random weights, so that pictures differ from place to place.
 
-    They are multiples of the page's coarsest step, so that it computes with the very same.
+    They are multiples of the page's steps, so that it computes with the very same, but for the plane's decoders.
     """
+    coarsest = LOGITS * COARSE
+    step = STEP_OF_EARLIER if samples == EARLIER else coarsest
     generator = torch.Generator().manual_seed(samples)
     pixels = PIXELS[config.dataset]
     model = build_model(config, pixels, generator)
     encoder = GaussianEncoder(pixels, config.n_latent, config.hidden, generator=generator)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.copy_(in_steps(0.2 * torch.randn(parameter.shape, generator=generator)))
+            parameter.copy_(in_steps(0.2 * torch.randn(parameter.shape, generator=generator), coarsest))
         for parameter in encoder.parameters():
-            parameter.copy_(in_steps(0.08 * torch.randn(parameter.shape, generator=generator)))
+            parameter.copy_(in_steps(0.08 * torch.randn(parameter.shape, generator=generator), step))
     folder = shelves.own_run(config)
     if folder.status() is None:
         folder.begin(describe(torch.device("cpu")))

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from aevb.data import DatasetUnavailable
@@ -22,6 +23,7 @@ from harness.pictures.demos import show_demo
 from harness.pictures.latent_space import publish_pictures
 from harness.pictures.models import to_compute
 from harness.pictures.scene import chosen_points
+from harness.report.earlier import publish_earlier
 from harness.report.make import make_report
 from harness.runs.job import Job, source
 from harness.runs.migrate import migrate
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.verify:
             return 0 if verify_runs(request, options.verify) else 1
         elif options.publish:
-            for line in publish_runs(request.shelves, request.data):
+            for line in chain(publish_runs(request.shelves, request.data), publish_earlier(request.shelves)):
                 print(line, flush=True)
         elif options.migrate:
             print(*migrate(request.results) or ["there is nothing of an older version"], sep="\n")

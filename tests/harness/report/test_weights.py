@@ -12,11 +12,12 @@ from scipy.ndimage import map_coordinates
 import aevb
 from aevb.data import load_dataset
 from aevb.densities import standard_normal_log_density
+from aevb.model import GaussianModel
 from aevb.trained import published_models
 from harness.pictures.models import Trained, load_trained
 from harness.report.models import MAX_CHARACTERS, SHOWN, file_name, read_models
 from harness.report.quote import LIBRARY, quote, quotes
-from harness.report.weights import COARSE, FINE, TABLE, export
+from harness.report.weights import COARSE, FINE, TABLE, export, export_earlier, view_of
 from harness.store.shelves import Shelves
 from tests.report_store import inflated
 from tests.support import ROOT
@@ -24,15 +25,18 @@ from tests.support import ROOT
 SIZES = [entry["n_latent"] for entry in published_models() if entry["dataset"] == "mnist"]
 
 
-def published(n_latent: int) -> Trained:
-    (config,) = SHOWN.configs("author", ["mnist"], [0], sizes=[n_latent])
+def published(n_latent: int, dataset: str = "mnist") -> Trained:
+    (config,) = SHOWN.configs("author", [dataset], [0], sizes=[n_latent])
     kept = Shelves(Path("nothing")).model(config, 1)
     assert kept is not None
     return load_trained(kept)
 
 
 def unpacked(layer: dict) -> torch.Tensor:
-    """Weights of a layer as the page has them."""
+    """Weights of a layer as the page has them; of two without anything between them, their product."""
+    if "inner" in layer:
+        outer = {key: value for key, value in layer.items() if key != "inner"}
+        return unpacked(outer) @ unpacked(layer["inner"])
     planes = np.frombuffer(inflated(layer["weight"]), np.uint8).astype(np.int32)
     high, low = planes.reshape(2, -1)
     folded = (high << 8) | low
@@ -40,20 +44,34 @@ def unpacked(layer: dict) -> torch.Tensor:
     return torch.tensor(weight, dtype=torch.float32).reshape(layer["nOut"], layer["nIn"])
 
 
-# The plane's model has its numbers told to a tenth of a nat, the others to one.
-@pytest.mark.parametrize(
-    ("n_latent", "step", "nats"), [(n, *((FINE, 0.02) if n == 2 else (COARSE, 0.3))) for n in SIZES]
-)
-def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_path, generator):
-    truth, rounded = published(n_latent), published(n_latent)
-    export(truth, tmp_path / "model.json", step=step)
-    content = json.loads((tmp_path / "model.json").read_text())
+def values(text: str) -> torch.Tensor:
+    """Float32 as the page has them."""
+    return torch.tensor(np.frombuffer(base64.b64decode(text), "<f4").copy())
+
+
+def as_on_the_page(rounded: Trained, content: dict) -> Trained:
+    """The model with what the page has of its weights."""
     model, encoder = rounded.model, rounded.encoder
     model.hidden[0].weight.data = unpacked(content["decoder"]["hidden"][0])
     model.output.weight.data = unpacked(content["decoder"]["output"])
+    model.output.bias.data = values(content["decoder"]["output"]["bias"])
+    if isinstance(model, GaussianModel):
+        model.log_var.weight.data = unpacked(content["decoder"]["logVar"]) / model.log_var_factor
+        model.log_var.bias.data = values(content["decoder"]["logVar"]["bias"])
     encoder.hidden[0].weight.data = unpacked(content["encoder"]["hidden"][0])
     encoder.mean.weight.data = unpacked(content["encoder"]["mean"])
     encoder.log_var.weight.data = unpacked(content["encoder"]["logVar"]) / encoder.log_var_factor
+    return rounded
+
+
+# The plane's model has its numbers told to a tenth of a nat, the others to one.
+@pytest.mark.parametrize(
+    ("n_latent", "step", "nats"), [(n, *((FINE, 0.05) if n == 2 else (COARSE, 0.3))) for n in SIZES]
+)
+def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_path, generator):
+    truth = published(n_latent)
+    export(truth, tmp_path / "model.json", step=step)
+    rounded = as_on_the_page(published(n_latent), json.loads((tmp_path / "model.json").read_text()))
     x = load_dataset("mnist").test[:200]
     eps = torch.randn(200, n_latent, generator=generator)
     moments, bounds, images = [], [], []
@@ -66,6 +84,25 @@ def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_
     assert (moments[1] - moments[0]).abs().max() < 1e-2
     assert (images[1] - images[0]).abs().max() < 1e-2
     assert 0 < (bounds[1] - bounds[0]).abs().max() < nats
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "frey_face"])
+def test_in_its_smallest_form_a_model_is_the_same_all_over_the_plane(dataset, tmp_path, generator):
+    truth, view = published(2, dataset), view_of(published(2, dataset))
+    export_earlier(truth, tmp_path / "earlier.json", view)
+    content = json.loads((tmp_path / "earlier.json").read_text())
+    small = as_on_the_page(published(2, dataset), content)
+    assert len(content["decoder"]["output"]["weight"]) < truth.model.output.weight.numel() / 2, "it is smaller"
+    z = torch.tensor(view.centre) + view.half * (2 * torch.rand(2_000, 2, generator=generator) - 1)
+    drawn, expected = small.model.pixel_mean(z), truth.model.pixel_mean(z)
+    assert (drawn - expected).abs().max() < 1 / 255
+    x = truth.model.pixels_at(z, truth.model.pixel_noise(len(z), generator))
+    nats = (small.model.log_likelihood(x, z) - truth.model.log_likelihood(x, z)).abs()
+    assert 0 < nats.max() < 0.5
+    points = np.frombuffer(base64.b64decode(content["points"]["z"]), "<i2").reshape(-1, 2) * content["points"]["step"]
+    np.testing.assert_allclose(points, truth.encoded["mean"].numpy(), rtol=0, atol=1e-3)
+    moved = (small.encoder(expected).mean - truth.encoder(expected).mean).square().sum(1).mean().sqrt()
+    assert moved < view.half / 128, "on average no farther than a pixel of a small plane"
 
 
 def test_the_table_and_the_logits_are_the_likelihood_of_any_image(tmp_path, generator):
