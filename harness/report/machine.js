@@ -112,7 +112,7 @@ const machine = {
 
   document.addEventListener("model", ({ detail: name }) => {
     if (!document.getElementById("machine-x")) return;
-    if (!machine.dataset) readPalette();
+    if (!palette.ink) readPalette();
     machine.dataset ??= models[name].dataset;
     if (models[name].dataset !== machine.dataset) return;
     gather();

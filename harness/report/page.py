@@ -35,7 +35,7 @@ MAX_CHARACTERS = 7_900_000
 STYLES = ("style.css", "charts.css", "tables.css", "machine.css", "live.css", "modes.css")
 MACHINE = (
     *("bound.js", "surface.js", "posterior.js", "contours.js", "canvas.js", "machine.js", "pad.js", "noise.js"),
-    *("closeup.js", "plane.js", "rebuilds.js", "nats.js", "inspector.js"),
+    *("closeup.js", "plane.js", "scrubber.js", "rebuilds.js", "nats.js", "inspector.js"),
 )
 LIVE = ("picks.js", "duel.js", "duelview.js", "walk.js", "restoring.js", "restore.js")
 SCRIPTS = ("state.js", "page.js", "chart.js", "table.js", "network.js", *MACHINE, *LIVE, "projector.js")
@@ -83,6 +83,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             choices=choices_table(protocol.partition("+")[0]), inventory=inventory(figures, planes, has, command),
             command=command, sources=_in_order(sources), worst=worst, ratios=ratios, claim=holds(claim_holds(worst)),
             strings=data(page_strings()), shapes=SHAPES, quotes=quotes(), planes=planes,
+            scrubbed=any("@" in name for name in shown),
             of_models=list(dict.fromkeys(content["dataset"] for content in shown.values())),
             model_sources=list(dict.fromkeys(origin.id for name in shown if (origin := origins[name]) is not None)),
             model_data=data(shown),

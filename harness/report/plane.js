@@ -3,7 +3,7 @@ const DIGITS = ["#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#d4a72c"
 
 document.getElementById("machine-plane") && (() => {
   const find = (id) => document.getElementById(id);
-  const canvas = find("machine-plane"), dots = find("machine-dots"), stage = find("machine-stage");
+  const canvas = find("machine-plane"), dots = find("machine-dots");
   const ground = make("canvas", { width: 720, height: 720 });
   let side = 0, painted = "", painting = 0;
   const frame = () => new Frame(machine.main.model.view.centre, machine.main.model.view.half, side);
@@ -88,26 +88,5 @@ document.getElementById("machine-plane") && (() => {
   });
   find("machine-sample").addEventListener("click", () => machine.setZ([gaussian(), gaussian()]));
   find("machine-key").append(...DIGITS.map((paint, digit) => make("span", {}, make("i", { style: `background:${paint}` }), String(digit))));
-
-  /** The scrubber over training, where models of earlier were kept. */
-  function offerStages() {
-    const names = machine.stages[machine.dataset] ?? [];
-    stage.parentElement.hidden = names.length < 2;
-    stage.max = names.length - 1;
-    stage.value = names.indexOf(machine.main.name);
-    dots.hidden = !machine.main.model.points;
-    tellStage();
-  }
-  function tellStage() {
-    const { samples } = machine.main?.model ?? {};
-    const text = samples === undefined ? "" : say("samples_seen", { count: samples.toLocaleString("en") });
-    find("machine-samples").value = text;
-    stage.setAttribute("aria-valuetext", text);
-  }
-  stage.addEventListener("input", () => {
-    machine.setStage(machine.stages[machine.dataset][stage.value]);
-    tellStage();
-  });
-  document.addEventListener("dataset", offerStages);
-  document.addEventListener("language", tellStage);
+  document.addEventListener("dataset", () => { dots.hidden = !machine.main.model.points; });
 })();

@@ -11,7 +11,7 @@ from harness.report.page import render
 from harness.store.shelves import Shelves
 from tests.browser import chromium, look, resize
 from tests.machine_page import LAPTOP, PHONE, THREE, drag, draw, next_frame, state, within
-from tests.report_store import EARLIER, command
+from tests.report_store import command
 from tests.support import wait_until
 
 
@@ -116,20 +116,6 @@ def test_models_with_more_latent_variables_stand_beside_with_their_bounds(window
     bound = kept.model.log_likelihood(x, q.at(eps)) - q.kl_to_standard_normal()
     told = tiles[2].find_element("css selector", "output").text
     assert float(told.replace("\N{MINUS SIGN}", "-")) == pytest.approx(bound.item(), abs=0.6)
-
-
-def test_the_scrubber_goes_back_in_training(window, store):
-    stage = window.find_element("css selector", "#machine-stage")
-    assert stage.is_displayed()
-    stage.send_keys(Keys.HOME)
-    next_frame(window)
-    now = state(window)
-    q = store.models[f"mnist-2@{EARLIER}"].encoder(torch.tensor(now["x"][None], dtype=torch.float32))
-    np.testing.assert_allclose(now["mean"], q.mean[0].numpy(), atol=1e-2)
-    assert window.find_element("css selector", "#machine-samples").text == f"{EARLIER:,} samples"
-    stage.send_keys(Keys.END)
-    next_frame(window)
-    assert np.abs(state(window)["mean"] - now["mean"]).max() > 0.1
 
 
 def test_faces_are_those_that_a_model_makes_and_get_a_posterior_too(window, store):
