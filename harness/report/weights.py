@@ -22,7 +22,7 @@ from harness.report.narrow import narrowed
 from harness.report.packing import LARGEST, encoded, floats, packed_layer
 from harness.store.files import write_text
 
-FINE, COARSE, EARLIER = 2.0**-12, 2.0**-10, 2.0**-6
+FINE, COARSE, EARLIER = 2.0**-11, 2.0**-10, 2.0**-6
 LOGITS = 2.0  # times as coarse the weights of logits may be as others
 TOLERANCES = {"logit": 4e-3, "mean": 1e-4, "log_var": 1e-3}  # of what the plane's decoder gives, narrow or whole
 TABLE = 64  # nodes along a side
