@@ -115,8 +115,14 @@ class BernoulliModel(GenerativeModel):
         return torch.sigmoid(self.logits(z))
 
     def pixel_noise(self, rows: int, generator: torch.Generator) -> Float[Tensor, "rows pixel"]:
-        """Uniform on [0, 1)."""
-        return self.output.bias.new_empty(rows, self.n_pixels).uniform_(generator=generator)
+        """Uniform on (k + ½)/2¹⁶, k = 0 … 2¹⁶ − 1, so that a pixel is on with its probability to within 2⁻¹⁷.
+
+        One draw of 64 bits gives four of them, in less than half the time of four draws.
+        """
+        like, n = self.output.bias, rows * self.n_pixels
+        draws = torch.empty(-(-n // 4), dtype=torch.int64, device=like.device)
+        sixteen = draws.random_(-(2**63), None, generator=generator).view(torch.int16)[:n]
+        return sixteen.to(like.dtype).add_(2**15 + 0.5).mul_(2.0**-16).view(rows, self.n_pixels)
 
     def pixels_at(
         self, z: Float[Tensor, "*batch latent"], noise: Float[Tensor, "*#batch pixel"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import bernoulli, norm
+from scipy.stats import bernoulli, chisquare, norm
 
 from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError
@@ -146,3 +146,17 @@ def test_the_log_variance_head_is_scaled_before_its_bias_is_added(log_var, gener
     source = z if log_var == "latent" else model.hidden(z)
     expected = 0.1 * (source @ model.log_var.weight.T) + model.log_var.bias
     torch.testing.assert_close(model.pixels(z).log_var, expected)
+
+
+def test_pixel_noise_is_uniform_on_its_grid_and_one_pixels_says_nothing_of_anothers(generator):
+    noise = BernoulliModel(2, 7).double().pixel_noise(200_001, generator)  # no multiple of four
+    steps = noise * 2**16 - 0.5
+    assert noise.shape == (200_001, 7)
+    assert torch.equal(steps, steps.round())
+    assert (steps.min(), steps.max()) == (0, 2**16 - 1)
+    counts = torch.bincount(steps.long().flatten(), minlength=2**16)
+    assert chisquare(counts.numpy()).pvalue > 1e-4
+    four = steps.flatten()[: 4 * (steps.numel() // 4)].view(-1, 4).T
+    for values in (four, four % 2, four % 256, (four / 256).floor()):  # of one draw
+        off_diagonal = torch.corrcoef(values) - torch.eye(4)
+        assert off_diagonal.abs().max() < 5 / four.shape[1] ** 0.5
