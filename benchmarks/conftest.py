@@ -20,6 +20,7 @@ from aevb.fast.products import Library, Shape
 from benchmarks.cores import bound, one_core
 from benchmarks.launch import stopwatch
 from benchmarks.parts import Parts
+from benchmarks.resume import Resume
 from benchmarks.work import flops, product_timer
 from harness.store.environment import describe
 from harness.store.machine import fingerprint
@@ -34,8 +35,15 @@ DEVICES = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--methods` times these methods' steps beside the paper's, and nothing else."""
+    """`--methods` times these methods' steps beside the paper's, and nothing else; `--journal` resumes."""
     parser.addoption("--methods", default="", help="names or places of learners, divided by spaces")
+    parser.addoption("--journal", type=Path, help="a file of what is measured: it is read first, and goes on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where there is to be a journal, what keeps it."""
+    if path := config.getoption("--journal"):
+        config.pluginmanager.register(Resume(path, config.getoption("--methods").split()))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -56,7 +56,7 @@ STUDIES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 1 a run failed, 2 wrong request, 130 interrupted."""
-    options = argparse.Namespace(force=False, check=False, benchmark=False, to_target=False)
+    options = argparse.Namespace(force=False, check=False)
     try:
         options = read_options(arguments)
         request = read_request(options)
@@ -94,8 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         without = " without --force" if options.force else ""
-        keeps = options.to_target or not (options.check or options.benchmark)
-        goes_on = "resumes" if keeps else "begins anew"
+        goes_on = "begins anew" if options.check else "resumes"
         print(f"interrupted; the same command{without} {goes_on}", file=sys.stderr)
         return 130
     return 0
@@ -167,7 +166,7 @@ def measure_speed(options: argparse.Namespace) -> bool:
         show_to_target(options.results)
         return True
     if options.against is None:
-        return show_benchmarks(options.device, options.results, options.method)
+        return show_benchmarks(options.device, options.results, options.method, anew=options.force)
     return show_against(options.against, options.results) or not options.fail_if_slower
 
 

@@ -69,9 +69,9 @@ STUDIES = {
 # What each task would ignore, and therefore refuses.
 UNUSED = {
     "--benchmark": "dataset latent train scale samples protocol seed engine workers cluster data points "
-    "plot_only force re_estimate dry_run",
-    "--against": "device method to_target",
-    "--to-target": "device method",
+    "plot_only re_estimate dry_run",
+    "--against": "device method to_target force",
+    "--to-target": "device method force",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
     "--claims": "dataset latent train scale samples seed device engine workers cluster data points plot_only "
@@ -187,7 +187,9 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     how.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where results are kept")
     how.add_argument("--data", type=Path, metavar="DIR", help="where to look for Frey Face (or AEVB_DATA_DIR)")
     how.add_argument("--plot-only", action="store_true", help="draw what is stored, compute nothing")
-    how.add_argument("--force", action="store_true", help="compute finished runs again")
+    how.add_argument(
+        "--force", action="store_true", help="compute finished runs again; --benchmark: time all cases again"
+    )
     how.add_argument("--re-estimate", action="store_true", help="figure 3: estimate log p(x) by better means too")
     how.add_argument("--dry-run", action="store_true", help="say what would be computed, and stop")
     how.add_argument("--to-target", action="store_true", help="--benchmark: train ten seeds up to a bound, and resume")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from harness.store.machine import title
 from harness.store.tables import read_json, reading
 from harness.timing.roofline import tabulate_roofs
 from harness.timing.step import tabulate_steps
-from harness.timing.tables import compact, tabulate
+from harness.timing.tables import tabulate
 
 # What is no case of the table: a list of its own in a device's file, and the suite that measures it.
 ROOFS, STEPS = "roofs", "steps"
@@ -28,10 +28,10 @@ def stem_of(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-")
 
 
-def keep(report: Mapping[str, Any], folder: Path, ending: str = "") -> list[Path]:
+def keep(found: Sequence[Mapping[str, Any]], folder: Path, ending: str = "") -> list[Path]:
     """Write what was measured, a JSON and a CSV file for each device, their names with this ending; the paths."""
-    by_device: dict[str, list[dict[str, Any]]] = {}
-    for record in compact(report):
+    by_device: dict[str, list[Mapping[str, Any]]] = {}
+    for record in found:
         by_device.setdefault(title(record["environment"]), []).append(record)
     paths = []
     for device, records in by_device.items():

@@ -1,6 +1,5 @@
 """Benchmarks as tables: what was timed, and how long each method takes to a bound."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,18 +29,6 @@ METHODS_FOLDER = "methods"  # of a store's benchmarks: what `--benchmark --metho
 FORMER_NAMES = {"naive PyTorch": "plain PyTorch"}
 # What a user would take instead, where it is not installed: how to have it measured.
 OPTIONAL = {"JAX scan": "JAX is not installed: pip install -c constraints.txt -e '.[test,jax]'"}
-
-
-def compact(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is worth keeping of pytest-benchmark's report: a record for each case, its times in seconds.
-
-    Seconds are those of one call of `steps` steps, which gets through `samples` datapoints: the median over rounds,
-    with a 95 % bootstrap interval; rates are those of the median. Older files have the fastest round's, without an
-    interval. FLOPs and bytes are those of a step.
-    """
-    return [
-        {"test": each["name"], **each["extra_info"]} for each in report["benchmarks"] if "suite" in each["extra_info"]
-    ]
 
 
 def tabulate(records: list[dict[str, Any]]) -> pd.DataFrame:

@@ -122,6 +122,8 @@ from tests.support import write_array
         ("--figure 2 --to-target", "--to-target is for --benchmark alone"),
         ("--benchmark --to-target --against HEAD", "no use for --to-target"),
         ("--benchmark --to-target --device cuda", "no use for --device"),
+        ("--benchmark --to-target --force", "no use for --force"),
+        ("--benchmark --against HEAD --force", "no use for --force"),
         ("--benchmark --fail-if-slower", "name a commit, or leave it out"),
         ("--benchmark --against HEAD --device cuda", "no use for --device"),
         ("--list --update-reference", "for --check alone"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,10 +19,12 @@ from benchmarks.work import flops, step_bytes, step_products
 from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
 from harness.timing.devices import keep, read
+from harness.timing.journal import NAME, read_journal
 from harness.timing.plot import plot_benchmarks
-from harness.timing.tables import METHODS_FOLDER, compact, format_benchmarks, readable, tabulate, time_to_bound
+from harness.timing.tables import METHODS_FOLDER, format_benchmarks, readable, tabulate, time_to_bound
+from tests import head_start
 from tests.bad_input import check_refusal, run
-from tests.support import ROOT, environment, reproduce
+from tests.support import ROOT, environment, reproduce, wait_until
 
 PIXELS = 30
 
@@ -67,8 +70,8 @@ def measured(**changes) -> dict:
     return info | changes
 
 
-def report(*cases: dict) -> dict:
-    return {"benchmarks": [{"name": f"test_{n}", "extra_info": info} for n, info in enumerate(cases)]}
+def report(*cases: dict) -> list[dict]:
+    return [{"test": f"test_{n}", **info} for n, info in enumerate(cases)]
 
 
 def sweep(**changes) -> list[dict]:
@@ -99,28 +102,28 @@ def test_each_device_has_a_file_of_its_own_with_its_provenance(tmp_path):
 
 def test_what_was_not_measured_is_a_dash():
     bare = {key: value for key, value in measured().items() if not key.startswith(("flop", "bytes"))}
-    text = format_benchmarks(tabulate(compact(report(bare))))
+    text = format_benchmarks(tabulate(report(bare)))
     assert text.split().count("–") == 3  # FLOP/s, their share and bytes
     assert "nan" not in text
 
 
 def test_a_time_has_its_interval_and_one_that_is_not_stable_is_marked():
     stable, unstable = measured(), measured(seconds_low=0.018, engine="reference")
-    text = format_benchmarks(tabulate(compact(report(stable, unstable))))
+    text = format_benchmarks(tabulate(report(stable, unstable)))
     assert "2.0%" in text
     assert "6.0% !" in text
     assert "! unstable: more than 5%" in text
-    assert "unstable" not in format_benchmarks(tabulate(compact(report(stable))))
+    assert "unstable" not in format_benchmarks(tabulate(report(stable)))
 
 
 def test_where_jax_is_not_installed_its_row_says_so():
     plain, jax = (measured(engine=name) for name in ("plain PyTorch", "JAX scan"))
-    table = tabulate(compact(report(plain)))
+    table = tabulate(report(plain))
     row = readable(table).set_index("engine").loc["JAX scan: not installed"]
     assert (row["hidden"], row["N_z"], row["samples/s"], row["±"]) == ("500", "20", "–", "–")
     assert "pip install -c constraints.txt -e '.[test,jax]'" in format_benchmarks(table).replace("\n  ", " ")
     for cases in ((plain, jax), (measured(),)):
-        assert "not installed" not in format_benchmarks(tabulate(compact(report(*cases))))
+        assert "not installed" not in format_benchmarks(tabulate(report(*cases)))
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds nobody to a core")
@@ -185,9 +188,9 @@ def test_figures_show_every_device_and_the_paper(tmp_path):
     gpu = {"device_type": "cuda", "engine": "graph"}
     table = pd.concat(
         [
-            tabulate(compact(report(*sweep()))).assign(device="Some CPU"),
-            tabulate(compact(report(*[case | gpu for case in sweep()]))).assign(device="Some GPU"),
-            tabulate(compact(report(measured(engine="JAX vmap", device_type="cuda")))).assign(device="Some GPU"),
+            tabulate(report(*sweep())).assign(device="Some CPU"),
+            tabulate(report(*[case | gpu for case in sweep()])).assign(device="Some GPU"),
+            tabulate(report(measured(engine="JAX vmap", device_type="cuda"))).assign(device="Some GPU"),
         ],
         ignore_index=True,
     )
@@ -203,22 +206,44 @@ def test_figures_show_every_device_and_the_paper(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_without_a_gpu_the_command_says_so_and_completes_the_cpu_part(tmp_path):
-    done = reproduce(
-        "--benchmark", "--device", "cpu", "cuda", cwd=tmp_path, PYTEST_ADDOPTS="-k 'test_tape and 100-aevb-none'"
-    )
+def test_without_a_gpu_the_command_says_so_and_completes_the_cpu_part_also_where_it_was_stopped(tmp_path):
+    arguments, chosen = ("--benchmark", "--device", "cpu", "cuda"), {"PYTEST_ADDOPTS": "-k 'test_tape and 100-'"}
+    env = environment(XDG_CACHE_HOME=str(tmp_path / "cache"), **chosen)
+    process = head_start.start([str(ROOT / "reproduce.py"), *arguments], tmp_path, env)
+    journal = tmp_path / "results" / "benchmarks" / NAME
+    wait_until(lambda: read_journal(journal)[1], 100)
+    os.kill(process.pid, signal.SIGTERM)
+    _, complained = process.communicate(timeout=100)
+    heading, before = read_journal(journal)
+    assert process.returncode == 130
+    assert complained.splitlines()[-2:] == [
+        f"{len(before)} of 4 cases are done",
+        "interrupted; the same command resumes",
+    ]
+    assert len(before) < 4
+    with journal.open("ab") as file:
+        file.write(b'{"case": "benchmarks/te')  # as a power cut may leave it
+
+    done = reproduce(*arguments, cwd=tmp_path, **chosen)
     assert done.returncode == 0, done.stderr
     assert "no CUDA device" in done.stdout
+    assert f"\n{len(before)} of 4 cases are done\n[{len(before) + 1}/4] " in done.stdout
+    assert not journal.exists()
     (path,) = (tmp_path / "results" / "benchmarks").glob("*.json")
     stored = json.loads(path.read_text())
     assert {"commit", "packages", "threads", "pytest-benchmark"} <= set(stored["environment"])
     assert stored["environment"]["command"] == "python reproduce.py --benchmark --device cpu cuda"
-    (case,) = stored["measured"]
-    assert case["samples_per_second"] == pytest.approx(case["samples"] / case["seconds"])
-    assert case["peak_memory_bytes"] > 1e7
-    assert case["rounds"] >= 10
-    assert case["seconds_low"] <= case["seconds"] <= case["seconds_high"]
-    assert case["warm_up_seconds"] > 0
+    names = [f"test_tape[cpu-100-{case}-{pixels}]" for case in ("aevb", "wake_sleep") for pixels in ("none", "dynamic")]
+    assert [case["test"] for case in stored["measured"]] == names
+    assert [f"benchmarks/test_data.py::{name}" for name in names] == heading["cases"]
+    kept = [{name: value for name, value in line["record"].items() if name != "environment"} for line in before]
+    assert stored["measured"][: len(kept)] == kept
+    for case in stored["measured"]:
+        assert case["samples_per_second"] == pytest.approx(case["samples"] / case["seconds"])
+        assert case["peak_memory_bytes"] > 1e7
+        assert case["rounds"] >= 10
+        assert case["seconds_low"] <= case["seconds"] <= case["seconds_high"]
+        assert case["warm_up_seconds"] > 0
     assert {"model", "caches", "cores", "megahertz", "virtual"} == set(stored["environment"]["machine"])
 
 
