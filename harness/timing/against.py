@@ -25,6 +25,8 @@ from harness.store.environment import describe
 from harness.store.files import check_writable, write_text
 from harness.store.machine import fingerprint, title
 from harness.timing.intervals import of_ratio
+from harness.timing.journal import NAME as UNFINISHED
+from harness.timing.journal import Journal, measured_with
 from harness.timing.trees import Tree
 from harness.timing.verdict import MARGIN, SEEN, is_known, judge
 from harness.workers.progress import duration
@@ -55,7 +57,11 @@ def show_against(commit: str, results: Path) -> bool:
     with ExitStack() as stack:
         base = stack.enter_context(Tree(stack.enter_context(worktree(ROOT, name)), f"commit {name[:12]}"))
         tree = stack.enter_context(Tree(ROOT, "this tree"))
-        times = measure(base, tree)
+        journal = Journal(folder / f".{name[:12]}{UNFINISHED}", {"base": name, **measured_with("cpu")})
+        stack.callback(journal.close)
+        if journal.lines or journal.anew:
+            print("; ".join(filter(None, [f"{len(journal.lines)} launches are done", journal.anew])), file=sys.stderr)
+        times = measure(base, tree, journal=journal)
     table = compare(times)
     environment = describe(torch.device("cpu")) | {"base": name, "machine": fingerprint()}
     print("\n" + fold(f"time of this tree over that of commit {name[:12]}, one core of {title(environment)}"))
@@ -64,12 +70,19 @@ def show_against(commit: str, results: Path) -> bool:
     content = {"environment": environment, "compared": table.to_dict("records")}
     write_text(stem.with_suffix(".json"), json.dumps(content, indent=1))
     write_text(stem.with_suffix(".csv"), table.to_csv(index=False))
+    journal.remove()
     print(f"wrote {stem.with_suffix('.json')}\nwrote {stem.with_suffix('.csv')}")
     return "slower" not in set(table["verdict"])
 
 
 def measure(
-    base: Tree, tree: Tree, *, fewest: int = FEWEST_LAUNCHES, most: int = MOST_LAUNCHES, only: Sequence[str] = ()
+    base: Tree,
+    tree: Tree,
+    *,
+    fewest: int = FEWEST_LAUNCHES,
+    most: int = MOST_LAUNCHES,
+    only: Sequence[str] = (),
+    journal: Journal | None = None,
 ) -> Times:
     """Launch after launch of both, until all is known well enough or there have been many.
 
@@ -79,30 +92,56 @@ def measure(
         fewest: launches in any case.
         most: launches at most.
         only: cases to measure; all where none is named.
+        journal: of launches; those that it has need not be made.
     """
-    order = random.Random(0)
-    began, times, sizes = time.monotonic(), Times(), dict[str, int]()
-    for launch in range(most):
-        known, there = base.launch(), tree.launch()
-        for case in known:
-            if case in there and (not only or case in only):
-                if case not in sizes:
-                    sizes[case] = _size(base, case)
-                for side in (base, tree):
-                    side.run(case, sizes[case])  # warm-up
-                times.setdefault(case, []).append([])
-        for _ in range(ROUNDS):
-            for case, size in sizes.items():
-                turns = [base, tree] if order.random() < 0.5 else [tree, base]
-                seconds = {side: side.run(case, size) / size for side in turns}
-                times[case][-1].append((seconds[base], seconds[tree]))
+    launches: list[Mapping[str, Any]] = [*journal.lines] if journal else []
+    sizes: dict[str, int] = {}
+    while len(launches) < fewest or (len(launches) < most and not _is_enough(launches)):
+        launches.append(_launch(base, tree, sizes, only, random.Random(len(launches))))
+        if journal:
+            journal.add(launches[-1])
+        told = f"[{len(launches)}/{fewest} to {most}] launches, {duration(_spent(launches))}"
+        print(told, file=sys.stderr, flush=True)
+    return _by_case(launches)
+
+
+def _launch(
+    base: Tree, tree: Tree, sizes: dict[str, int], only: Sequence[str], order: random.Random
+) -> Mapping[str, Any]:
+    """One of both trees: each case's pairs of seconds, round by round, and the seconds of it all."""
+    began = time.monotonic()
+    known, there = base.launch(), tree.launch()
+    cases = [case for case in known if case in there and (not only or case in only)]
+    times: dict[str, list[tuple[float, float]]] = {case: [] for case in cases}
+    for case in cases:
+        if case not in sizes:
+            sizes[case] = _size(base, case)
         for side in (base, tree):
-            side.end()
-        spent = time.monotonic() - began
-        print(f"[{launch + 1}/{fewest} to {most}] launches, {duration(spent)}", file=sys.stderr, flush=True)
-        if launch + 1 >= fewest and (spent > MOST_SECONDS or is_known([_ratio(times[case]) for case in times])):
-            break
+            side.run(case, sizes[case])  # warm-up
+    for _ in range(ROUNDS):
+        for case in cases:
+            turns = [base, tree] if order.random() < 0.5 else [tree, base]
+            seconds = {side: side.run(case, sizes[case]) / sizes[case] for side in turns}
+            times[case].append((seconds[base], seconds[tree]))
+    for side in (base, tree):
+        side.end()
+    return {"times": times, "seconds": time.monotonic() - began}
+
+
+def _by_case(launches: Sequence[Mapping[str, Any]]) -> Times:
+    times: Times = {}
+    for launch in launches:
+        for case, rounds in launch["times"].items():
+            times.setdefault(case, []).append([(base, tree) for base, tree in rounds])
     return times
+
+
+def _spent(launches: Sequence[Mapping[str, Any]]) -> float:
+    return sum(launch["seconds"] for launch in launches)
+
+
+def _is_enough(launches: Sequence[Mapping[str, Any]]) -> bool:
+    return _spent(launches) > MOST_SECONDS or is_known([_ratio(rounds) for rounds in _by_case(launches).values()])
 
 
 def _size(tree: Tree, case: str) -> int:

@@ -10,6 +10,7 @@ from aevb.errors import UserError
 from harness.store.checkout import find_commit, worktree
 from harness.timing import against
 from harness.timing.against import compare, format_comparison, measure, show_against
+from harness.timing.journal import Journal
 from harness.timing.trees import Tree
 from tests.support import ROOT, reproduce
 
@@ -47,6 +48,40 @@ def test_a_planted_slowdown_is_found_where_it_is_planted(slow_tree: Path, monkey
     assert table.loc["AEVB 500/20", "ratio"] > 1.2
     assert table.loc["noise in bulk", "low"] < 1.1
     assert table.loc["AEVB 500/20", "rounds"] == 2 * 5
+
+
+class Steady:
+    """In a tree's place: each launch is faster than the one before, and one of them is the last.
+
+    Args:
+        launches: it has been through so many.
+        most: so many it goes through, and is then stopped.
+    """
+
+    def __init__(self, launches: int, most: int) -> None:
+        self.launches, self._most = launches, most
+
+    def launch(self) -> list[str]:
+        self.launches += 1
+        if self.launches > self._most:
+            raise KeyboardInterrupt
+        return ["a case"]
+
+    def run(self, case: str, times: int) -> float:
+        return times / self.launches
+
+    def end(self) -> None:
+        pass
+
+
+def test_what_is_stopped_goes_on_with_the_next_launch(tmp_path: Path) -> None:
+    path, heading = tmp_path / "journal.jsonl", {"base": "abc"}
+    with pytest.raises(KeyboardInterrupt):
+        measure(Steady(0, 3), Steady(0, 3), fewest=5, journal=Journal(path, heading))
+    resumed = measure(Steady(3, 5), Steady(3, 5), fewest=5, journal=Journal(path, heading))
+    assert resumed == measure(Steady(0, 5), Steady(0, 5), fewest=5)
+    assert [rounds[0][0] for rounds in resumed["a case"]] == [1 / k for k in (1, 2, 3, 4, 5)]
+    assert measure(Steady(5, 5), Steady(5, 5), fewest=5, journal=Journal(path, heading)) == resumed
 
 
 def test_a_tree_that_has_not_the_cases_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -130,7 +165,7 @@ def test_the_status_is_1_only_where_that_is_asked_for(slower, asked, status, mon
 
 
 def test_what_was_measured_is_written_with_its_provenance(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(against, "measure", lambda base, tree: {"AEVB 500/20": times(1.1, 0.01)})
+    monkeypatch.setattr(against, "measure", lambda base, tree, journal: {"AEVB 500/20": times(1.1, 0.01)})
     monkeypatch.setattr(Tree, "__enter__", lambda self: self)
     monkeypatch.setattr(Tree, "__exit__", lambda self, *_: None)
     assert not show_against("HEAD", tmp_path)
