@@ -36,8 +36,14 @@ ROOFS = {
 }
 
 
+def roof_name(roof: str, device_type: str) -> str:
+    """What it is called; the cache is the one that fits a core, or that all of a GPU shares."""
+    names = {"memory": "memory", "products": "matrix products"}
+    return names.get(roof) or {"cpu": "a core's cache", "cuda": "the L2 cache"}[device_type]
+
+
 def tabulate_roofs(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """What bounds a machine: columns roof, precision, rate (bytes or FLOP a second), low and high.
+    """What bounds a machine: columns roof, precision, rate (bytes or FLOP a second), low, high and the device's type.
 
     Args:
         records: of the suite "roof", as a device's file has them.
@@ -45,19 +51,22 @@ def tabulate_roofs(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     rows = [
         {"roof": each["roof"], "precision": each["precision"], "rate": each["amount"] / each["seconds"],
          "low": each["amount"] / each["seconds_high"], "high": each["amount"] / each["seconds_low"],
-         "array_bytes": each["array_bytes"]}
+         "array_bytes": each["array_bytes"], "device_type": each["device_type"]}
         for each in records
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["roof", "precision", "rate", "low", "high", "array_bytes"])
+    return pd.DataFrame(rows, columns=["roof", "precision", "rate", "low", "high", "array_bytes", "device_type"])
 
 
 def format_roofs(roofs: pd.DataFrame) -> pd.DataFrame:
     """The same as text."""
-    names = {"memory": "memory, triad", "cache": "a core's cache, triad", "products": "matrix products"}
+    names = [
+        roof_name(roof, kind) + ", triad" * (roof != "products")
+        for roof, kind in roofs[["roof", "device_type"]].to_numpy()
+    ]
     units = roofs["roof"].map({"products": "GFLOP/s"}).fillna("GB/s")
     half = (roofs["high"] - roofs["low"]) / 2 / roofs["rate"]
     return pd.DataFrame({
-        "roof": roofs["roof"].map(names),
+        "roof": names,
         "precision": roofs["precision"],
         "rate": [f"{rate / GIGA:.1f} {unit}" for rate, unit in zip(roofs["rate"], units, strict=True)],
         "±": half.map("{:.1%}".format),

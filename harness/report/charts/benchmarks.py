@@ -15,7 +15,10 @@ from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
 
 ROOM = 1.5  # an axis goes so many times beyond what it shows
 # A shape for each way to compute that is not the one by hand.
-ENGINES = {"reference": "square", "stacked": "diamond", "plain PyTorch": "down", "JAX scan": "up", "bfloat16": "cross"}
+ENGINES = {
+    "reference": "square", "stacked": "diamond", "plain PyTorch": "down", "JAX scan": "up", "JAX vmap": "right",
+    "bfloat16": "cross",
+}  # fmt: skip
 SWEEPS = ("n_latent", "hidden", "n_samples")
 DEVICES = 4  # looks
 TALL = Frame(300, 230, 44, 292, 10, 206)

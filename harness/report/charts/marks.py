@@ -47,6 +47,7 @@ def dot(look: str, px: float, py: float, size: float = 3.5, shape: str = "circle
         "circle": f"M{px - s:.1f} {py:.1f}a{s} {s} 0 1 0 {2 * s} 0a{s} {s} 0 1 0 {-2 * s} 0Z",
         "up": f"M{px:.1f} {py - s:.1f}l{s} {2 * s}h{-2 * s}Z",
         "down": f"M{px:.1f} {py + s:.1f}l{s} {-2 * s}h{-2 * s}Z",
+        "right": f"M{px + s:.1f} {py:.1f}l{-2 * s} {s}v{-2 * s}Z",
         "square": f"M{px - s:.1f} {py - s:.1f}h{2 * s}v{2 * s}h{-2 * s}Z",
         "diamond": f"M{px:.1f} {py - d:.1f}l{d} {d}l{-d} {d}l{-d} {-d}Z",
         "cross": f"M{px - s:.1f} {py - s:.1f}l{2 * s} {2 * s}m{-2 * s} 0l{2 * s} {-2 * s}",

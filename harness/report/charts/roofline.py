@@ -10,11 +10,10 @@ from harness.report.charts import marks
 from harness.report.charts.axis import Axis
 from harness.report.charts.benchmarks import ENGINES
 from harness.report.charts.chart import WIDE, Chart, Group, Legend, Plot, Row, heights, readout
-from harness.timing.roofline import GIGA, points
+from harness.timing.roofline import GIGA, points, roof_name
 
 ROOM = 2.0  # an axis goes so many times beyond what it shows
 LOOKS = {"memory": "plain", "cache": "signal", "products": "limit"}
-NAMES = {"memory": "memory", "cache": "a core's cache", "products": "matrix products"}
 
 
 def roofline_group(table: pd.DataFrame, roofs: pd.DataFrame, sources: Sequence[str]) -> list[Group]:
@@ -31,7 +30,10 @@ def roofline_group(table: pd.DataFrame, roofs: pd.DataFrame, sources: Sequence[s
         if len(own):
             title = ("chart.roofline.panel", {"device": device})
             charts.append(Chart(f"roofline-{k}", title, WIDE, [_plot(own, bounds)], [*sources]))
-    legend: Legend = [(f"{look} train", (NAMES[name],)) for name, look in LOOKS.items()]
+    kinds = dict.fromkeys(roofs["device_type"])
+    legend: Legend = [*dict.fromkeys(
+        (f"{look} train", (roof_name(name, str(kind)),)) for name, look in LOOKS.items() for kind in kinds
+    )]  # fmt: skip
     legend += [(f"ours {name} train", (label(name),)) for name in dict.fromkeys(shown["method"])]
     legend += [(f"mark-{shape}", (name,)) for name, shape in ENGINES.items() if name in {*shown["kind"]}]
     return [Group("roofline", charts, 1, legend)] if charts else []
@@ -48,13 +50,15 @@ def _plot(own: pd.DataFrame, bounds: pd.DataFrame) -> Plot:
     y = Axis(bottom, top, WIDE.bottom, WIDE.top, log=True, named=named, names=tuple(f"{value:g}" for value in named))
     drawn, rows = [], []
     stops = np.array(sorted({round(value, 1) for value in own["intensity"]}))
+    kind_of_device = bounds["device_type"].iloc[0]
     for (roof, precision), rate in rates.items():
         at = np.geomspace(low, high, 200)
         limit = np.full_like(at, rate) if roof == "products" else np.minimum(at * rate, peak)
         kept = (limit < peak) | (roof == "products")
         drawn.append(marks.stroke(f"{LOOKS[roof]} train", x, y, at[kept], limit[kept]))
         values = np.full_like(stops, rate) if roof == "products" else stops * rate
-        name = (NAMES[roof],) if precision == "float32" else (NAMES[roof], precision)
+        named_roof = roof_name(roof, kind_of_device)
+        name = (named_roof,) if precision == "float32" else (named_roof, precision)
         rows.append(Row(name, f"{LOOKS[roof]} train", [[f"{value:,.0f}" for value in values]]))
     for (method, kind), part in own.groupby(["method", "kind"], sort=False):
         look = f"{method}" if kind == "by hand" else f"{method} hollow"

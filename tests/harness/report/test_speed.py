@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from jinja2 import Environment, PackageLoader
 
+from harness.report.charts.benchmarks import ENGINES
+from harness.report.charts.marks import dot
 from harness.report.charts.roofline import roofline_group
 from harness.report.charts.step import step_group
 from harness.report.speed import speed
@@ -27,7 +29,7 @@ LEARNER = {
 }  # fmt: skip
 ROOFS = [
     {"roof": roof, "precision": "float32", "amount": amount, "seconds": 1.0, "seconds_low": 0.9, "seconds_high": 1.1,
-     "array_bytes": 2**28}
+     "array_bytes": 2**28, "device_type": "cpu"}
     for roof, amount in (("memory", 2e10), ("cache", 8e10), ("products", 1e11))
 ]  # fmt: skip
 SHARES = {"products": 0.6, "bound": 0.1, "Adagrad": 0.1, REST: 0.2}
@@ -77,6 +79,22 @@ def test_a_dot_is_where_its_intensity_and_its_rate_are_and_the_roof_is_above():
     assert told["AEVB"] == ["80.0"]
     assert told["memory"] == ["1,000"]  # 20 GB/s at 50 FLOP a byte
     assert not roofline_group(table, tabulate_roofs([]).assign(device=""), [])
+
+
+def test_the_legend_names_each_devices_cache_and_every_engine_has_a_shape_of_its_own():
+    engines = [LEARNER | {"engine": name} for name in ENGINES if name != "bfloat16"]
+    table = pd.concat([tabulate(engines).assign(device=name) for name in ("x", "y")])
+    roofs = [
+        tabulate_roofs([roof | {"device_type": kind} for roof in ROOFS]).assign(device=name)
+        for name, kind in (("x", "cpu"), ("y", "cuda"))
+    ]
+    (group,) = roofline_group(table, pd.concat(roofs), ["s"])
+    names = [name for _, (name,) in group.legend]
+    assert names[:4] == ["memory", "a core's cache", "the L2 cache", "matrix products"]
+    assert {"stacked", "JAX scan", "JAX vmap"} <= {*names}
+    assert len({dot("", 7, 6, 4, shape).path for shape in ENGINES.values()}) == len(ENGINES)
+    told = [{row["name"][0] for row in chart.plots[0].readout["rows"]} for chart in group.charts]
+    assert ["the L2 cache" in each for each in told] == [False, True]
 
 
 def test_the_bars_of_a_step_are_as_high_as_its_shares_one_on_another():

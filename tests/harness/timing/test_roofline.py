@@ -14,10 +14,11 @@ from harness.timing.roofline import format_roofs, plot_roofline, points, tabulat
 from harness.timing.tables import tabulate
 
 
-def roof(name: str, amount: float, precision: str = "float32") -> dict:
+def roof(name: str, amount: float, precision: str = "float32", device_type: str = "cpu") -> dict:
     """In a second, or a tenth more or less."""
-    return {"suite": "roof", "roof": name, "precision": precision, "amount": amount, "seconds": 1.0,
-            "seconds_low": 1 / 1.1, "seconds_high": 1 / 0.9, "array_bytes": 2**28}  # fmt: skip
+    seconds = {"seconds": 1.0, "seconds_low": 1 / 1.1, "seconds_high": 1 / 0.9}
+    return {"suite": "roof", "roof": name, "precision": precision, "amount": amount, **seconds,
+            "array_bytes": 2**28, "device_type": device_type}  # fmt: skip
 
 
 def case(**changes) -> dict:
@@ -38,6 +39,12 @@ def test_rates_and_their_intervals_are_those_of_the_seconds():
     text = format_roofs(ROOFS)
     assert text["rate"].tolist() == ["20.0 GB/s", "80.0 GB/s", "100.0 GFLOP/s"]
     assert text["±"].tolist() == ["10.0%"] * 3
+
+
+@pytest.mark.parametrize(("device_type", "cache"), [("cpu", "a core's cache"), ("cuda", "the L2 cache")])
+def test_the_cache_is_called_what_it_is_on_the_device(device_type, cache):
+    text = format_roofs(tabulate_roofs([roof(name, 1e10, device_type=device_type) for name in ("memory", "cache")]))
+    assert text["roof"].tolist() == ["memory, triad", f"{cache}, triad"]
 
 
 def test_a_step_has_its_place_where_both_counts_are_known():
