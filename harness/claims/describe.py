@@ -7,22 +7,24 @@ from aevb import shipped
 from harness.claims.item import Item
 from harness.claims.measure import Measured
 from harness.claims.show import published_claims
-from harness.claims.text import RULE, core_hours, number, on_the_whole, place, seeds, value, wanted
+from harness.claims.text import RULE, cost, hours, number, on_the_whole, place, seeds, value, wanted
 
 
 def document(claims: Sequence[Measured]) -> str:
     """The whole file."""
-    heads = ("verdict", "claim", "", "seeds", "core-hours")
+    heads = ("verdict", "claim", "", "seeds", "core-hours", "GPU-hours")
     rows = [
-        (claim.verdict, f"[{claim.id}](#{_anchor(claim)})", claim.title, seeds(claim), core_hours(claim.core_hours))
+        (claim.verdict, f"[{claim.id}](#{_anchor(claim)})", claim.title, seeds(claim), hours(claim.core_hours),
+         hours(claim.gpu_hours))
         for claim in claims
-    ]
+    ]  # fmt: skip
     parts = [
         "# What the paper claims, and whether it holds",
         f"{RULE} A claim holds where all of its numbers are where it wants them, and does not where one is not. "
         "Numbers in *italics* are told and decide nothing. Seeds are the fewest of the curves behind a number. Where "
         "the same can be read from the paper's own curves, it stands beside ours. Core-hours are those of the runs as "
-        "they are stored. Criteria were written down before the numbers; where one was not, its claim says so.",
+        "they are stored and a CPU computed them, GPU-hours those of the others, which on a CPU would take far more. "
+        "Criteria were written down before the numbers; where one was not, its claim says so.",
         f"{on_the_whole(claims)}.",
         _table(heads, rows),
         *(_section(claim) for claim in claims),
@@ -44,7 +46,7 @@ def _section(claim: Measured) -> str:
                 ("number", "at", "measured", "seeds", "wanted", "verdict", "paper's curves", ""),
                 [_row(item) for item in claim.items],
             ),
-            f"Measured by {commands}; {core_hours(claim.core_hours)} core-hours.",
+            f"Measured by {commands}; {cost(claim)}.",
         ]
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.claims import better, bounds, choices, gradients, marginals, overfitting, speed
 from harness.claims.item import Item, Verdict, together
-from harness.claims.results import Results
+from harness.claims.results import Hours, Results
 from harness.claims.roster import AEVB_ITSELF, CLAIMS, Claim
 from harness.store.tables import read_json, reading
 
@@ -48,7 +48,8 @@ class Measured:
         verdict: by the rule of all verdicts.
         items: the numbers.
         commands: options of what computes them.
-        core_hours: that the stored runs took; NaN where nothing is stored.
+        core_hours: that the stored runs took on CPUs; NaN where nothing is stored.
+        gpu_hours: that they took on GPUs; NaN where nothing is stored, as of older files.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Measured:
     items: tuple[Item, ...]
     commands: tuple[str, ...]
     core_hours: float
+    gpu_hours: float = math.nan
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -81,14 +83,15 @@ def _measure(claim: Claim, results: Results) -> Measured:
     seeds = max([SEEDS, *(item.seeds for item in items if item.decides)])
     sources = [source.with_method(results.method) for source in claim.sources]
     commands = tuple(source.options(seeds, max(ends, default=0.0)) for source in sources)
-    hours = [cost for source in claim.sources if not math.isnan(cost := results.hours(source))]
+    spent = [hours for source in claim.sources if (hours := results.hours(source)) is not None]
+    hours = sum(spent, Hours(0.0, 0.0)) if spent else Hours(math.nan, math.nan)
     told = {name: getattr(claim, name) for name in ("id", "title", "sentence", "where", "criterion", "note")}
     if results.method != AEVB_ITSELF:
         told["title"] = claim.title.replace("AEVB", results.name)[:LONGEST_TITLE]
         told["sentence"] = f"With {results.name} in AEVB's place: {claim.sentence}"
     return Measured(
         **told, verdict=together(items), items=tuple(items), commands=commands,
-        core_hours=sum(hours) if hours else math.nan,
+        core_hours=hours.cores, gpu_hours=hours.gpus,
     )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """What claims are measured on: figures 2 and 3, the studies and the benchmarks, as they are stored or published."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from harness.studies.reparameterization.table import CURVE
 from harness.timing.tables import METHODS_FOLDER, tabulate
 
 HOUR = 3600.0  # seconds
+GPU = "cuda"  # as torch calls this kind of device
 # Tables that tell what a study took, and the columns of each that name its parts.
 STUDY_PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "choices": {"runs": ()},
@@ -27,6 +27,18 @@ STUDY_PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "models": {"models": ()},
     "reparameterization": {"variance": ("stage",), "curves": CURVE},
 }
+
+
+@dataclass(frozen=True)
+class Hours:
+    """What was spent: core-hours of CPUs, hours of GPUs."""
+
+    cores: float
+    gpus: float
+
+    def __add__(self, other: "Hours") -> "Hours":
+        """Both together, each kind for itself."""
+        return Hours(self.cores + other.cores, self.gpus + other.gpus)
 
 
 @dataclass(frozen=True)
@@ -83,26 +95,27 @@ class Results:
                 tables.append(tabulate(stored["measured"]).assign(device=stored["environment"]["device"]))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
-    def hours(self, source: Source) -> float:
-        """Core-hours of what a claim is measured on; each run, part of a study and benchmark computes on one core.
+    def hours(self, source: Source) -> Hours | None:
+        """What a claim's measurements took, by the kind of device; None where nothing tells it.
 
-        NaN where nothing tells them.
+        On a CPU each run, part of a study and benchmark computes on one core. Runs that a GPU computes together share
+        its time.
         """
         if source.task == "benchmark":
             timed = self.benchmarks
             if timed.empty:
-                return math.nan
+                return None
             # Older files have the fastest round in `seconds`.
             median = timed.reindex(columns=["median_seconds"])["median_seconds"].fillna(timed["seconds"])
-            return float((median * timed["rounds"]).sum() / HOUR)
+            return _by_kind(median * timed["rounds"], timed)
         if source.task == "study":
             tables = {name: self.study(source.name, name) for name in STUDY_PARTS[source.name]}
             spent = [_spent(rows, STUDY_PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]
-            return sum(spent) / HOUR if spent else math.nan
+            return sum(spent, Hours(0.0, 0.0)) if spent else None
         runs = self._figure(int(source.name))[1]
         methods = source.with_method(self.method).methods
         runs = runs[runs["method"].isin(methods)] if methods else runs
-        return _run_seconds(runs) / HOUR if len(runs) else math.nan
+        return _by_kind(_run_seconds(runs), runs) if len(runs) else None
 
     @cached_property
     def _figures(self) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
@@ -134,14 +147,24 @@ class Results:
         return table[np.array(kept, dtype=bool)]
 
 
-def _run_seconds(runs: pd.DataFrame) -> float:
-    """Training and evaluation of all these runs."""
+def _run_seconds(runs: pd.DataFrame) -> pd.Series:
+    """Training and evaluation of each of these runs."""
     training = runs["samples"].astype(float) / runs["samples_per_second"].astype(float)
-    return float((training.fillna(0) + runs["evaluation_seconds"].astype(float).fillna(0)).sum())
+    return training.fillna(0) + runs["evaluation_seconds"].astype(float).fillna(0)
 
 
-def _spent(rows: pd.DataFrame, part: Sequence[str]) -> float:
-    """Seconds of a study's table: of its runs, of its parts, whose rows count from the part's start, or of each row."""
+def _by_kind(seconds: pd.Series, rows: pd.DataFrame) -> Hours:
+    """Rows whose kind of device is not recorded, as none was in older tables, are of a CPU."""
+    on_gpu = rows["device_type"] == GPU if "device_type" in rows else pd.Series(False, rows.index)
+    return Hours(float(seconds[~on_gpu].sum()) / HOUR, float(seconds[on_gpu].sum()) / HOUR)
+
+
+def _spent(rows: pd.DataFrame, part: Sequence[str]) -> Hours:
+    """Of a study's table: of its runs, of its parts, whose rows count from the part's start, or of each row.
+
+    Only runs may be of a GPU.
+    """
     if "samples_per_second" in rows:
-        return _run_seconds(rows)
-    return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
+        return _by_kind(_run_seconds(rows), rows)
+    seconds = float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
+    return Hours(seconds / HOUR, 0.0)

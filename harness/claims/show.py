@@ -12,10 +12,10 @@ from harness.claims.roster import AEVB_ITSELF, OF_METHOD
 from harness.claims.text import (
     RULE,
     WIDTH,
-    core_hours,
     decided_by,
     format_details,
     format_table,
+    hours,
     seeds,
 )
 from harness.store.columns import fold
@@ -60,7 +60,8 @@ def show_claims(shelves: Shelves, protocol: str, names: Sequence[str], method: s
 
 
 def tabulate(claims: Sequence[Measured]) -> pd.DataFrame:
-    """As text, a row for each claim: verdict, id, claim, where, criterion, decided by, seeds, core-hours, commands."""
+    """As text, a row for each claim: verdict, id, claim, where, criterion, decided by, seeds, core-hours, GPU-hours,
+    commands."""
     rows = [
         {
             "verdict": claim.verdict,
@@ -70,7 +71,8 @@ def tabulate(claims: Sequence[Measured]) -> pd.DataFrame:
             "criterion": claim.criterion,
             "decided by": decided_by(claim),
             "seeds": seeds(claim),
-            "core-hours": core_hours(claim.core_hours),
+            "core-hours": hours(claim.core_hours),
+            "GPU-hours": hours(claim.gpu_hours),
             "commands": "; ".join(claim.commands),
         }
         for claim in claims

@@ -24,10 +24,10 @@ RULE = (
 
 def format_table(claims: Sequence[Measured]) -> str:
     """How many hold, then a line for each claim."""
-    lines = [on_the_whole(claims), "", f"{'verdict':13} {'':3} {'claim':42} {'seeds':>5} core-hours"]
+    lines = [on_the_whole(claims), "", f"{'verdict':13} {'':3} {'claim':42} {'seeds':>5} core-h GPU-h"]
     for claim in claims:
-        hours = core_hours(claim.core_hours)
-        lines.append(f"{claim.verdict:13} {claim.id:3} {claim.title:42} {seeds(claim):>5} {hours:>10}".rstrip())
+        cores, gpus = hours(claim.core_hours), hours(claim.gpu_hours)
+        lines.append(f"{claim.verdict:13} {claim.id:3} {claim.title:42} {seeds(claim):>5} {cores:>6} {gpus:>5}")
     return "\n".join(lines)
 
 
@@ -102,9 +102,16 @@ def seeds(claim: Measured) -> str:
     return "–" if not many else f"{many}" if few == many else f"{few}–{many}"
 
 
-def core_hours(hours: float) -> str:
-    """With two digits."""
-    return "–" if math.isnan(hours) else f"{hours:.2g}" if hours < 100 else f"{hours:,.0f}"
+def hours(spent: float) -> str:
+    """With two digits; a dash where there were none."""
+    return "–" if math.isnan(spent) or not spent else f"{spent:.2g}" if spent < 100 else f"{spent:,.0f}"
+
+
+def cost(claim: Measured) -> str:
+    """Both kinds in words: "3.1 core-hours and 0.4 GPU-hours"."""
+    parts = [f"{hours(claim.core_hours)} core-hours"] if claim.core_hours or not claim.gpu_hours > 0 else []
+    parts += [f"{hours(claim.gpu_hours)} GPU-hours"] if claim.gpu_hours > 0 else []
+    return " and ".join(parts)
 
 
 def _details(claim: Measured) -> str:
@@ -114,7 +121,7 @@ def _details(claim: Measured) -> str:
         *([f"note: {claim.note}"] if claim.note else []),
         *(f"- {line(item)}" for item in claim.items),
         f"by: {'; '.join(f'{invocation()} {options}' for options in claim.commands)}",
-        f"{claim.verdict}, {core_hours(claim.core_hours)} core-hours: {decided_by(claim)}",
+        f"{claim.verdict}, {cost(claim)}: {decided_by(claim)}",
     ]
     first, *others = paragraphs
     rest = [

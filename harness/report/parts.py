@@ -26,7 +26,7 @@ from harness.studies.gaps import table as gaps_table
 from harness.studies.models import table as models_table
 from harness.studies.step_sizes import table as step_sizes
 
-CLAIM_COLUMNS = ("verdict", "id", "claim", "where", "seeds", "core-hours")
+CLAIM_COLUMNS = ("verdict", "id", "claim", "where", "seeds", "core-hours", "GPU-hours")
 SHOWN = (".png", ".gif", ".csv", ".json")
 
 

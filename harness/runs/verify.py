@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from harness.runs.job import Job
 from harness.runs.train import work
 from harness.store.checksums import Damaged, read_checked
 from harness.store.run_folder import RunFolder
-from harness.store.shelves import Shelves
+from harness.store.shelves import Shelves, stored_configs
 from harness.store.status import Status
 from harness.store.tables import read_table
 from harness.store.tensors import load_saved
@@ -239,9 +239,21 @@ def anew(folder: RunFolder, root: Path, samples: int, data: Path | None, device:
     last = (folder.environments() or [{}])[-1]
     kind = last.get("device_type", "cpu")
     if device not in ("auto", kind) or (kind == "cuda" and not torch.cuda.is_available()):
+        found = f"got --device {device}" if device not in ("auto", kind) else "torch finds no such device here"
+        remedy = "leave --device out" if found.startswith("got") else "choose a machine that has one"
         raise UserError(
             "a run must be verified on the kind of device that computed it, whose random numbers are its own; "
-            f"{folder.config.name} is of {kind}, got {device}: leave --device out, on a machine that has one"
+            f"{folder.config.name} is of {kind} ({last.get('device', 'unknown')}), {found}: {remedy}, or verify a run "
+            f"of {'cpu' if kind == 'cuda' else 'cuda'}{_beside(folder, kind)}"
         )
     engine, products = last.get("engine", "fast"), last.get("products", "")
     return Job(folder.config, samples, root, data, kind, engine, command, products)
+
+
+def _beside(folder: RunFolder, kind: str) -> str:
+    """Runs of the same curve, in the same store, of another kind of device: their names, after a comma; or nothing."""
+    own = replace(folder.config, seed=0)
+    others = [RunFolder(folder.path.parent, config, published=folder.published)
+              for config in stored_configs(folder.path.parent) if replace(config, seed=0) == own]  # fmt: skip
+    names = [other.path.name.rpartition("-")[0] for other in others if other.device_type() not in ("", kind)]
+    return f", as {' and '.join(sorted(names))}" if names else ""

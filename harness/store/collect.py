@@ -9,17 +9,20 @@ from harness.store.notices import tell_once
 from harness.store.run_folder import RunFolder
 from harness.store.status import Status
 
+LAST = ("device", "published")  # columns of a table of curves, whatever else was measured
+
 
 def collect(folders: Iterable[RunFolder], key: Sequence[str], measure: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Curves of these runs as one tidy table, and one line for each run with its status.
 
     Columns: protocol and `key`, then split, seed, samples, `measure` and what else was measured; in the second table
-    seed, status (finished, diverged, failed or unfinished), and from the run's status samples, step_size,
-    samples_per_second, evaluation_seconds and message; in both, whether the run is published, not the reader's own.
+    seed, status (finished, diverged, failed or unfinished), from the run's status samples, step_size,
+    samples_per_second, evaluation_seconds and message, and device_type, that of `RunFolder`; in both the device's name,
+    whose clock the seconds are, and whether the run is published, not the reader's own.
     """
     outcomes = ("samples", "step_size", "samples_per_second", "evaluation_seconds", "message")
     front = ["split", "seed", "samples", measure, "standard_error"]
-    curves, runs = [pd.DataFrame(columns=["protocol", *key, *front, "seconds", "published"])], []
+    curves, runs = [pd.DataFrame(columns=["protocol", *key, *front, "seconds", "device", "published"])], []
     for folder in folders:
         config = folder.config
         names = {column: getattr(config, column) for column in ("protocol", *key)}
@@ -32,12 +35,14 @@ def collect(folders: Iterable[RunFolder], key: Sequence[str], measure: str) -> t
             continue
         if len(curve):
             others = [column for column in curve.columns if column not in front]
-            curve = curve.assign(**names, seed=config.seed, published=folder.published)
-            curve = curve[[*names, *front, *others, "published"]]
+            curve = curve.assign(**names, seed=config.seed, device=folder.devices(), published=folder.published)
+            curve = curve[[*names, *front, *others, "device", "published"]]
             curves = [*curves, curve] if len(curves[0]) else [curve]
         state = status.state if status.final or status.state == "failed" else "unfinished"
         told = {name: getattr(status, name) for name in outcomes}
+        told |= {"device": folder.devices(), "device_type": folder.device_type()}
         runs.append({**names, "seed": config.seed, "status": state, **told, "published": folder.published})
     table = pd.concat(curves, ignore_index=True)
-    table = table[[column for column in table.columns if column != "published"] + ["published"]]
-    return table, pd.DataFrame(runs, columns=["protocol", *key, "seed", "status", *outcomes, "published"])
+    table = table[[column for column in table.columns if column not in LAST] + [*LAST]]
+    last = ["device", "device_type", "published"]
+    return table, pd.DataFrame(runs, columns=["protocol", *key, "seed", "status", *outcomes, *last])

@@ -152,6 +152,21 @@ class RunFolder:
             raise _not_whole("environment", path, error) from error
         return values
 
+    def device_type(self) -> str:
+        """ "cpu" or "cuda", the kind of device that computed it, of which a run has one; "" where no record tells."""
+        try:
+            known = [name for each in self.environments() if (name := each.get("device_type"))]
+        except UserError:
+            return ""
+        return str(known[-1]) if known else ""
+
+    def devices(self) -> str:
+        """Their names, as their makers have them, with " + " between those of several; "" where no record tells."""
+        try:
+            return " + ".join(dict.fromkeys(str(name) for each in self.environments() if (name := each.get("device"))))
+        except UserError:
+            return ""
+
     def write_curve(self, rows: Sequence[dict[str, Any]], *, durable: bool = False) -> None:
         """Replace the curve by these rows, one for each split and logged point; a checkpoint has them too."""
         if rows:

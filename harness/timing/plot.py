@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from harness.figures.compare import label
 from harness.figures.panel import DARK, GREY, OURS, STYLE, save
-from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, UNTOLD, sweep, usual
 
 DEVICES = ("#1f4fa0", "#a50f22", "#2fa83b", "#8a5a00")
 PAPER = "the paper, 2013:\n20–40 min per million"
@@ -115,10 +115,10 @@ def _ticks(axes: Axes, values: pd.Series) -> None:
 
 
 def _time_to_bound(times: pd.DataFrame, source: str) -> Figure:
-    datasets = list(times["dataset"].unique())
-    figure = Figure(figsize=(2 + 4.5 * len(datasets), 4.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
-    for axes, dataset in zip(figure.subplots(1, len(datasets), squeeze=False)[0], datasets, strict=True):
-        part = times[times["dataset"] == dataset]
+    times = times if "device" in times else times.assign(device=UNTOLD)
+    parts = [*times.groupby(["device", "dataset"], sort=False)]
+    figure = Figure(figsize=(2 + 4.5 * len(parts), 4.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    for axes, ((device, dataset), part) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
         sizes = sorted(part["n_latent"].unique())
         methods = sorted(part["method"].unique())
         for n, method in enumerate(methods):
@@ -127,7 +127,7 @@ def _time_to_bound(times: pd.DataFrame, source: str) -> Figure:
             axes.bar(place, mine, 0.34, color=OURS.colours.get(str(method), DARK), label=label(str(method)))
         targets = part.groupby("n_latent")["target"].first()
         axes.set_xticks(range(len(sizes)), [f"{size}\n{targets[size]:.0f}" for size in sizes])
-        axes.set(title=label(str(dataset)), xlabel="$N_z$, and the test bound to reach (nats)")
+        axes.set(title=f"{label(str(dataset))}, {device}", xlabel="$N_z$, and the test bound to reach (nats)")
         axes.grid(visible=False, axis="x")
     figure.axes[0].set_ylabel("training seconds")
     figure.axes[0].legend(frameon=False)

@@ -25,6 +25,7 @@ BY_HAND = ("by hand", "fast", "graph")
 SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
 
 
+UNTOLD = "device not recorded"  # of tables that an older version wrote
 METHODS_FOLDER = "methods"  # of a store's benchmarks: what `--benchmark --method` has timed beside ours
 FORMER_NAMES = {"naive PyTorch": "plain PyTorch"}
 # What a user would take instead, where it is not installed: how to have it measured.
@@ -108,17 +109,22 @@ def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:
     """Training seconds until each curve of figure 2 first reaches a test bound that all methods of its panel reach.
 
     The bound is where the panel's last method ends up, at the samples that all have seen. Time between logged points
-    is interpolated in the bound.
+    is interpolated in the bound. Seconds of different devices are not compared: each device that computed curves of
+    all methods of a panel has rows and a bound of its own. Where none has, the panel has no rows.
 
     Args:
         curves: the store's figure 2.
 
     Returns:
-        Columns dataset, n_latent, method, target (nats), seconds (mean over seeds).
+        Columns device (its name), dataset, n_latent, method, target (nats), seconds (mean over seeds).
     """
     rows = []
+    curves = curves if "device" in curves else curves.assign(device=UNTOLD)
     test = curves[(curves["split"] == "test") & np.isfinite(curves["lower_bound"])]
-    for (dataset, size), panel in test.groupby(["dataset", "n_latent"], sort=False):
+    methods = test.groupby(["dataset", "n_latent"])["method"].agg(set)
+    for (device, dataset, size), panel in test.groupby(["device", "dataset", "n_latent"], sort=False):
+        if {*panel["method"]} != methods[dataset, size]:
+            continue
         runs = {key: run.sort_values("samples") for key, run in panel.groupby(["method", "seed"])}
         best = {key: run["lower_bound"].cummax().to_numpy() for key, run in runs.items()}
         target = min(bounds[-1] for bounds in best.values())
@@ -126,16 +132,17 @@ def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:
             bounds, seconds = best[method, seed], run["seconds"].to_numpy()
             k = int(np.argmax(bounds >= target))
             at = seconds[0] if k == 0 else np.interp(target, bounds[k - 1 : k + 1], seconds[k - 1 : k + 1])
-            rows.append({"dataset": dataset, "n_latent": size, "method": method, "target": target, "seconds": at})
-    if not rows:
-        return pd.DataFrame(columns=["dataset", "n_latent", "method", "target", "seconds"])
-    means: pd.DataFrame = pd.DataFrame(rows).groupby([*rows[0]][:4], as_index=False).mean()
+            rows.append([device, dataset, size, method, target, at])
+    table = pd.DataFrame(rows, columns=["device", "dataset", "n_latent", "method", "target", "seconds"])
+    means: pd.DataFrame = table.groupby([*table.columns][:5], as_index=False).mean()
     return means
 
 
 def format_times(times: pd.DataFrame) -> str:
-    """Seconds to the bound, a row for each panel."""
-    wide = times.pivot_table(index=["dataset", "n_latent", "target"], columns="method", values="seconds", sort=False)
+    """Seconds to the bound, a row for each panel and device."""
+    times = times if "device" in times else times.assign(device=UNTOLD)
+    index = ["device", "dataset", "n_latent", "target"]
+    wide = times.pivot_table(index=index, columns="method", values="seconds", sort=False)
     wide = wide.rename(columns=label).reset_index()
     wide["dataset"] = wide["dataset"].map(label)
     text: str = wide.rename(columns={"n_latent": "N_z", "target": "bound, nats"}).to_string(

@@ -11,7 +11,7 @@ from harness.figures.compare import label
 from harness.report.charts import marks
 from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
-from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, UNTOLD, sweep, usual
 
 ROOM = 1.5  # an axis goes so many times beyond what it shows
 # A shape for each way to compute that is not the one by hand.
@@ -93,10 +93,12 @@ def time_group(times: pd.DataFrame, source: str) -> list[Group]:
     """Seconds to a bound that all methods of a panel reach; what `harness.timing.tables.time_to_bound` made."""
     methods = [name for name in FIGURE2.methods if name in {*times["method"]}]
     charts = []
+    times = times if "device" in times else times.assign(device=UNTOLD)  # older tables do not tell
     for dataset in [name for name in FIGURE2.panels if name in {*times["dataset"]}]:
-        part = times[times["dataset"] == dataset]
-        title = ("chart.time.panel", {"dataset": label(str(dataset), 24)})
-        charts.append(Chart(f"time-{dataset}", title, WIDE, [_bars(part, methods)], [source]))
+        for k, (device, part) in enumerate(times[times["dataset"] == dataset].groupby("device", sort=False)):
+            title = ("chart.time.panel", {"dataset": label(str(dataset), 24), "device": str(device)})
+            name = f"time-{dataset}{f'-{k}' if k else ''}"
+            charts.append(Chart(name, title, WIDE, [_bars(part, methods)], [source]))
     legend: Legend = [(f"ours {name} bar", (label(name),)) for name in methods]
     return [Group("time", charts, 2, legend)] if charts else []
 

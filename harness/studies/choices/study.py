@@ -104,7 +104,7 @@ def run_study(study: ChoicesStudy, request: Request) -> pd.DataFrame:
     table = tabulate(curves, read_published(2), study.seeds, study.samples, study.since)
     order = ["protocol", *key, "seed"]
     write_text(folder / "config.json", json.dumps(asdict(study), indent=1))
-    write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
+    write_text(folder / "environment.json", json.dumps(describe(torch.device(device)), indent=1))
     write_text(folder / "runs.csv", runs.sort_values(order).to_csv(index=False))
     kept = curves[[*order, "split", "samples", "lower_bound"]].sort_values([*order, "samples"])
     write_text(folder / "curves.csv", kept.to_csv(index=False, float_format="%.3f"))

@@ -9,6 +9,7 @@ import pytest
 
 from harness.claims.results import Results
 from harness.claims.roster import OF_METHOD
+from harness.claims.text import cost, format_details, format_table
 from harness.experiments.paper import FIGURE2, FIGURE3
 from harness.store.shelves import Shelves
 from harness.timing.tables import METHODS_FOLDER
@@ -171,6 +172,22 @@ def test_the_noise_of_the_bound_must_be_below_one_nat(tmp_path, noise, verdict):
     found = claim(tmp_path, "C3")
     assert found.verdict == verdict
     assert found.core_hours == pytest.approx(12 * 36 / 3600 + 54 * (END / RATE + EVALUATION) / 3600)
+
+
+def test_hours_of_a_gpu_are_no_core_hours(tmp_path):
+    results = make_up(tmp_path, 2, learning)
+    curves, runs = results.made[2]
+    mixed = runs.assign(device_type=np.where(runs["method"] == "aevb", "cuda", "cpu"))
+    results.made[2] = curves, mixed
+    found, hours = measured(results, "C1"), (END / RATE + EVALUATION) / 3600
+    of_aevb = int((runs["method"] == "aevb").sum())
+    assert found.gpu_hours == pytest.approx(of_aevb * hours)
+    assert found.core_hours == pytest.approx((len(runs) - of_aevb) * hours)
+    assert "GPU-hours" in format_details([found])
+    assert f"{of_aevb * hours:.2g}" == format_table([found]).splitlines()[-1].split()[-1]
+    only_aevb = measured(results, "C2")
+    assert only_aevb.core_hours == 0
+    assert cost(only_aevb) == f"{of_aevb * hours:.2g} GPU-hours"
 
 
 def test_the_manifold_must_be_smooth_and_the_bound_rise_with_more_latents(tmp_path):

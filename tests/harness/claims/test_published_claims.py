@@ -34,7 +34,8 @@ def test_the_published_claims_are_recomputed_from_the_published_results(claims):
     for ours, theirs in zip(anew, stored, strict=True):
         numbers = [[{k: v for k, v in item.items() if isinstance(v, float)} for item in claim.pop("items")]
                    for claim in (ours, theirs)]  # fmt: skip
-        assert ours == {**theirs, "core_hours": pytest.approx(theirs["core_hours"])}
+        hours = {name: pytest.approx(theirs[name]) for name in ("core_hours", "gpu_hours")}
+        assert ours == {**theirs, **hours}
         for mine, its in zip(*numbers, strict=True):
             assert mine == pytest.approx(its, rel=1e-4)
 

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from aevb import shipped
 from aevb.errors import UserError
 from harness.command.main import main
 from harness.runs.train import run
 from harness.runs.verify import find_runs, tolerances
 from harness.store.checksums import write_checked
 from harness.store.shelves import Shelves
-from tests.support import small_job
+from tests.support import ROOT, small_job
 
 SAMPLES = 8_000
 
@@ -195,6 +197,34 @@ def test_the_tolerance_grows_with_the_change_to_the_points_beside():
     index = pd.MultiIndex.from_product([[1, 2, 4], ["test", "train"]], names=["samples", "split"])
     curve = pd.Series([-9.0, -8.0, -5.0, -7.5, -4.0, -7.4], index=index)
     np.testing.assert_allclose(tolerances(curve, 0.1), 0.05 + 0.1 * np.array([4, 0.5, 4, 0.5, 1, 0.1]))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_run_of_a_gpu_is_not_verified_without_one_and_runs_of_a_cpu_are_named(stored, capsys):
+    other = replace(stored, config=replace(stored.config, seed=7), samples=1_000)
+    run(other)
+    computed = [each | {"device_type": "cuda", "device": "Some GPU"} for each in stored.folder.environments()]
+    write_checked(stored.folder.path / "environment.json", json.dumps(computed))
+    for more, told in (
+        ([], "torch finds no such device here: choose a machine that has one"),
+        (["--device", "cpu"], "got --device cpu: leave --device out"),
+    ):
+        assert verify(stored.config.id, more=more) == 2
+        said = capsys.readouterr().err
+        assert "is of cuda (Some GPU)" in said
+        assert told in said
+        assert f"verify a run of cpu, as {other.folder.path.name.rpartition('-')[0]}\n" in said
+
+
+@pytest.mark.parametrize("page", ["faq", "commands", "results", "ko/faq", "ko/commands", "ko/results"])
+def test_the_pages_verify_a_run_that_a_cpu_has_computed(page):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    named = re.findall(r"--verify (\S+-seed\d+) --samples (\S+)", text)
+    assert named
+    for run_name, samples in named:
+        (folder,) = find_runs(Shelves(shipped.RESULTS), [run_name])
+        assert folder.device_type() == "cpu"
+        assert folder.status().completed >= float(samples)
 
 
 def test_verifying_takes_the_engine_that_computed_the_run(array, tmp_path, monkeypatch, capsys):

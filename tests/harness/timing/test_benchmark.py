@@ -21,7 +21,15 @@ from harness.runs.build import RunData, build_learner
 from harness.timing.devices import keep, read
 from harness.timing.journal import NAME, read_journal
 from harness.timing.plot import plot_benchmarks
-from harness.timing.tables import METHODS_FOLDER, format_benchmarks, readable, tabulate, time_to_bound
+from harness.timing.tables import (
+    METHODS_FOLDER,
+    UNTOLD,
+    format_benchmarks,
+    format_times,
+    readable,
+    tabulate,
+    time_to_bound,
+)
 from tests import head_start
 from tests.bad_input import check_refusal, run
 from tests.support import ROOT, environment, reproduce, wait_until
@@ -165,11 +173,11 @@ def test_what_older_versions_published_is_read_under_its_present_name():
     assert set(shown["±"]) == {"–"}  # which they did not have
 
 
-def curves() -> pd.DataFrame:
+def curves(device: str = "Some CPU") -> pd.DataFrame:
     """AEVB rises a nat a second to −90, wake-sleep a nat in two seconds to −95."""
     rows = [
         {"dataset": "mnist", "n_latent": 3, "method": method, "split": "test", "seed": seed, "samples": 1000 * k,
-         "lower_bound": -100.0 + 2 * k, "seconds": slowness * 2 * k}
+         "lower_bound": -100.0 + 2 * k, "seconds": slowness * 2 * k, "device": device}
         for method, slowness, last in (("aevb", 1.0, 5), ("wake_sleep", 2.0, 2))
         for seed in (0, 1)
         for k in range(last + 1)
@@ -182,6 +190,29 @@ def test_the_bound_to_reach_is_where_the_last_method_ended():
     assert (times["target"] == -96).all()
     assert times.loc["aevb", "seconds"] == 4
     assert times.loc["wake_sleep", "seconds"] == 8
+
+
+def test_seconds_of_different_devices_are_not_compared():
+    cpu, gpu = curves(), curves("Some GPU")
+    gpu["seconds"] /= 10
+    apart = time_to_bound(pd.concat([cpu, gpu])).set_index(["device", "method"])["seconds"]
+    assert apart.to_dict() == {
+        ("Some CPU", "aevb"): 4, ("Some CPU", "wake_sleep"): 8, ("Some GPU", "aevb"): 0.4,
+        ("Some GPU", "wake_sleep"): 0.8,
+    }  # fmt: skip
+    one_of_each = pd.concat([cpu[cpu["method"] == "aevb"], gpu[gpu["method"] == "wake_sleep"]])
+    assert time_to_bound(one_of_each).empty
+    assert {*time_to_bound(cpu.drop(columns="device"))["device"]} == {UNTOLD}
+
+
+def test_each_device_has_a_panel_of_its_own_that_names_it(tmp_path):
+    table = tabulate(report(*sweep())).assign(device="Some CPU")
+    times = time_to_bound(pd.concat([curves("Twelve cores"), curves("Some GPU")]))
+    paths = plot_benchmarks(table, times, "somewhere", tmp_path)
+    (text,) = [path.read_text() for path in paths if path.name == "time_to_bound.svg"]
+    assert "MNIST, Twelve cores" in text
+    assert "MNIST, Some GPU" in text
+    assert "Twelve cores" in format_times(times)
 
 
 def test_figures_show_every_device_and_the_paper(tmp_path):
