@@ -74,7 +74,7 @@ CLAIMS: tuple[Claim, ...] = (
         "In every panel AEVB's test bound is above wake-sleep's at the largest power of ten that two seeds of both "
         "reach, or else one; and all the way there from 3·10⁵ samples (5·10⁵ on Frey Face), where the paper's curves "
         "begin to be compared, at equal samples and at equal seconds. Seconds are samples times the benchmarks' time "
-        "for a sample: the runs shared their machines with other work, so that their own clocks cannot be compared.",
+        "for a sample: the runs were of several devices and shared them, so that their own clocks cannot be compared.",
         (Source("figure", "2"), BENCHMARK),
         "Two other criteria of speed, the time to a bound that both reach and to a little below it, were tried first "
         "and given up, for they hang on when a flat curve gets to its end. They are told beside the numbers that "

@@ -17,7 +17,7 @@ from harness.figures.plot2 import plot_figure2
 from harness.figures.plot3 import plot_figure3
 from harness.figures.reestimate import collect_estimates, format_bias
 from harness.figures.request import Request
-from harness.figures.summary import format_summary, on_the_whole
+from harness.figures.summary import format_summary, on_the_whole, too_short
 from harness.figures.trust import format_trust
 from harness.store.collect import collect
 from harness.store.columns import fold
@@ -77,6 +77,8 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
     print(in_print(comparison, distances, key))  # once all is drawn, for who reads may go away
+    if len(comparison) and (told := too_short(curves, comparison, min(experiment.compared_at), key)):
+        print(fold(told))
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
     if len(estimates):

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.figures.compare import HEADINGS, KEY, label, scientific
+from harness.figures.compare import HEADINGS, KEY, label, ranked, scientific
 
 # Nats below which a difference is none: what a curve's own wiggles and the reading of the paper's strokes come to.
 LIMITS: Mapping[str, float] = {"mnist": 1.0, "frey_face": 10.0}
 LIMIT = 1.0
 MARK = "!"
+TOLD = 6  # curves without a row that are named
 
 
 def limit(dataset: str) -> float:
@@ -56,6 +57,23 @@ def format_summary(comparison: pd.DataFrame, distances: pd.DataFrame, key: Seque
         _section(str(protocol), rows, distances[distances["protocol"] == protocol], key)
         for protocol, rows in comparison.groupby("protocol", sort=False)
     )
+
+
+def too_short(curves: pd.DataFrame, comparison: pd.DataFrame, at: float, key: Sequence[str] = KEY) -> str:
+    """The reader's own curves that have no row, since they end before the first count `at` which curves are compared.
+
+    Empty where there are none. A curve's splits are one here.
+    """
+    columns = [column for column in key if column != "split"]
+    own = curves if "published" not in curves else curves[~curves["published"].astype(bool)]
+    own = own.sort_values(["protocol", *columns], key=ranked)
+    rows = {tuple(row) for row in comparison[["protocol", *columns]].to_numpy()}
+    names = [name for name in dict.fromkeys(map(tuple, own[["protocol", *columns]].to_numpy())) if name not in rows]
+    if not names:
+        return ""
+    told = [" ".join(label(str(part)) for part in name) for _, *name in names[:TOLD]]
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return f"no row yet, for they end before {scientific(at)} samples: {', '.join(told)}{more}"
 
 
 def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str]) -> str:

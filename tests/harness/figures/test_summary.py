@@ -5,7 +5,7 @@ import pytest
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.compare import KEY, compare, label
-from harness.figures.summary import format_summary, on_the_whole, stands_out
+from harness.figures.summary import format_summary, on_the_whole, stands_out, too_short
 
 SINCE = {"mnist": 3e5, "frey_face": 5e5}
 
@@ -41,6 +41,20 @@ def test_a_difference_has_its_standard_error_and_stands_out_where_it_clears_both
     (row,) = [line for line in summary(pd.concat(far)).splitlines() if "AEVB" in line]
     assert "+3.0 ± 3.5" in row
     assert "!" not in row
+
+
+def test_own_curves_that_end_too_early_for_a_row_are_named():
+    paper = read_published(2)
+    theirs = as_ours(paper).assign(published=True)
+    own = as_ours(paper.query("n_latent == 20")).assign(published=False)
+    short = own[own["samples"] < 9e5].assign(dataset="mine.npy")
+    assert too_short(pd.concat([theirs, own]), compare(pd.concat([theirs, own]), paper), 1e6) == ""
+    curves = pd.concat([theirs, short])
+    assert too_short(curves, compare(curves, paper), 1e6) == (
+        "no row yet, for they end before 10⁶ samples: mine.npy 20 AEVB, mine.npy 20 wake-sleep"
+    )
+    many = pd.concat([short.assign(dataset=f"{k}.npy") for k in range(4)])
+    assert too_short(many, compare(many, paper), 1e6).endswith("2.npy 20 wake-sleep and 2 more")
 
 
 @pytest.mark.parametrize(
