@@ -42,6 +42,7 @@ def make_report(request: Request, *, train: bool) -> bool:
             print(failure, file=sys.stderr)
             failed = True
         show_missing(plan, request)
+    print("reading what is stored and drawing the page: a minute or so …", file=sys.stderr, flush=True)
     _write_models(request)
     page = request.results / "report.html"
     write_text(page, render(request.shelves, request.protocol, commands(request)))
