@@ -105,13 +105,17 @@ def test_seeds_that_never_arrive_move_the_median_and_decide_nothing_that_more_ti
     assert "–" in format_race(made_up(SEEDS[:9] + never, SEEDS[:9] + never))
 
 
-def test_the_target_is_what_its_reason_says():
+def test_published_curves_reach_the_target_before_a_race_gives_up_and_not_all_of_them_a_higher_one():
     curves = pd.read_csv(ROOT / "results" / "reference" / "figure2" / "figure2.csv")
     kept = (curves["dataset"] == SENTINEL.dataset) & (curves["n_latent"] == SENTINEL.n_latent)
-    kept &= (curves["protocol"] == "author") & (curves["split"] == "test") & (curves["samples"] <= PASSED_BY)
+    kept &= (curves["protocol"] == "author") & (curves["split"] == "test")
     panel = curves[kept & curves["method"].isin(SENTINEL.methods)]
-    ends = panel.groupby(["method", "seed"])["lower_bound"].max()
-    assert len(ends) == 6
-    assert 10 * math.floor(ends.min() / 10) == SENTINEL.target
+    by_then, at_last = (
+        panel[panel["samples"] <= count].groupby(["method", "seed"])["lower_bound"].max()
+        for count in (PASSED_BY, SENTINEL.stages[-1])
+    )
+    assert len(at_last) >= 6
+    assert at_last.min() >= SENTINEL.target
+    assert by_then.min() < SENTINEL.target + 10
     assert SENTINEL.stages[-1] > PASSED_BY
     assert [*SENTINEL.seeds] == [*range(10)]
