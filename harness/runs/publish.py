@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,18 +56,27 @@ def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
         if config in shown and folder.model_samples():
             note = _publish_model(folder, target, data)
         for name in FILES:
-            write_checked(target.path / name, read_checked(folder.path / name))
+            content = read_checked(folder.path / name)
+            write_checked(target.path / name, without_places(content) if name == "environment.json" else content)
         for samples in folder.estimated_samples():
             write_checked(target.estimates(samples), read_checked(folder.estimates(samples)))
         yield f"published: {config.name}, {status.samples:,} samples{note}"
     for study in sorted(path for path in (shelves.own / "studies").glob("*") if path.is_dir()):
         target_of_study = shipped.RESULTS / "studies" / study.name
         for path in (path for path in study.iterdir() if path.is_file() and not path.name.startswith(".")):
-            write_bytes(target_of_study / path.name, path.read_bytes())
+            data_of_study = path.read_bytes()
+            if path.name == "environment.json":
+                data_of_study = without_places(data_of_study.decode()).encode()
+            write_bytes(target_of_study / path.name, data_of_study)
         yield f"published: the study {study.name}, without its parts"
     index = [_entry(folder) for folder in _with_models(root)]
     write_text(shipped.RESULTS / INDEX, json.dumps(index, indent=1, sort_keys=True) + "\n")
     yield f"published: {len(index)} models, {sum(entry['bytes'] for entry in index) / 1e6:.1f} MB"
+
+
+def without_places(environments: str) -> str:
+    """An environment.json whose commands do not tell where on somebody's machine results and data were."""
+    return re.sub(r"(--(?:results|data)[ =])(?:'[^']*'|[^\s\"']+)", r"\1DIR", environments)
 
 
 def _configs(experiment: Experiment) -> Iterable[Config]:

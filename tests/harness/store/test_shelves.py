@@ -25,7 +25,7 @@ from harness.figures.compare import compare
 from harness.figures.summary import format_summary
 from harness.runs.build import evaluation_generator, load, prepare
 from harness.runs.job import Job
-from harness.runs.publish import publish_runs
+from harness.runs.publish import publish_runs, without_places
 from harness.runs.train import run
 from harness.store import notices
 from harness.store.collect import collect
@@ -295,3 +295,14 @@ def test_half_precision_keeps_what_does_not_fit():
     assert trained.halved(content)["model"]["w"].dtype == torch.float32
     content["model"]["w"][1] = 2.0
     assert trained.halved(content)["model"]["w"].dtype == torch.float16
+
+
+def test_published_commands_tell_no_places():
+    command = "python reproduce.py --results '/home/me/my runs' --data=/data --workers 2 --figure 5"
+    found = json.loads(without_places(json.dumps([{"command": command}, {"command": "python reproduce.py --data /d"}])))
+    assert [each["command"] for each in found] == [
+        "python reproduce.py --results DIR --data=DIR --workers 2 --figure 5", "python reproduce.py --data DIR",
+    ]  # fmt: skip
+    told = [path for path in (ROOT / "results" / "reference").rglob("*.json") if '"command"' in path.read_text()]
+    assert len(told) > 100
+    assert not [path.name for path in told if re.search(r"--(results|data)[ =]'?/", path.read_text())]
