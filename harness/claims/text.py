@@ -76,10 +76,13 @@ def value(item: Item) -> str:
     unit = f" {item.unit}" if item.unit else ""
     if item.seeds == 1 and math.isnan(item.standard_error):
         return f"{number(item.value)}{unit} (one seed)"
-    error = (
-        f" ± {_fixed(item.standard_error, _places(item.value, item.standard_error))}" if item.standard_error > 0 else ""
-    )
-    return f"{number(item.value, item.standard_error)}{error}{unit}"
+    return f"{with_error(item.value, item.standard_error)}{unit}"
+
+
+def with_error(amount: float, error: float) -> str:
+    """A number ± its standard error, both with as many places as the error has digits; the number alone without."""
+    told = f" ± {_fixed(error, _places(amount, error))}" if error > 0 else ""
+    return f"{number(amount, error)}{told}"
 
 
 def number(amount: float, error: float = math.nan) -> str:

@@ -119,7 +119,7 @@ def label(name: str, width: int = 12) -> str:
 
 
 def scientific(samples: float) -> str:
-    """A sample count in print: 10⁶, 2.5·10⁸."""
+    """A number in print: 10⁶, 2.5·10⁸, 10⁻⁶."""
     mantissa, exponent = f"{samples:.2e}".split("e")
-    power = "10" + str(int(exponent)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    power = "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return power if float(mantissa) == 1 else f"{float(mantissa):g}·{power}"

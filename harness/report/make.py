@@ -16,7 +16,7 @@ from harness.pictures.models import load_trained, to_compute
 from harness.report.earlier import write_earlier
 from harness.report.models import SHOWN, file_name
 from harness.report.page import render
-from harness.report.weights import COARSE, FINE, export
+from harness.report.weights import FINE, ROUGH, export
 from harness.store.files import write_text
 from harness.store.invocation import invocation
 from harness.workers.progress import Display
@@ -61,7 +61,7 @@ def _write_models(request: Request) -> None:
         trained = load_trained(kept)
         flat = config.n_latent == 2
         first = not any(path.name.startswith(f"{config.dataset}-") for path in written)
-        export(trained, target, step=FINE if flat else COARSE, images=first)
+        export(trained, target, step=FINE if flat else ROUGH, images=first)
         written.add(target)
         written |= {*write_earlier(trained, target)} if flat else set()
     for path in folder.glob("*.json"):

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.claims.text import with_error
 from harness.experiments.describe import choices_table
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import LABELS
@@ -76,7 +77,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
 
     def page(images: dict[Path, Embedded]) -> str:
         return template.render(
-            t=t, word=words(t), plain=plain, figures=figures, parts=parts, images=images, labels=LABELS,
+            t=t, word=words(t), plain=plain, with_error=with_error, figures=figures, parts=parts, images=images, labels=LABELS,
             demos=DEMOS, datasets=DATASETS, protocol=protocol, published=published,
             demos_missing=[] if any(has[f"demo.{d}.{n}"] for d in DEMOS for n in DATASETS) else missing,
             nothing=not any(has[name] for name in has if name.startswith("study.")),

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "live", "charts", "pictures", "claims", "words"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 LETTER = re.compile(r"^([KLMN])(?= = )")
+WORD_JOINER = "\N{WORD JOINER}"
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -34,7 +35,7 @@ def translator(environment: Environment) -> Callable[..., Markup]:
     def translate(key: str, **values: object) -> Markup:
         def insert(match: re.Match[str]) -> str:
             name = match[1]
-            return str(escape(values[name])) if name in values else str(formulas[name]())
+            return str(escape(values[name])) if name in values else _unbroken(str(formulas[name]()), match)
 
         if key.startswith("formula."):  # the same in all languages
             return Markup(formulas[key.removeprefix("formula.")]())
@@ -44,6 +45,14 @@ def translator(environment: Environment) -> Callable[..., Markup]:
         return Markup("".join(parts))
 
     return translate
+
+
+def _unbroken(formula: str, match: re.Match[str]) -> str:
+    """The formula, kept on one line with what it touches: a particle after it, a bracket before it."""
+    text, (start, end) = match.string, match.span()
+    before = start > 0 and not text[start - 1].isspace()
+    after = end < len(text) and not text[end].isspace()
+    return before * WORD_JOINER + formula + after * WORD_JOINER
 
 
 def plain(key: str, language: str, **values: object) -> str:

@@ -22,10 +22,10 @@ from harness.report.narrow import narrowed
 from harness.report.packing import LARGEST, encoded, floats, packed_layer
 from harness.store.files import write_text
 
-FINE, COARSE, EARLIER = 2.0**-11, 2.0**-10, 2.0**-6
+FINE, COARSE, ROUGH, EARLIER = 2.0**-12, 2.0**-10, 2.0**-9, 2.0**-6
 LOGITS = 2.0  # times as coarse the weights of logits may be as others
 TOLERANCES = {"logit": 4e-3, "mean": 1e-4, "log_var": 1e-3}  # of what the plane's decoder gives, narrow or whole
-TABLE = 64  # nodes along a side
+TABLE, TABLE_OF_EARLIER = 96, 64  # nodes along a side: what is learned for longer changes faster along the plane
 BEYOND = 1.15  # how far the table goes, of what the plane shows
 AROUND = 1.5  # how far the narrow decoder is held to the whole one, of the same
 
@@ -89,7 +89,7 @@ def content_of(
         content["images"] = _first_of_each_class()
     if view is not None:
         content |= {"view": asdict(view), "points": _points(trained), "testBound": _test_bound(trained)}
-        content["table"] = _table(model, view) if not isinstance(model, GaussianModel) else None
+        content["table"] = _table(model, view, TABLE_OF_EARLIER if step >= EARLIER else TABLE) if not isinstance(model, GaussianModel) else None
     return content
 
 
@@ -141,16 +141,16 @@ def _labels() -> Tensor:
 
 
 @torch.no_grad()
-def _table(model: GenerativeModel, view: View) -> dict[str, Any]:
+def _table(model: GenerativeModel, view: View, side: int) -> dict[str, Any]:
     """The table, row by row of the second coordinate, upwards."""
     half = BEYOND * view.half
-    log_normaliser = -model.log_likelihood(torch.zeros(1, model.n_pixels), _nodes(view, half))
-    return {"n": TABLE, "half": half, "softplus": floats(log_normaliser)}  # an empty image has nothing else
+    log_normaliser = -model.log_likelihood(torch.zeros(1, model.n_pixels), _nodes(view, half, side))
+    return {"n": side, "half": half, "softplus": floats(log_normaliser)}  # an empty image has nothing else
 
 
-def _nodes(view: View, half: float) -> Float[Tensor, "node 2"]:
+def _nodes(view: View, half: float, side: int = TABLE) -> Float[Tensor, "node 2"]:
     """A square grid around the view's centre."""
-    along = [torch.linspace(middle - half, middle + half, TABLE) for middle in view.centre]
+    along = [torch.linspace(middle - half, middle + half, side) for middle in view.centre]
     return torch.stack(torch.meshgrid(*along, indexing="xy"), -1).reshape(-1, 2)
 
 

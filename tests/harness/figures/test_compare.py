@@ -95,6 +95,7 @@ def test_rows_come_in_the_papers_order() -> None:
 
 def test_sample_counts_in_print() -> None:
     assert [scientific(n) for n in (1e6, 2.5e8, 19_953, 10**10)] == ["10⁶", "2.5·10⁸", "2·10⁴", "10¹⁰"]
+    assert [scientific(n) for n in (1e-6, 2.5e-12)] == ["10⁻⁶", "2.5·10⁻¹²"], "the minus is raised too"
 
 
 def test_a_missing_or_damaged_table_names_the_file_and_the_remedy(

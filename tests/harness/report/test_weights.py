@@ -17,7 +17,7 @@ from aevb.trained import published_models
 from harness.pictures.models import Trained, load_trained
 from harness.report.models import MAX_CHARACTERS, SHOWN, file_name, read_models
 from harness.report.quote import LIBRARY, quote, quotes
-from harness.report.weights import COARSE, FINE, TABLE, export, export_earlier, view_of
+from harness.report.weights import FINE, ROUGH, TABLE, export, export_earlier, view_of
 from harness.store.shelves import Shelves
 from tests.report_store import inflated
 from tests.support import ROOT
@@ -66,7 +66,7 @@ def as_on_the_page(rounded: Trained, content: dict) -> Trained:
 
 # The plane's model has its numbers told to a tenth of a nat, the others to one.
 @pytest.mark.parametrize(
-    ("n_latent", "step", "nats"), [(n, *((FINE, 0.1) if n == 2 else (COARSE, 0.3))) for n in SIZES]
+    ("n_latent", "step", "nats"), [(n, *((FINE, 0.1) if n == 2 else (ROUGH, 0.5))) for n in SIZES]
 )
 def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_path, generator):
     truth = published(n_latent)
@@ -81,8 +81,8 @@ def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_
         moments.append(torch.stack([q.mean, q.log_var.div(2).exp()]))
         bounds.append(each.model.log_likelihood(x, z) - q.kl_to_standard_normal())
         images.append(each.model.pixel_mean(z))
-    assert (moments[1] - moments[0]).abs().max() < 1e-2
-    assert (images[1] - images[0]).abs().max() < 1e-2
+    assert (moments[1] - moments[0]).abs().max() < (1e-2 if n_latent == 2 else 2e-2), "told to 0.01 on the plane alone"
+    assert (images[1] - images[0]).abs().max() < (1e-2 if n_latent == 2 else 2e-2), "5 of 255 greys"
     assert 0 < (bounds[1] - bounds[0]).abs().max() < nats
 
 
@@ -146,7 +146,7 @@ def test_the_table_is_fine_enough_for_a_spline_and_for_the_sum_over_the_posterio
         z = kept.encoder(image[None]).at(torch.randn(50, 2, generator=generator))
         places = ((z - centre + half) / (2 * half) * (TABLE - 1)).double().numpy()
         between = map_coordinates(surface, places.T[::-1], order=3, mode="mirror")
-        np.testing.assert_allclose(between, kept.model.log_likelihood(image, z).numpy(), rtol=0, atol=2e-2)
+        np.testing.assert_allclose(between, kept.model.log_likelihood(image, z).numpy(), rtol=0, atol=0.1)
     torch.testing.assert_close(log_sums(2 * TABLE - 1), log_sums(4 * TABLE), rtol=0, atol=2e-2)
 
 
@@ -160,8 +160,8 @@ def test_earlier_models_come_last_and_only_as_there_is_room(tmp_path):
 
     large = MAX_CHARACTERS // 5
     wanted = [write(*each, large) for each in (("mnist", 2, 10**6), ("mnist", 5, 10**6), ("frey_face", 2, 10**6))]
-    write("mnist", 2, 10**4, large, 10**4)
-    wanted.append(write("mnist", 2, 10**5, large, 10**5))
+    write("mnist", 2, 10**5, large, 10**5)
+    wanted.append(write("mnist", 2, 10**4, large, 10**4))
     assert [*read_models(tmp_path)] == wanted
 
 
