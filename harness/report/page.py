@@ -32,7 +32,7 @@ from harness.store.tables import read_table
 from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
 
-MAX_CHARACTERS = 7_900_000
+MAX_CHARACTERS = 7_980_000
 STYLES = ("style.css", "charts.css", "tables.css", "machine.css", "live.css", "modes.css")
 MACHINE = (
     *("bound.js", "surface.js", "posterior.js", "contours.js", "canvas.js", "machine.js", "pad.js", "noise.js"),

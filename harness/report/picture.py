@@ -85,12 +85,16 @@ def shows_data_not_ours(path: Path) -> bool:
 def embed(paths: Sequence[Path], budget: int) -> dict[Path, Embedded]:
     """Data URIs of pictures, each as wide as its share of `budget` characters allows, or the narrowest.
 
-    Shares are even, but what one leaves goes to those after it.
+    What is left when all are at their narrowest is shared evenly; what one leaves of that goes to those after it, which
+    weigh more.
     """
-    made: dict[Path, Embedded] = {}
-    for k, path in enumerate(paths):
-        made[path] = _within(path, budget // (len(paths) - k))
-        budget -= len(made[path].uri)
+    made = {path: _encode(path, WIDTHS[-1]) for path in paths}
+    left = budget - sum(len(picture.uri) for picture in made.values())
+    order = sorted(made, key=lambda path: (path.suffix != ".gif", len(made[path].uri)))
+    for k, path in enumerate(order):
+        least = len(made[path].uri)
+        made[path] = _within(path, least + max(left, 0) // (len(order) - k))
+        left -= len(made[path].uri) - least
     return made
 
 
@@ -107,7 +111,7 @@ def _encode(path: Path, width: int) -> Embedded:
         durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
         frames = [_shrunk(frame, width) for frame in ImageSequence.Iterator(image)]
     buffer = io.BytesIO()
-    frames[0].save(buffer, "WEBP", quality=80, method=4, **_animation(frames, durations))
+    frames[0].save(buffer, "WEBP", quality=80 if len(frames) == 1 else 50, method=4, **_animation(frames, durations))
     uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return Embedded(uri, *frames[0].size)
 

@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 # Texts of the page, of what one does on it, of charts and pictures; words of results: columns, estimators, states.
 CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "live", "charts", "pictures", "claims", "words"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+TOUCHED = re.compile(r"([^\s<>{}]*)\{(\w+)\}([^\s<>{}]*)")  # with what stands right before and after it
 LETTER = re.compile(r"^([KLMN])(?= = )")
-WORD_JOINER = "\N{WORD JOINER}"
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -34,25 +34,21 @@ def translator(environment: Environment) -> Callable[..., Markup]:
 
     def translate(key: str, **values: object) -> Markup:
         def insert(match: re.Match[str]) -> str:
-            name = match[1]
-            return str(escape(values[name])) if name in values else _unbroken(str(formulas[name]()), match)
+            before, name, after = match.groups()
+            if name in values:
+                return f"{before}{escape(values[name])}{after}"
+            formula = f"{before}{formulas[name]()}{after}"
+            # A browser may break a line beside a formula: between it and its particle, or its bracket.
+            return f'<span class="unbroken">{formula}</span>' if before or after else formula
 
         if key.startswith("formula."):  # the same in all languages
             return Markup(formulas[key.removeprefix("formula.")]())
         parts = (
-            f'<span lang="{language}">{PLACEHOLDER.sub(insert, texts[key][language])}</span>' for language in LANGUAGES
+            f'<span lang="{language}">{TOUCHED.sub(insert, texts[key][language])}</span>' for language in LANGUAGES
         )
         return Markup("".join(parts))
 
     return translate
-
-
-def _unbroken(formula: str, match: re.Match[str]) -> str:
-    """The formula, kept on one line with what it touches: a particle after it, a bracket before it."""
-    text, (start, end) = match.string, match.span()
-    before = start > 0 and not text[start - 1].isspace()
-    after = end < len(text) and not text[end].isspace()
-    return before * WORD_JOINER + formula + after * WORD_JOINER
 
 
 def plain(key: str, language: str, **values: object) -> str:

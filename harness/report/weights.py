@@ -89,7 +89,11 @@ def content_of(
         content["images"] = _first_of_each_class()
     if view is not None:
         content |= {"view": asdict(view), "points": _points(trained), "testBound": _test_bound(trained)}
-        content["table"] = _table(model, view, TABLE_OF_EARLIER if step >= EARLIER else TABLE) if not isinstance(model, GaussianModel) else None
+        content["table"] = (
+            _table(model, view, TABLE_OF_EARLIER if step >= EARLIER else TABLE)
+            if not isinstance(model, GaussianModel)
+            else None
+        )
     return content
 
 

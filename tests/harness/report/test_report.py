@@ -235,6 +235,9 @@ def test_without_anything_computed_the_page_has_every_model_that_comes_with_the_
     assert command_line.main(["--report", "--plot-only"]) == 0
     text = (tmp_path / "results" / "report.html").read_text()
     assert len(text.encode()) < 8_000_000
+    widths = [int(width) for width in re.findall(r'<img src="data:[^"]*" width="(\d+)"', text)]
+    assert len(widths) > 5
+    assert [width for width in widths if width < 400] in ([], [224]), "what is written in them can be read; 224: moving"
     (embedded,) = re.findall(r'id="models">(.*?)</script>', text)
     models = json.loads(embedded)
     assert {name for name in models if "@" not in name} == {

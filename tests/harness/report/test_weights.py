@@ -65,9 +65,7 @@ def as_on_the_page(rounded: Trained, content: dict) -> Trained:
 
 
 # The plane's model has its numbers told to a tenth of a nat, the others to one.
-@pytest.mark.parametrize(
-    ("n_latent", "step", "nats"), [(n, *((FINE, 0.1) if n == 2 else (ROUGH, 0.5))) for n in SIZES]
-)
+@pytest.mark.parametrize(("n_latent", "step", "nats"), [(n, *((FINE, 0.1) if n == 2 else (ROUGH, 0.5))) for n in SIZES])
 def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_path, generator):
     truth = published(n_latent)
     export(truth, tmp_path / "model.json", step=step)
