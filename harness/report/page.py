@@ -77,8 +77,8 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
 
     def page(images: dict[Path, Embedded]) -> str:
         return template.render(
-            t=t, word=words(t), plain=plain, with_error=with_error, figures=figures, parts=parts, images=images, labels=LABELS,
-            demos=DEMOS, datasets=DATASETS, protocol=protocol, published=published,
+            t=t, word=words(t), plain=plain, with_error=with_error, figures=figures, parts=parts, images=images,
+            labels=LABELS, demos=DEMOS, datasets=DATASETS, protocol=protocol, published=published,
             demos_missing=[] if any(has[f"demo.{d}.{n}"] for d in DEMOS for n in DATASETS) else missing,
             nothing=not any(has[name] for name in has if name.startswith("study.")),
             choices=choices_table(protocol.partition("+")[0]), inventory=inventory(figures, planes, has, command),

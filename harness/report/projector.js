@@ -11,8 +11,9 @@
     }
   }
   const pieces = [...document.querySelectorAll("main > .opening, main > section, main .slide")];
-  // A section that is cut in slides is none itself; neither is what is folded away whole.
-  const slides = pieces.filter((piece) => (piece.matches(".slide") || !piece.querySelector(".slide")) && !["missing", "provenance"].includes(piece.id));
+  // A section that is cut in slides is none itself; neither is what is folded away whole, as a study of tables alone.
+  const folded = (piece) => ["missing", "provenance"].includes(piece.id) || (piece.closest("#studies") && !piece.querySelector(".chart, .facts, .forest"));
+  const slides = pieces.filter((piece) => (piece.matches(".slide") || !piece.querySelector(".slide")) && !folded(piece));
   let slide = 0;
 
   function nameOf(piece) {
@@ -26,6 +27,12 @@
     const share = (innerHeight - presenter.offsetHeight - 8) / piece.scrollHeight;
     piece.style.zoom = Math.max(0.6, Math.min(2, share, innerWidth / Math.min(innerWidth, 1100)));
     if (root.scrollWidth > innerWidth) piece.style.zoom = Math.min(1, Math.max(0.6, share));
+    // What stands above it takes room too, and lines break elsewhere when it is larger.
+    for (let k = 0; k < 3; k++) {
+      const { top, height } = piece.getBoundingClientRect(), room = innerHeight - presenter.offsetHeight - 16 - (top + scrollY);
+      if (height <= room) break;
+      piece.style.zoom = Math.max(0.6, (piece.style.zoom * room) / height);
+    }
   }
 
   function present(k) {

@@ -199,6 +199,11 @@ def test_slides_fit_the_projector_and_arrow_keys_go_through_them(window, page):
         )
         assert shown == 1
         assert window.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        bottom, height, zoom = window.execute_script(
+            "const slide = document.querySelector('main .on:not(:has(.on))');"
+            "return [slide.getBoundingClientRect().bottom, innerHeight, parseFloat(slide.style.zoom)]"
+        )
+        assert bottom <= height or zoom <= 0.6, "it ends within the window, or cannot be smaller"
         ActionChains(window).send_keys(Keys.ARROW_RIGHT).perform()
         names.append(settled(window))
     assert len({*names}) >= count - 1
@@ -252,3 +257,16 @@ def test_on_a_phone_formulas_and_tables_scroll_in_their_own_box(language, window
         ".filter(e => e.getBoundingClientRect().right > 361).map(e => e.outerHTML.slice(0, 100))"
     )
     assert beyond == []
+    cut = "[...document.querySelectorAll('main > :not(.machine) math[display=block]')]"
+    assert (
+        window.execute_script(
+            f"return {cut}.filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).length"
+        )
+        == 0
+    )
+    small = window.execute_script(
+        "const named = 'button:not(.part, .origin, .sort, .enlarge, #machine-clear), summary, input[type=range]';"
+        "return [...document.querySelectorAll(named)].filter(e => e.checkVisibility())"
+        ".filter(e => Math.min(e.offsetHeight, e.offsetWidth) < 41).map(e => e.outerHTML.slice(0, 100))"
+    )
+    assert small == [], "a finger finds it"

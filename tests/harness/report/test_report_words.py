@@ -21,7 +21,18 @@ MARKUP = re.compile(r"<[^>]*>|\{\w+\}|`[^`]*`|https?://\S+")
 
 
 def test_the_glossary_finds_what_it_forbids():
-    wrong = ("잠재 변수 모형", "시험 집합", "잡음 제거", "손상된 그림", "그림마다 숨어", "데이터 200개", "십 분 정도")
+    wrong = (
+        "훈련되므로",
+        "찾아보십시오",
+        "1 nat보다",
+        "잠재 변수 모형",
+        "시험 집합",
+        "잡음 제거",
+        "손상된 그림",
+        "그림마다 숨어",
+        "데이터 200개",
+        "십 분 정도",
+    )
     for text in wrong:
         assert [pattern for pattern in GLOSSARY["forbidden"] if re.search(pattern, text)], text
     for text in ("그림 2의 모델", "노이즈(잡음)", "데이터 포인트 200개", "논문의 그림"):
@@ -92,4 +103,6 @@ def test_the_korean_page_has_nothing_in_english_but_names(tmp_path):
 def test_a_symbol_within_a_word_is_set_as_a_symbol(tmp_path):
     page = render(Shelves(tmp_path), "author", command)
     assert "Manifolds are smooth; <math>" in page
+    alone = re.findall(r'(?: |lang="ko">)<math>(?:(?!</math>).)*</math>[가-힣]', page)
+    assert alone == [], "no line is broken between a symbol and its particle"
     assert "&lt;math&gt;" not in page.partition('<script type="application/json"')[0]

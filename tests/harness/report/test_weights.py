@@ -64,8 +64,8 @@ def as_on_the_page(rounded: Trained, content: dict) -> Trained:
     return rounded
 
 
-# The plane's model has its numbers told to a tenth of a nat, the others to one.
-@pytest.mark.parametrize(("n_latent", "step", "nats"), [(n, *((FINE, 0.1) if n == 2 else (ROUGH, 0.5))) for n in SIZES])
+# Nats of the image that fares worst. The plane's model has its numbers told to a tenth, the others to one.
+@pytest.mark.parametrize(("n_latent", "step", "nats"), [(n, *((FINE, 0.2) if n == 2 else (ROUGH, 0.5))) for n in SIZES])
 def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_path, generator):
     truth = published(n_latent)
     export(truth, tmp_path / "model.json", step=step)
@@ -81,7 +81,9 @@ def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_
         images.append(each.model.pixel_mean(z))
     assert (moments[1] - moments[0]).abs().max() < (1e-2 if n_latent == 2 else 2e-2), "told to 0.01 on the plane alone"
     assert (images[1] - images[0]).abs().max() < (1e-2 if n_latent == 2 else 2e-2), "5 of 255 greys"
-    assert 0 < (bounds[1] - bounds[0]).abs().max() < nats
+    off = (bounds[1] - bounds[0]).abs()
+    assert 0 < off.max() < nats
+    assert off.mean() < nats / 5
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "frey_face"])
