@@ -16,6 +16,7 @@ CATALOGUES = tuple(HERE / f"{name}.toml" for name in ("text", "live", "charts", 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOUCHED = re.compile(r"([^\s<>{}]*)\{(\w+)\}([^\s<>{}]*)")  # with what stands right before and after it
 LETTER = re.compile(r"^([KLMN])(?= = )")
+PARTICLE = re.compile(r"N_z([가-힣]+)")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -69,7 +70,9 @@ def words(translate: Callable[..., Markup]) -> Callable[[object], Markup]:
             return text
         content = str(text)
         if f"word.{content}" in texts:
-            return Markup(str(translate(f"word.{content}")).replace("N_z", size))
+            spans = str(translate(f"word.{content}"))
+            whole = PARTICLE.sub(rf'<span class="unbroken">{size}\1</span>', spans)
+            return Markup(whole.replace("N_z", size))
         key = f"word.{NUMBER.sub('#', content)}"
         if key in texts:
             numbers = iter(NUMBER.findall(content))

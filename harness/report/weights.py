@@ -25,7 +25,7 @@ from harness.store.files import write_text
 FINE, COARSE, ROUGH, EARLIER = 2.0**-12, 2.0**-10, 2.0**-9, 2.0**-6
 LOGITS = 2.0  # times as coarse the weights of logits may be as others
 TOLERANCES = {"logit": 4e-3, "mean": 1e-4, "log_var": 1e-3}  # of what the plane's decoder gives, narrow or whole
-TABLE, TABLE_OF_EARLIER = 96, 64  # nodes along a side: what is learned for longer changes faster along the plane
+TABLE, TABLE_OF_EARLIER = 100, 64  # nodes along a side: what is learned for longer changes faster along the plane
 BEYOND = 1.15  # how far the table goes, of what the plane shows
 AROUND = 1.5  # how far the narrow decoder is held to the whole one, of the same
 
