@@ -70,8 +70,8 @@ def words(translate: Callable[..., Markup]) -> Callable[[object], Markup]:
             return text
         content = str(text)
         if f"word.{content}" in texts:
-            spans = str(translate(f"word.{content}"))
-            whole = PARTICLE.sub(rf'<span class="unbroken">{size}\1</span>', spans)
+            both = str(translate(f"word.{content}"))
+            whole = PARTICLE.sub(rf'<span class="unbroken">{size}\1</span>', both)
             return Markup(whole.replace("N_z", size))
         key = f"word.{NUMBER.sub('#', content)}"
         if key in texts:
