@@ -86,7 +86,8 @@ def _doubts(curves: pd.DataFrame) -> list[str]:
         without = int(ends["without_estimate"].sum()) if "without_estimate" in ends else 0
         stuck = ends["training_stuck"].max() if "training_stuck" in ends else 0
         notes += wrap(f"{label(str(method))}: {without} points have no estimate", 40) if without else []
-        notes += wrap(f"{label(str(method))}: {stuck:.0f} training chains stuck", 40) if stuck > 0 else []
+        plural = "chain" if stuck == 1 else "chains"
+        notes += wrap(f"{label(str(method))}: {stuck:.0f} training {plural} stuck", 40) if stuck > 0 else []
     return notes
 
 
