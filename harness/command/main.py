@@ -38,7 +38,7 @@ from harness.studies.models import study as study_models
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.studies.step_sizes import study as study_step_sizes
 from harness.timing.against import show_against
-from harness.timing.run import show_benchmarks
+from harness.timing.run import show_benchmarks, show_measured
 from harness.timing.to_target import show_to_target
 from harness.workers.parts import PartsFailed
 from harness.workers.progress import Display
@@ -164,6 +164,9 @@ def measure_speed(options: argparse.Namespace) -> bool:
     """The benchmarks, time to a target, or how this tree compares with a commit; whether all is as it should be."""
     if options.to_target:
         show_to_target(options.results)
+        return True
+    if options.plot_only:
+        show_measured(options.results)
         return True
     if options.against is None:
         return show_benchmarks(options.device, options.results, options.method, anew=options.force)

@@ -69,9 +69,9 @@ STUDIES = {
 # What each task would ignore, and therefore refuses.
 UNUSED = {
     "--benchmark": "dataset latent train scale samples protocol seed engine workers cluster data points "
-    "plot_only re_estimate dry_run",
-    "--against": "device method to_target force",
-    "--to-target": "device method force",
+    "re_estimate dry_run",
+    "--against": "device method to_target plot_only force",
+    "--to-target": "device method plot_only force",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
     "re_estimate dry_run",
     "--claims": "dataset latent train scale samples seed device engine workers cluster data points plot_only "

@@ -46,7 +46,7 @@ def plot_benchmarks(table: pd.DataFrame, times: pd.DataFrame, source: str, folde
 
 
 def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
-    figure = Figure(figsize=(8.2, 5.4), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    figure = Figure(figsize=(8.2, 6.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     axes = figure.subplots()
     for device, part in sweep(aevb, "batch_size").groupby("device"):
         axes.plot(
@@ -76,7 +76,7 @@ def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
         PAPER.replace("\n", " "), (0.99, np.sqrt(slow * fast)), xycoords=("axes fraction", "data"), ha="right",
         va="center", fontsize=9, color=DARK,
     )  # fmt: skip
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 

@@ -58,12 +58,17 @@ def show_benchmarks(devices: Sequence[str], results: Path, methods: Sequence[str
         for path in keep(records, folder):
             print(f"wrote {path}")
         remember(folder)
-        _show(folder, results)
+        show_measured(results)
     return right
 
 
-def _show(folder: Path, results: Path) -> None:
-    """Tables and figures of all devices that the folder knows."""
+def show_measured(results: Path) -> None:
+    """Tables and figures of all devices that the folder `benchmarks` of the results knows.
+
+    Raises:
+        UserError: it knows none.
+    """
+    folder = results / "benchmarks"
     table, roofs, steps = read(folder), read_roofs(folder), read_steps(folder)
     curves, source = _figure2(results)
     times = time_to_bound(curves)

@@ -110,7 +110,8 @@ def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:
 
     The bound is where the panel's last method ends up, at the samples that all have seen. Time between logged points
     is interpolated in the bound. Seconds of different devices are not compared: each device that computed curves of
-    all methods of a panel has rows and a bound of its own. Where none has, the panel has no rows.
+    all methods of a panel has rows and a bound of its own. Where none has, the panel has no rows, nor where it has one
+    method and others have more.
 
     Args:
         curves: the store's figure 2.
@@ -123,7 +124,8 @@ def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:
     test = curves[(curves["split"] == "test") & np.isfinite(curves["lower_bound"])]
     methods = test.groupby(["dataset", "n_latent"])["method"].agg(set)
     for (device, dataset, size), panel in test.groupby(["device", "dataset", "n_latent"], sort=False):
-        if {*panel["method"]} != methods[dataset, size]:
+        known = methods[dataset, size]
+        if {*panel["method"]} != known or (len(known) == 1 < test["method"].nunique()):
             continue
         runs = {key: run.sort_values("samples") for key, run in panel.groupby(["method", "seed"])}
         best = {key: run["lower_bound"].cummax().to_numpy() for key, run in runs.items()}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from aevb.learner import Batch
 from benchmarks.cores import bound, one_core
 from benchmarks.work import flops, step_bytes, step_products
+from harness.command.main import main
 from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
 from harness.timing.devices import keep, read
@@ -202,6 +204,8 @@ def test_seconds_of_different_devices_are_not_compared():
     }  # fmt: skip
     one_of_each = pd.concat([cpu[cpu["method"] == "aevb"], gpu[gpu["method"] == "wake_sleep"]])
     assert time_to_bound(one_of_each).empty
+    alone = cpu[cpu["method"] == "aevb"].assign(n_latent=77)  # nothing to compare it with
+    assert 77 not in {*time_to_bound(pd.concat([cpu, alone]))["n_latent"]}
     assert {*time_to_bound(cpu.drop(columns="device"))["device"]} == {UNTOLD}
 
 
@@ -213,6 +217,17 @@ def test_each_device_has_a_panel_of_its_own_that_names_it(tmp_path):
     assert "MNIST, Twelve cores" in text
     assert "MNIST, Some GPU" in text
     assert "Twelve cores" in format_times(times)
+
+
+def test_what_is_stored_is_drawn_anew_without_timing_anything(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("harness.timing.suite.subprocess.Popen", None)
+    shutil.copytree(ROOT / "results" / "reference" / "benchmarks", tmp_path / "benchmarks")
+    before = {path.name: path.read_text() for path in (tmp_path / "benchmarks").glob("*.json")}
+    (tmp_path / "benchmarks" / "throughput.png").unlink()
+    assert main(["--benchmark", "--plot-only", "--results", str(tmp_path)]) == 0
+    assert f"wrote {tmp_path}/benchmarks/throughput.png" in capsys.readouterr().out
+    assert (tmp_path / "benchmarks" / "throughput.png").is_file()
+    assert before == {path.name: path.read_text() for path in (tmp_path / "benchmarks").glob("*.json")}
 
 
 def test_figures_show_every_device_and_the_paper(tmp_path):
