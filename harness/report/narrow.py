@@ -4,6 +4,7 @@ Over the plane, 500 hidden units move along a surface that a few dozen direction
 without anything between them, hidden units → those directions → pixels, which weigh a tenth of it.
 """
 
+from bisect import bisect_left
 from typing import Any
 
 import torch
@@ -34,21 +35,28 @@ def narrowed(
     outputs = (h - middle) @ weight.T
     _, directions = torch.linalg.eigh(outputs.T @ outputs)
     directions = directions.flip(1)  # the largest first
-    for n in range(1, min(weight.shape)):
-        outer = directions[:, :n]
-        if (outputs @ outer @ outer.T - outputs).abs().max() <= tolerance / 2:
-            break
-    else:
+    most = (weight.numel() - 1) // sum(weight.shape)
+    n = 1 + bisect_left(range(1, most + 1), True, key=lambda n: _left_out(outputs, directions[:, :n]) <= tolerance / 2)
+    if n > most:
         return None
-    if n * sum(weight.shape) >= weight.numel():
-        return None
+    outer = directions[:, :n]
     inner = outer.T @ weight
     share = (inner.norm(dim=1) / outer.norm(dim=0)).sqrt()  # so that both factors are as large, direction by direction
     outer, inner = outer * share, inner / share[:, None]
     exact = outputs + layer.bias.double() + weight @ middle
-    for step in STEPS:
-        rounded = [(factor / step).round() * step for factor in (outer, inner)]
-        bias = layer.bias.double() + weight @ middle - rounded[0] @ (rounded[1] @ middle)
-        if (h @ rounded[1].T @ rounded[0].T + bias - exact).abs().max() <= tolerance:
-            break
-    return in_steps(outer, bias, step) | {"inner": in_steps(inner, inner.new_zeros(n), step)}
+
+    def rounded(step: float) -> tuple[Tensor, Tensor, Tensor]:
+        first, second = ((factor / step).round() * step for factor in (inner, outer))
+        return first, second, layer.bias.double() + weight @ middle - second @ (first @ middle)
+
+    def is_fine(step: float) -> bool:
+        first, second, bias = rounded(step)
+        return bool((h @ first.T @ second.T + bias - exact).abs().max() <= tolerance)
+
+    step = STEPS[min(bisect_left(STEPS, True, key=is_fine), len(STEPS) - 1)]
+    return in_steps(outer, rounded(step)[2], step) | {"inner": in_steps(inner, inner.new_zeros(n), step)}
+
+
+def _left_out(outputs: Tensor, directions: Tensor) -> float:
+    """The largest change of an output without the others; directions that are added make it smaller."""
+    return float((outputs @ directions @ directions.T - outputs).abs().max())

@@ -27,7 +27,7 @@ LOGITS = 2.0  # times as coarse the weights of logits may be as others
 TOLERANCES = {"logit": 4e-3, "mean": 1e-4, "log_var": 1e-3}  # of what the plane's decoder gives, narrow or whole
 TABLE, TABLE_OF_EARLIER = 100, 64  # nodes along a side: what is learned for longer changes faster along the plane
 BEYOND = 1.15  # how far the table goes, of what the plane shows
-AROUND = 1.5  # how far the narrow decoder is held to the whole one, of the same
+AROUND, HELD = 1.5, 64  # how far the narrow decoder is held to the whole one, of the same, and at how many nodes
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _nodes(view: View, half: float, side: int = TABLE) -> Float[Tensor, "node 2"
 def _decoder(model: GenerativeModel, step: float, view: View | None) -> dict[str, Any]:
     """Its layers; where there is a plane, the last ones are narrow ones that give the same all over it."""
     gaussian = isinstance(model, GaussianModel)
-    at = None if view is None else model.hidden(_nodes(view, AROUND * view.half))
+    at = None if view is None else model.hidden(_nodes(view, AROUND * view.half, HELD))
 
     def last(layer: nn.Linear, kind: str, factor: float = 1.0) -> dict[str, Any]:
         narrow = None if at is None else narrowed(layer, at, TOLERANCES[kind], factor)

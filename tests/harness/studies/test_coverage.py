@@ -86,8 +86,8 @@ def test_the_page_shows_what_is_measured() -> None:
 
 
 def test_a_grid_twice_as_coarse_has_the_same_sum() -> None:
-    problem = digits_problem(10, spacing=0.03)
-    coarse = grid_log_likelihood(problem.model, problem.x, 0.06)
+    problem = digits_problem(10, spacing=0.02)
+    coarse = grid_log_likelihood(problem.model, problem.x, 0.04)
     torch.testing.assert_close(coarse, problem.truth, rtol=0, atol=1e-3)
 
 
