@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageSequence
@@ -107,24 +108,39 @@ def _within(path: Path, share: int) -> Embedded:
 
 
 def _encode(path: Path, width: int) -> Embedded:
-    with reading(path), Image.open(io.BytesIO(read_bytes(path))) as image:
-        durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
-        frames = [_shrunk(frame, width) for frame in ImageSequence.Iterator(image)]
+    with reading(path):
+        return _encoded(read_bytes(path), width)
+
+
+@lru_cache(maxsize=128)  # pages of one process show the same pictures
+def _encoded(content: bytes, width: int) -> Embedded:
+    flat, durations = _frames(content)
+    frames = [_shrunk(frame, width) for frame in flat]
     buffer = io.BytesIO()
     frames[0].save(buffer, "WEBP", quality=80 if len(frames) == 1 else 50, method=4, **_animation(frames, durations))
     uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return Embedded(uri, *frames[0].size)
 
 
+@lru_cache(maxsize=2)
+def _frames(content: bytes) -> tuple[list[Image.Image], list[int]]:
+    """Each on white, and how long it is shown, in milliseconds."""
+    flat, durations = [], []
+    with Image.open(io.BytesIO(content)) as image:
+        for frame in ImageSequence.Iterator(image):
+            whole = frame.convert("RGBA")
+            paper = Image.new("RGBA", whole.size, "white")
+            paper.alpha_composite(whole)
+            flat.append(paper.convert("RGB"))
+            durations.append(frame.info.get("duration", 0))
+    return flat, durations
+
+
 def _shrunk(frame: Image.Image, width: int) -> Image.Image:
-    """The frame on white, no wider than asked for."""
-    whole = frame.convert("RGBA")
-    paper = Image.new("RGBA", whole.size, "white")
-    paper.alpha_composite(whole)
-    flat = paper.convert("RGB")
-    if flat.width <= width:
-        return flat
-    return flat.resize((width, round(flat.height * width / flat.width)), Image.Resampling.LANCZOS)
+    """No wider than asked for."""
+    if frame.width <= width:
+        return frame
+    return frame.resize((width, round(frame.height * width / frame.width)), Image.Resampling.LANCZOS)
 
 
 def _animation(frames: Sequence[Image.Image], durations: Sequence[int]) -> dict[str, object]:
