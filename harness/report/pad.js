@@ -123,6 +123,7 @@ document.getElementById("machine-x") && (() => {
     name();
     const first = machine.dataset === "mnist" ? 7 : 0;
     pick(machine.picks()[first], buttons[first]);
+    box.scrollLeft = buttons[first].offsetLeft - box.offsetLeft - box.clientWidth / 2;
   });
   function name() {
     for (const [k, button] of [...box.children].entries())
