@@ -67,9 +67,9 @@ def appendix_d_log_likelihood(
         The estimates, and the chains to pass to the next call. A chain that accepts nothing in either half has no
         estimate (NaN). Trusted are estimates in at most 4 latent dimensions, the range for which the paper recommends
         it, whose terms are worth at least 4 independent ones and whose standard error is below 1 nat. With 50 samples
-        the error is within twice itself for five of six trusted estimates; about one in a hundred is off by more than
-        1 nat on the trained model of two latents, whose chains may sit in a wrong mode, and then by tens of nats. With
-        "kde" and "scott_kde" 3 to 10 in a hundred are: see docs/estimators.md.
+        the error is within twice itself for four of five trusted estimates; about three in a hundred are off by more
+        than 1 nat on the trained model of two latents, whose chains may sit in a wrong mode, and then by tens of nats.
+        With "kde" and "scott_kde" 3 to 10 in a hundred are: see docs/estimators.md.
 
     Note:
         `fit="scott_kde", jitter=0, adapt="every_move", n_leapfrog=5` is what the author's library does where the paper

