@@ -77,11 +77,15 @@ class FastBernoulli(FastDecoder):
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Uses log(1 + eˡ) = max(l, 0) − log max(s, 1 − s), s = sigmoid(l): exact where log(1 − s) is not."""
         if self._work.is_cuda:  # where a launch costs more than its logarithms
-            softplus = torch.ops.aten.softplus.out(self._logits, out=self._work)
-            return torch.addcmul(softplus, x, self._logits, value=-1, out=self._work).sum(-1).neg_()
+            return self._in_few_launches(x)
         total = torch.mul(x, self._logits, out=self._work).sum(-1)
         torch.maximum(self._mean, torch.sub(_ONE, self._mean, out=self._work), out=self._work)
         return total.add_(self._log_of_product()).sub_(self._logits.relu_().sum(-1))
+
+    def _in_few_launches(self, x: Tensor) -> Tensor:
+        """The same: −Σ (log(1 + eˡ) − x·l)."""
+        softplus = torch.ops.aten.softplus.out(self._logits, out=self._work)
+        return torch.addcmul(softplus, x, self._logits, value=-1, out=self._work).sum(-1).neg_()
 
     def sample(self, noise: Tensor) -> Tensor:
         """1 where uniform noise is below the mean: ⌈mean − noise⌉, faster than a comparison that is to give numbers."""

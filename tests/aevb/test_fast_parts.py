@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from aevb import learner
 from aevb.encoder import GaussianEncoder
 from aevb.fast.activation import Tanh, TanhBySigmoid, fast_activation
-from aevb.fast.decoder import FastBernoulli
+from aevb.fast.decoder import FastBernoulli, fast_decoder
 from aevb.fast.encoder import FastEncoder
 from aevb.fast.log_of_product import LogOfProduct
 from aevb.layers import ACTIVATIONS
@@ -110,3 +111,29 @@ def test_both_heads_from_one_product_are_the_encoders(hidden, runs, generator):
     for parameter, expected in zip(encoder.parameters(), gradients, strict=True):
         assert parameter.grad.is_contiguous()  # torch's fused Adagrad takes it for that
         torch.testing.assert_close(parameter.grad.sum(0) if runs else parameter.grad, expected)
+
+
+def test_what_a_gpu_computes_of_the_bernoulli_bound_is_the_models(generator):
+    model = BernoulliModel(3, 20, (7,), init_std=8.0, generator=generator)
+    z, x = 5 * torch.randn(50, 3, generator=generator), torch.rand(50, 20, generator=generator)
+    decoder = fast_decoder(model, (50,))
+    decoder.forward(z)
+    assert decoder._logits.abs().max() > 20
+    torch.testing.assert_close(decoder._in_few_launches(x), model.log_likelihood(x, z).detach(), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("prior_weight", [0.0, 3.0])
+def test_adagrad_is_the_same_where_torch_has_no_fused_one(prior_weight, generator, monkeypatch):
+    ends = []
+    for fused in (True, False):
+        monkeypatch.setattr(learner, "_is_fused_on", lambda kind, fused=fused: fused)
+        model = BernoulliModel(3, 20, (7,), generator=torch.Generator().manual_seed(1))
+        ascent = learner.Ascent(learner.AscentOptions(step_size=0.1, warm_up=1, prior_weight=prior_weight), theta=model)
+        gradients = torch.Generator().manual_seed(2)
+        for _ in range(5):
+            for parameter in model.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=gradients)
+            ascent.climb(prior_scale=0.5)
+        ends.append([*(p.detach() for p in model.parameters()), *ascent.accumulators])
+    for one, other in zip(*ends, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
