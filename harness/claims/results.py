@@ -12,11 +12,12 @@ from harness.claims.seeds import Seeds, seeds_of
 from harness.experiments.paper import EXPERIMENTS, Experiment
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import label
+from harness.figures.costs import METHODS_FOLDER
 from harness.store.collect import collect
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
 from harness.studies.reparameterization.table import CURVE
-from harness.timing.tables import METHODS_FOLDER, tabulate
+from harness.timing.tables import tabulate
 
 HOUR = 3600.0  # seconds
 GPU = "cuda"  # as torch calls this kind of device

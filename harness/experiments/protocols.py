@@ -15,7 +15,7 @@ _OWN_ARRAY: Mapping[str, Any] = {"pixel_scale": 0.0}
 _NAMED = ("mnist", "frey_face")
 
 _WHAT_IS_RUN = (
-    *("dataset", "method", "n_latent", "seed", "protocol", "measure", "n_train"),
+    *("dataset", "method", "n_latent", "seed", "protocol", "measure"),
     *("data_sha256", "evaluation_points", *OWN.values()),
 )
 _OWN_FIELD = re.compile(rf"({'|'.join(OWN)})\.([^\W\d]\w*)", re.ASCII)
@@ -35,6 +35,8 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
         UserError: the protocol, a field or a value is unknown.
     """
     changes = dict(_change(text) for text in protocol.split("+")[1:])
+    if "n_train" in changes and "n_train" in experiment:
+        raise UserError("n_train may not be changed where each panel has its own, as in figure 3: use --train instead")
     own: dict[str, list[tuple[str, Any]]] = {}
     for name in [*changes]:
         if found := _OWN_FIELD.fullmatch(name):

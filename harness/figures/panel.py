@@ -41,7 +41,7 @@ class Ink:
 
 
 # For anybody's learners, by name, so that one has one colour everywhere.
-OTHERS = ("#7a3fa0", "#b8860b", "#008b8b", "#c2527f", "#5b5b5b")
+OTHERS = ("#8c564b", "#808000", "#e07a5f", "#3f88c5", "#000000")
 
 
 def _other(method: str) -> str:

@@ -12,9 +12,11 @@ from harness.experiments.paper import PICTURES, Experiment
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.compare import compare
+from harness.figures.costs import method_costs
 from harness.figures.plan import Plan, stored_configs_of
 from harness.figures.plot2 import plot_figure2
 from harness.figures.plot3 import plot_figure3
+from harness.figures.plot_methods import plot_methods
 from harness.figures.reestimate import collect_estimates, format_bias
 from harness.figures.request import Request
 from harness.figures.summary import format_summary, on_the_whole, too_short
@@ -33,7 +35,9 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     figureN.csv has every logged point, runs.csv how each run ended, comparison.csv the differences and agreement.csv
     the distances: of all runs of the reader's, whoever asked for them, and of published ones for curves of this
     protocol that the reader has not.
-    What is printed and drawn is the request's protocol, in the paper's panels and those that were asked for.
+    What is printed and drawn is the request's protocol, the paper's methods and those that were asked for, in the
+    paper's panels and those that were asked for. Where there are others, all of figure 2's methods are drawn once more,
+    beside each other, at equal samples and in equal time.
 
     Args:
         request: what to show.
@@ -68,14 +72,22 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         ordered = estimates.sort_values([*order, "samples", "split"])
         write_text(request.folder / "reestimates.csv", ordered.to_csv(index=False))
 
-    curves, runs, comparison, distances, estimates = (
+    tables = [
         in_panels(table[table["protocol"] == request.protocol], experiment, request.sizes)
         for table in (curves, runs, comparison, distances, estimates)
+    ]
+    of_all = tables[0]
+    asked = {*experiment.methods, *request.methods}
+    curves, runs, comparison, distances, estimates = (
+        table[table["method"].isin(asked)] if len(table) else table for table in tables
     )
     remedies = {dataset: error.remedy for dataset, error in missing.items()}
     # The protocol that fits the paper's curves is the figure; another's has its name.
     stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
+    if experiment.measure == "lower_bound":
+        beside = stem.with_name(f"{stem.name}-methods")
+        paths += plot_methods(of_all, experiment.methods, *method_costs(request.shelves), beside)
     print(in_print(comparison, distances, key))  # once all is drawn, for who reads may go away
     if len(comparison) and (told := too_short(curves, comparison, min(experiment.compared_at), key)):
         print(fold(told))

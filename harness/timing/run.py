@@ -10,6 +10,7 @@ from aevb import shipped
 from aevb.errors import UserError
 from aevb.places import short_name
 from harness.experiments.methods import method_of
+from harness.figures.costs import METHODS_FOLDER
 from harness.figures.plan import choose_device
 from harness.runs.learners import learner_class
 from harness.store.columns import fold, format_table
@@ -22,7 +23,7 @@ from harness.timing.plot import plot_benchmarks
 from harness.timing.roofline import format_roofs, plot_roofline
 from harness.timing.step import format_steps, plot_steps
 from harness.timing.suite import measured
-from harness.timing.tables import METHODS_FOLDER, format_benchmarks, format_times, tabulate, time_to_bound
+from harness.timing.tables import format_benchmarks, format_times, tabulate, time_to_bound
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -26,7 +26,6 @@ SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
 
 
 UNTOLD = "device not recorded"  # of tables that an older version wrote
-METHODS_FOLDER = "methods"  # of a store's benchmarks: what `--benchmark --method` has timed beside ours
 FORMER_NAMES = {"naive PyTorch": "plain PyTorch"}
 # What a user would take instead, where it is not installed: how to have it measured.
 OPTIONAL = {"JAX scan": "JAX is not installed: pip install -c constraints.txt -e '.[test,jax]'"}

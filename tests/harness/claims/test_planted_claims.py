@@ -11,8 +11,8 @@ from harness.claims.results import Results
 from harness.claims.roster import OF_METHOD
 from harness.claims.text import cost, format_details, format_table
 from harness.experiments.paper import FIGURE2, FIGURE3
+from harness.figures.costs import METHODS_FOLDER
 from harness.store.shelves import Shelves
-from harness.timing.tables import METHODS_FOLDER
 from tests.bad_input import check_refusal, run
 from tests.claims_store import (
     END,

@@ -14,7 +14,7 @@ from PIL import Image
 
 from harness.experiments.paper_curves import read_published
 from harness.figures import letters, panel
-from harness.figures.panel import LARGEST, LONGEST, save
+from harness.figures.panel import LARGEST, LONGEST, OTHERS, OURS, save
 from harness.figures.plot2 import plot_figure2
 from harness.figures.plot3 import plot_figure3
 from harness.figures.style import STYLE
@@ -163,3 +163,7 @@ def test_any_number_of_panels_is_drawn(figure, tmp_path, monkeypatch):
     with Image.open(paths[0]) as picture:
         assert 0.9 * most < picture.width * picture.height <= 1.01 * most
     tally("panels drawn", n)
+
+
+def test_a_strangers_method_never_has_the_colour_of_one_that_is_known():
+    assert not {*OURS.colours.values()} & {*OTHERS}

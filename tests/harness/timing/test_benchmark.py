@@ -19,12 +19,12 @@ from benchmarks.cores import bound, one_core
 from benchmarks.work import flops, step_bytes, step_products
 from harness.command.main import main
 from harness.experiments.config import Config
+from harness.figures.costs import METHODS_FOLDER
 from harness.runs.build import RunData, build_learner
 from harness.timing.devices import keep, read
 from harness.timing.journal import NAME, read_journal
 from harness.timing.plot import plot_benchmarks
 from harness.timing.tables import (
-    METHODS_FOLDER,
     UNTOLD,
     format_benchmarks,
     format_times,
