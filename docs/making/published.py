@@ -13,7 +13,7 @@ from harness.command.options import parser
 from harness.experiments.config import Config
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import label, scientific
-from harness.figures.show import in_panels
+from harness.figures.show import by_methods, in_panels
 from harness.figures.summary import format_summary, on_the_whole
 from harness.studies.choices.table import format_choices
 from harness.studies.gaps.table import format_gaps
@@ -156,10 +156,10 @@ def options() -> str:
 
 
 def _compared(figure: int) -> list[pd.DataFrame]:
-    """Differences and distances of a figure's panels."""
-    folder = shipped.RESULTS / f"figure{figure}"
+    """Differences and distances of a figure's panels and methods, protocol "author"."""
+    folder, experiment = shipped.RESULTS / f"figure{figure}", EXPERIMENTS[figure]
     tables = (pd.read_csv(folder / f"{name}.csv") for name in ("comparison", "agreement"))
-    return [in_panels(table, EXPERIMENTS[figure]) for table in tables]
+    return [by_methods(in_panels(table, experiment), experiment) for table in tables]
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -73,13 +73,12 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         write_text(request.folder / "reestimates.csv", ordered.to_csv(index=False))
 
     tables = [
-        in_panels(table[table["protocol"] == request.protocol], experiment, request.sizes)
+        in_panels(table, experiment, request.protocol, request.sizes)
         for table in (curves, runs, comparison, distances, estimates)
     ]
-    of_all = tables[0]
-    asked = {*experiment.methods, *request.methods}
+    of_all_methods = tables[0]
     curves, runs, comparison, distances, estimates = (
-        table[table["method"].isin(asked)] if len(table) else table for table in tables
+        by_methods(table, experiment, request.methods) for table in tables
     )
     remedies = {dataset: error.remedy for dataset, error in missing.items()}
     # The protocol that fits the paper's curves is the figure; another's has its name.
@@ -87,7 +86,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
     if experiment.measure == "lower_bound":
         beside = stem.with_name(f"{stem.name}-methods")
-        paths += plot_methods(of_all, experiment.methods, *method_costs(request.shelves), beside)
+        paths += plot_methods(of_all_methods, experiment.methods, *method_costs(request.shelves), beside)
     print(in_print(comparison, distances, key))  # once all is drawn, for who reads may go away
     if len(comparison) and (told := too_short(curves, comparison, min(experiment.compared_at), key)):
         print(fold(told))
@@ -107,13 +106,23 @@ def in_print(comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[st
     )
 
 
-def in_panels(table: pd.DataFrame, experiment: Experiment, sizes: Sequence[int] = ()) -> pd.DataFrame:
-    """Rows of the paper's panels, of these sizes, and of users' arrays; figure 4's models are no panel of figure 2."""
+def in_panels(
+    table: pd.DataFrame, experiment: Experiment, protocol: str = "author", sizes: Sequence[int] = ()
+) -> pd.DataFrame:
+    """Rows of one protocol, in the paper's panels, those of these sizes, and those of users' arrays.
+
+    Figure 4's models are no panel of figure 2.
+    """
     if table.empty:
         return table
     pairs = zip(table["dataset"], table[experiment.size], strict=True)
     shown = [name not in experiment.panels or size in (*experiment.sizes(name), *sizes) for name, size in pairs]
-    return table[shown]
+    return table[(table["protocol"] == protocol) & pd.Series(shown, table.index)]
+
+
+def by_methods(table: pd.DataFrame, experiment: Experiment, methods: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows of the paper's methods, and of these."""
+    return table[table["method"].isin([*experiment.methods, *methods])] if len(table) else table
 
 
 def show_plan(plan: Plan, request: Request) -> None:

@@ -74,9 +74,16 @@ def figure_section(figure: int, shelves: Shelves, protocol: str) -> FigureSectio
 
 
 def _is_panel(folder: RunFolder, experiment: Experiment) -> bool:
-    """One of the paper's panels, or of a user's array; figure 4's models are no panel of figure 2."""
-    dataset = folder.config.dataset
-    return dataset not in experiment.panels or getattr(folder.config, experiment.size) in experiment.panels[dataset]
+    """One of the paper's panels, or of a user's array; figure 4's models are no panel of figure 2.
+
+    Of other methods than the paper's, the reader's own are there.
+    """
+    config = folder.config
+    if folder.published and config.method not in experiment.methods:
+        return False
+    return config.dataset not in experiment.panels or getattr(config, experiment.size) in experiment.sizes(
+        config.dataset
+    )
 
 
 def _groups(

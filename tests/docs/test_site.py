@@ -17,7 +17,7 @@ import pytest
 from docs.making.modules import DOORS
 from docs.making.published import NONE_YET, STUDIES
 from harness.experiments.paper import EXPERIMENTS
-from harness.figures.show import in_panels
+from harness.figures.show import by_methods, in_panels
 from harness.figures.summary import format_summary
 from tests.browser import chromium, requests, resize
 from tests.support import ROOT, environment, wait_until
@@ -74,7 +74,8 @@ def test_every_link_between_pages_leads_somewhere(site):
 def test_tables_are_those_of_the_published_results(site, figure):
     experiment, folder = EXPERIMENTS[figure], REFERENCE / f"figure{figure}"
     comparison, distances = (
-        in_panels(pd.read_csv(folder / f"{name}.csv"), experiment) for name in ("comparison", "agreement")
+        by_methods(in_panels(pd.read_csv(folder / f"{name}.csv"), experiment), experiment)
+        for name in ("comparison", "agreement")
     )
     for language in ("", "ko/"):
         page = (site / language / "figures" / f"figure{figure}.html").read_text(encoding="utf-8")
