@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from aevb import construction
+from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import LowerBound, lower_bound_b
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
-class AEVB(LearnerState):
+class AEVB(LearnerWithEncoder):
     """Minibatch ascent on the lower bound in θ and φ together (Kingma & Welling 2013, algorithm 1).
 
     Args:
@@ -23,8 +24,6 @@ class AEVB(LearnerState):
         n_samples: L, noise samples for each datapoint.
     """
 
-    dreams = False
-
     def __init__(
         self,
         model: GenerativeModel,
@@ -35,14 +34,9 @@ class AEVB(LearnerState):
         estimator: LowerBound = lower_bound_b,
         n_samples: int = 1,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
+        super().__init__(model, encoder, n_datapoints, n_samples)
         construction.function(estimator=estimator)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._q = encoder
-        self._n_datapoints = n_datapoints
         self._estimator = estimator
-        self.n_normal = n_samples
         self._ascent = Ascent(options, theta=model, phi=encoder)
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
@@ -54,4 +48,4 @@ class AEVB(LearnerState):
         return StepInfo(bound.detach(), len(batch.x))
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "encoder": self._q, "ascent": self._ascent}
+        return super()._parts() | {"ascent": self._ascent}

@@ -3,17 +3,16 @@
 from typing import Any
 
 import torch
-from torch import nn
 
-from aevb import construction
+from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean
 from aevb.fast.encoder import FastEncoder
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
-class FastWakeSleep(LearnerState):
+class FastWakeSleep(LearnerWithEncoder):
     """`baselines.wake_sleep.WakeSleep`, the same arithmetic with less work; a test holds the two together.
 
     Args:
@@ -26,6 +25,7 @@ class FastWakeSleep(LearnerState):
     """
 
     dreams = True
+    _q: GaussianEncoder
 
     def __init__(
         self,
@@ -36,12 +36,8 @@ class FastWakeSleep(LearnerState):
         *,
         n_samples: int = 1,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._encoder = encoder
-        self.n_normal = n_samples + 1
-        self._n_datapoints, self._options = n_datapoints, options
+        super().__init__(model, encoder, n_datapoints, n_samples)
+        self._options = options
         self._parts_at: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, FastDecoder]] = {}
         self._wake = Ascent(options, theta=model)
         self._sleep = Ascent(options, phi=encoder)
@@ -84,8 +80,8 @@ class FastWakeSleep(LearnerState):
             *runs, n_samples, m, _ = noise
             decoder = fast_decoder(self.model, (*runs, n_samples * m))
             dreamer = decoder if n_samples == 1 else fast_decoder(self.model, (*runs, m))
-            self._parts_at[noise] = FastEncoder(self._encoder, noise), decoder, dreamer
+            self._parts_at[noise] = FastEncoder(self._q, noise), decoder, dreamer
         return self._parts_at[noise]
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "encoder": self._encoder, "wake": self._wake, "sleep": self._sleep}
+        return super()._parts() | {"wake": self._wake, "sleep": self._sleep}

@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from aevb import checks, construction
+from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import LowerBound, lower_bound_b, standard_normal
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
-class FullVariationalBayes(LearnerState):
+class FullVariationalBayes(LearnerWithEncoder):
     """Ascent on a lower bound of log p(X), θ integrated out: E_q(θ)[Σ_n bound(x_n; θ, φ)] − KL(q(θ) ‖ N(0, I)).
 
     q(θ) is a diagonal Gaussian over all weights and biases of the model; one draw θ = μ + σ·ζ serves a minibatch. The
@@ -38,8 +39,6 @@ class FullVariationalBayes(LearnerState):
         The KL of q(θ) is taken in closed form, where the paper's appendix F estimates it by the same draw.
     """
 
-    dreams = False
-
     def __init__(
         self,
         model: GenerativeModel,
@@ -51,16 +50,11 @@ class FullVariationalBayes(LearnerState):
         n_samples: int = 1,
         weight_std: float = 0.01,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
+        super().__init__(model, encoder, n_datapoints, n_samples)
         construction.function(estimator=estimator)
         checks.number(0, weight_std=weight_std)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._q = encoder
-        self._n_datapoints = n_datapoints
         self._estimator = estimator
         self._prior_weight = options.prior_weight
-        self.n_normal = n_samples
         self._means = nn.ParameterList(p for p in model.parameters() if p.requires_grad)
         self._log_vars = nn.ParameterList(torch.full_like(p, 2 * math.log(weight_std)) for p in self._means)
         without_prior = replace(options, prior_weight=0.0)
@@ -138,7 +132,5 @@ class FullVariationalBayes(LearnerState):
                     mean.copy_(kept)
 
     def _parts(self) -> dict[str, Any]:
-        return {
-            "model": self.model, "encoder": self._q, "log_vars": self._log_vars,
-            "weights": self._weights, "spreads": self._spreads, "ascent": self._ascent,
-        }  # fmt: skip
+        spread = {"log_vars": self._log_vars, "weights": self._weights, "spreads": self._spreads}
+        return super()._parts() | spread | {"ascent": self._ascent}

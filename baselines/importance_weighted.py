@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb import checks, construction
+from aevb import checks
+from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import Encoder, check_noise
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
@@ -68,7 +69,7 @@ def _log_mean(log_w: Float[Tensor, "K batch"]) -> Float[Tensor, " batch"]:
     return log_w.logsumexp(0) - math.log(len(log_w))
 
 
-class ImportanceWeighted(LearnerState):
+class ImportanceWeighted(LearnerWithEncoder):
     """Minibatch ascent on the importance-weighted bound in θ and φ together (IWAE).
 
     The bound that a step reports is the variational one, log w_k averaged over k, as of all learners; it is not what
@@ -85,8 +86,6 @@ class ImportanceWeighted(LearnerState):
     Source: Burda, Grosse & Salakhutdinov 2016; Tucker, Lawson, Gu & Maddison 2019.
     """
 
-    dreams = False
-
     def __init__(
         self,
         model: GenerativeModel,
@@ -97,14 +96,9 @@ class ImportanceWeighted(LearnerState):
         n_samples: int = 5,
         doubly_reparameterized: bool = False,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
+        super().__init__(model, encoder, n_datapoints, n_samples)
         checks.flag(doubly_reparameterized=doubly_reparameterized)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._q = encoder
-        self._n_datapoints = n_datapoints
         self._doubly_reparameterized = doubly_reparameterized
-        self.n_normal = n_samples
         self._ascent = Ascent(options, theta=model, phi=encoder)
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
@@ -118,4 +112,4 @@ class ImportanceWeighted(LearnerState):
         return StepInfo(log_w.detach().mean(0), len(batch.x))
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "encoder": self._q, "ascent": self._ascent}
+        return super()._parts() | {"ascent": self._ascent}

@@ -7,9 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from aevb import checks, construction, hmc, tuning
+from aevb.ascent import Ascent, AscentOptions
 from aevb.errors import ArgumentError
 from aevb.fast.posterior import posterior
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo
+from aevb.learner import Batch, LearnerState, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 

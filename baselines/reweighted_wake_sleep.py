@@ -5,12 +5,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from aevb import checks, construction
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb import checks
+from aevb.ascent import Ascent, AscentOptions
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
-class ReweightedWakeSleep(LearnerState):
+class ReweightedWakeSleep(LearnerWithEncoder):
     """θ climbs Σ w̃_k log p(x, z_k), φ climbs Σ w̃_k log q(z_k|x), with z_k ~ q(z|x), w̃ ∝ p(x, z_k)/q(z_k|x).
 
     The first is the importance-weighted bound's gradient; the second lowers KL(p(z|x) ‖ q(z|x)), estimated by
@@ -39,14 +40,9 @@ class ReweightedWakeSleep(LearnerState):
         n_samples: int = 5,
         sleep: bool = False,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
         checks.flag(sleep=sleep)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._q = encoder
-        self._n_datapoints = n_datapoints
         self.dreams = sleep
-        self.n_normal = n_samples + sleep
+        super().__init__(model, encoder, n_datapoints, n_samples)
         self._wake = Ascent(options, theta=model)
         self._recognition = Ascent(options, phi=encoder)
 
@@ -72,4 +68,4 @@ class ReweightedWakeSleep(LearnerState):
         return StepInfo(log_w.mean(0), len(batch.x))
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "encoder": self._q, "wake": self._wake, "recognition": self._recognition}
+        return super()._parts() | {"wake": self._wake, "recognition": self._recognition}

@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb import checks, construction
+from aevb import checks
+from aevb.ascent import Ascent, AscentOptions
 from aevb.errors import ArgumentError
 from aevb.estimators import Encoder, check_noise
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 RUNNING_DECAY = 0.9  # of the running mean that serves as a baseline
@@ -70,7 +71,7 @@ def score_function_bound(
     return (f + weight * (log_q - log_q.detach())).mean(0)
 
 
-class ScoreFunction(LearnerState):
+class ScoreFunction(LearnerWithEncoder):
     """Minibatch ascent on the bound like `aevb.aevb.AEVB`, with the score-function gradient for φ.
 
     With L = 1 the baseline, if there is one, is the running mean of f over all earlier minibatches (their means,
@@ -86,8 +87,6 @@ class ScoreFunction(LearnerState):
         with_baseline: subtract it.
     """
 
-    dreams = False
-
     def __init__(
         self,
         model: GenerativeModel,
@@ -98,13 +97,8 @@ class ScoreFunction(LearnerState):
         n_samples: int = 1,
         with_baseline: bool = False,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
+        super().__init__(model, encoder, n_datapoints, n_samples)
         checks.flag(with_baseline=with_baseline)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._q = encoder
-        self._n_datapoints = n_datapoints
-        self.n_normal = n_samples
         self._with_baseline = with_baseline
         self._running = _RunningMean()
         self._ascent = Ascent(options, theta=model, phi=encoder)
@@ -124,7 +118,7 @@ class ScoreFunction(LearnerState):
         return leave_one_out if self.n_normal > 1 else self._running
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "encoder": self._q, "ascent": self._ascent, "running": self._running}
+        return super()._parts() | {"ascent": self._ascent, "running": self._running}
 
 
 class _RunningMean:

@@ -4,8 +4,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from aevb.aevb import AEVB
+from aevb.ascent import AscentOptions
 from aevb.estimators import Encoder, check_noise
-from aevb.learner import AscentOptions
 from aevb.model import GenerativeModel
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from aevb import construction
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.ascent import Ascent, AscentOptions
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
-class WakeSleep(LearnerState):
+class WakeSleep(LearnerWithEncoder):
     """Wake: θ climbs log p(x, z) at z ~ q(z|x). Sleep: φ climbs log q(z|x) at dreams (x, z) ~ p.
 
     Source: Hinton, Dayan, Frey & Neal 1995, as compared in Kingma & Welling 2013, sections 4 and 5. It has no single
@@ -35,12 +35,7 @@ class WakeSleep(LearnerState):
         *,
         n_samples: int = 1,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._q = encoder
-        self._n_datapoints = n_datapoints
-        self.n_normal = n_samples + 1
+        super().__init__(model, encoder, n_datapoints, n_samples)
         self._wake = Ascent(options, theta=model)
         self._sleep = Ascent(options, phi=encoder)
 
@@ -63,4 +58,4 @@ class WakeSleep(LearnerState):
         return StepInfo(log_likelihood.detach() - q.kl_to_standard_normal(), m)
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "encoder": self._q, "wake": self._wake, "sleep": self._sleep}
+        return super()._parts() | {"wake": self._wake, "sleep": self._sleep}

@@ -22,7 +22,7 @@ BY_NAME = {
 BY_FILE = {
     "aevb/fast/activation.py": "activations",
     "aevb/fast/layer.py": "biases",
-    "aevb/learner.py": "Adagrad",
+    "aevb/ascent.py": "Adagrad",
     "aevb/fast/decoder.py": "bound",
     "aevb/fast/encoder.py": "bound",
     "aevb/fast/aevb.py": "bound",

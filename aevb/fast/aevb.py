@@ -3,17 +3,18 @@
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from aevb import checks, construction
+from aevb import checks
+from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean, sample_sum
 from aevb.fast.encoder import FastEncoder
-from aevb.learner import Ascent, AscentOptions, Batch, LearnerState, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
 
-class FastAEVB(LearnerState):
+class FastAEVB(LearnerWithEncoder):
     """`aevb.aevb.AEVB`, the same arithmetic with less work; a test holds the two together step by step.
 
     The gradients of a datapoint's bound, with d = ∂ log p(x|z) / ∂z averaged over the L samples:
@@ -32,7 +33,7 @@ class FastAEVB(LearnerState):
     Source: Kingma & Welling 2013, algorithm 1, eq. 6 and 7, app. B.
     """
 
-    dreams = False
+    _q: GaussianEncoder
 
     def __init__(
         self,
@@ -44,14 +45,10 @@ class FastAEVB(LearnerState):
         estimator: Literal["a", "b"] = "b",
         n_samples: int = 1,
     ) -> None:
-        construction.learner(model, encoder, n_datapoints, n_samples)
+        super().__init__(model, encoder, n_datapoints, n_samples)
         checks.choice(("a", "b"), estimator=estimator)
-        self.model = model
-        self.encoder: nn.Module | None = encoder
-        self._encoder = encoder
-        self.n_normal = n_samples
         self._estimator = estimator
-        self._n_datapoints, self._options = n_datapoints, options
+        self._options = options
         self._parts_at: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, Tensor]] = {}
         self._ascent = Ascent(options, theta=model, phi=encoder)
 
@@ -98,8 +95,8 @@ class FastAEVB(LearnerState):
         if noise not in self._parts_at:
             *runs, n_samples, m, _ = noise
             decoder = fast_decoder(self.model, (*runs, n_samples * m))
-            self._parts_at[noise] = FastEncoder(self._encoder, noise), decoder, decoder.dz.view(noise)
+            self._parts_at[noise] = FastEncoder(self._q, noise), decoder, decoder.dz.view(noise)
         return self._parts_at[noise]
 
     def _parts(self) -> dict[str, Any]:
-        return {"model": self.model, "encoder": self._encoder, "ascent": self._ascent}
+        return super()._parts() | {"ascent": self._ascent}

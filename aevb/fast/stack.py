@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from aevb.ascent import Ascent
 from aevb.encoder import GaussianEncoder
-from aevb.learner import Ascent, Batch, Learner, Noise, StepInfo
+from aevb.learner import Batch, Learner, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from aevb.ascent import AscentOptions
 from aevb.encoder import GaussianEncoder
-from aevb.learner import AscentOptions, Batch, Learner
+from aevb.learner import Batch, Learner
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 from aevb.testing.law import SIGMAS, demand, mean_and_error, numbers, refusal, seeded

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from aevb.aevb import AEVB
+from aevb.ascent import AscentOptions
 from aevb.data import load_dataset
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import LOWER_BOUNDS, evaluate_lower_bound
 from aevb.fast.aevb import FastAEVB
-from aevb.learner import AscentOptions, Batch, Learner
+from aevb.learner import Batch, Learner
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
 from aevb.marginal.annealing import Annealing, sigmoidal_schedule

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from aevb.learner import AscentOptions, Batch, Learner
+from aevb.ascent import AscentOptions
+from aevb.learner import Batch, Learner
 from aevb.linear_gaussian import exact_encoder
 from aevb.model import GenerativeModel
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.ascent import AscentOptions
 from aevb.data import Dataset, binarize, load_dataset
 from aevb.encoder import GaussianEncoder
 from aevb.errors import DataError, UserError
-from aevb.learner import AscentOptions, Learner
+from aevb.learner import Learner
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 from aevb.places import is_place
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM

@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import nn
 
+from aevb.ascent import AscentOptions
 from aevb.errors import UserError, did_you_mean
 from aevb.estimators import LOWER_BOUNDS
-from aevb.learner import AscentOptions, Learner
+from aevb.learner import Learner
 from aevb.model import GenerativeModel
 from aevb.places import is_place, load_place
 from harness.experiments.config import Config

@@ -9,12 +9,13 @@ import torch
 
 from aevb import checks, hmc, restore, tuning
 from aevb.aevb import AEVB
+from aevb.ascent import AscentOptions
 from aevb.data import binarize, load_dataset
 from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError, UserError
 from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b
 from aevb.fast.aevb import FastAEVB
-from aevb.learner import AscentOptions, Batch
+from aevb.learner import Batch
 from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
 from aevb.marginal.annealing import Annealing, sigmoidal_schedule, tune_step_sizes

@@ -8,12 +8,13 @@ import torch
 
 from aevb import hmc
 from aevb.aevb import AEVB
+from aevb.ascent import AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import LOWER_BOUNDS
 from aevb.fast.aevb import FastAEVB
 from aevb.fast.posterior import ROWS, Posterior, posterior
 from aevb.fast.stack import Stack
-from aevb.learner import AscentOptions, Batch, Noise, draw_noise
+from aevb.learner import Batch, Noise, draw_noise
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
 from baselines.fast_wake_sleep import FastWakeSleep

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aevb import learner
+from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.fast.activation import Tanh, TanhBySigmoid, fast_activation
 from aevb.fast.decoder import FastBernoulli, fast_decoder
@@ -126,9 +126,9 @@ def test_what_a_gpu_computes_of_the_bernoulli_bound_is_the_models(generator):
 def test_adagrad_is_the_same_where_torch_has_no_fused_one(prior_weight, generator, monkeypatch):
     ends = []
     for fused in (True, False):
-        monkeypatch.setattr(learner, "_is_fused_on", lambda kind, fused=fused: fused)
+        monkeypatch.setattr("aevb.ascent._is_fused_on", lambda kind, fused=fused: fused)
         model = BernoulliModel(3, 20, (7,), generator=torch.Generator().manual_seed(1))
-        ascent = learner.Ascent(learner.AscentOptions(step_size=0.1, warm_up=1, prior_weight=prior_weight), theta=model)
+        ascent = Ascent(AscentOptions(step_size=0.1, warm_up=1, prior_weight=prior_weight), theta=model)
         gradients = torch.Generator().manual_seed(2)
         for _ in range(5):
             for parameter in model.parameters():

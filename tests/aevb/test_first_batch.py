@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from aevb.aevb import AEVB
+from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError
 from aevb.fast.aevb import FastAEVB
 from aevb.fast.stack import Stack
-from aevb.learner import Ascent, AscentOptions, Batch, Noise
+from aevb.learner import Batch, Noise
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
 from baselines.fast_wake_sleep import FastWakeSleep

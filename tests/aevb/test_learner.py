@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from aevb.aevb import AEVB
+from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b
-from aevb.learner import Ascent, AscentOptions, Batch
+from aevb.learner import Batch
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.wake_sleep import WakeSleep
 from tests.oracles import FixedEncoder, linear_gaussian

@@ -6,10 +6,11 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
+from aevb.ascent import AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError
 from aevb.estimators import lower_bound_b
-from aevb.learner import AscentOptions, Batch, Noise
+from aevb.learner import Batch, Noise
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.full_vb import FullVariationalBayes
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from aevb.ascent import AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import LowerBound, lower_bound_a
-from aevb.learner import AscentOptions, Batch, Noise
+from aevb.learner import Batch, Noise
 from aevb.model import BernoulliModel
 from baselines.importance_weighted import ImportanceWeighted, importance_weighted_bound, log_weights
 from baselines.reweighted_wake_sleep import ReweightedWakeSleep

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from aevb.learner import AscentOptions, Batch, Learner
+from aevb.ascent import AscentOptions
+from aevb.learner import Batch, Learner
 from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from aevb.aevb import AEVB
+from aevb.ascent import AscentOptions
 from aevb.densities import LOG_2PI, DiagonalGaussian
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b, standard_normal
-from aevb.learner import AscentOptions, Batch
+from aevb.learner import Batch
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.score_function import ScoreFunction, leave_one_out, no_baseline, score_function_bound
 from tests.oracles import linear_gaussian

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from aevb.learner import AscentOptions, Batch, LearnerState
+from aevb.ascent import AscentOptions
+from aevb.learner import Batch, LearnerState
 from baselines.score_function import ScoreFunction
 from harness.runs.streams import stream
 from harness.runs.train import run_together, stacks

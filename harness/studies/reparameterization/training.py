@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from aevb.aevb import AEVB
+from aevb.ascent import AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import lower_bound_a, lower_bound_b
-from aevb.learner import AscentOptions, Batch, Learner
+from aevb.learner import Batch, Learner
 from aevb.model import BernoulliModel, GenerativeModel
 from baselines.score_function import ScoreFunction
 from harness.experiments.protocols import protocol_config

@@ -43,12 +43,12 @@ Q, BERNOULLI, GAUSSIAN = (
 )
 READABLE_GAUSSIAN, READABLE_BERNOULLI = "aevb.densities:DiagonalGaussian", "aevb.densities:bernoulli_log_density"
 PRIOR, EVALUATE = "aevb.densities:standard_normal_log_density", "aevb.estimators:evaluate_lower_bound"
-ASCENT, EVALUATOR = "aevb.learner:Ascent", "harness.runs.evaluate:LowerBoundEvaluator.__init__"
+ASCENT, EVALUATOR = "aevb.ascent:Ascent", "harness.runs.evaluate:LowerBoundEvaluator.__init__"
 SAMPLE, IN_ORDER = "baselines.mcem:MonteCarloEM._sample", "waves, in order"
 ANNEAL, LEAPFROG, MOVE = "aevb.marginal.annealing:anneal", "aevb.hmc:leapfrog", "aevb.hmc:move"
 PLUG_IN, IMPORTANCE = "aevb.marginal.appendix_d:_plug_in", "aevb.marginal.importance:importance_log_likelihood"
 SEEN_BEFORE_AIS = {IMPORTANCE, MOVE, PLUG_IN}
-ADAGRAD, PREPARE, ROWS = "aevb.learner:Ascent.climb", "harness.runs.build:prepare", "aevb.data.dataset:row_order"
+ADAGRAD, PREPARE, ROWS = "aevb.ascent:Ascent.climb", "harness.runs.build:prepare", "aevb.data.dataset:row_order"
 WAKE_SHARE = "wake.climb(prior_scale=m / self._n_datapoints"
 SHARE, POINTS_SHARE = "m / self._n_datapoints", "len(x) / self._n_datapoints"
 

@@ -30,10 +30,10 @@ def slow_tree(tmp_path: Path) -> Path:
     tree = tmp_path / "slow"
     for name in ("aevb", "baselines", "harness", "benchmarks"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    learner = tree / "aevb" / "learner.py"
-    text = learner.read_text()
+    ascent = tree / "aevb" / "ascent.py"
+    text = ascent.read_text()
     assert text.count(PLANTED.splitlines()[1]) == 1
-    learner.write_text(text.replace(PLANTED.splitlines()[1] + "\n", PLANTED.lstrip("\n"), 1))
+    ascent.write_text(text.replace(PLANTED.splitlines()[1] + "\n", PLANTED.lstrip("\n"), 1))
     return tree
 
 
