@@ -21,6 +21,21 @@ def short_name(place: str) -> str:
     return place.rpartition(":")[2] if is_place(place) else place
 
 
+def name_in_print(place: str, width: int) -> str:
+    """Of a class its name; of a function, which many call `load`, its module's too, and packages while there is room.
+
+    Args:
+        place: "package.module:name"; what is no place stays as it is.
+        width: letters that there is room for; module and function are named even if they have more.
+    """
+    name = short_name(place)
+    if name == place or name[0].isupper():
+        return name
+    parts = place.replace(":", ".").split(".")
+    names = [".".join(parts[n:]) for n in range(len(parts) - 1)]
+    return next((name for name in names if len(name) <= width), names[-1])
+
+
 def load_place(place: str, option: str, kind: str) -> Any:
     """What is at a place; modules of the working folder can be named too. It is imported, and may run anything.
 

@@ -8,7 +8,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from aevb.errors import UserError, did_you_mean
-from aevb.places import is_place, short_name
+from aevb.places import is_place, name_in_print, short_name
 from harness.experiments.methods import METHODS, is_method, method_of
 
 Activation = Literal["tanh", "softplus"]
@@ -237,10 +237,11 @@ class Config:
 
     @property
     def name(self) -> str:
-        """What a person calls the run; with the id it names its folder."""
+        """What a person calls the run."""
         part = f" N={self.n_train:,}" if self.n_train else ""
         own = f" {short_name(self.decoder)}" if is_place(self.decoder) else ""
-        return f"{short_name(self.dataset)}{part} N_z={self.n_latent} {short_name(self.method)}{own} seed {self.seed}"
+        dataset, method = name_in_print(self.dataset, 24), short_name(self.method)
+        return f"{dataset}{part} N_z={self.n_latent} {method}{own} seed {self.seed}"
 
     @property
     def places(self) -> tuple[str, ...]:

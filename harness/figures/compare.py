@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from aevb.places import short_name
+from aevb.places import name_in_print
 from harness.experiments.methods import METHODS
 
 KEY = ("dataset", "n_latent", "method", "split")
@@ -114,7 +114,7 @@ def ranked(column: pd.Series) -> pd.Series:
 
 def label(name: str, width: int = 12) -> str:
     """A dataset's, method's or split's name in print, shortened to `width` letters."""
-    name = LABELS.get(name, short_name(name))
+    name = LABELS.get(name) or name_in_print(name, width)
     return name if len(name) <= width else name[: width - 1] + "…"
 
 

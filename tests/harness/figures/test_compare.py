@@ -8,7 +8,7 @@ from aevb import shipped
 from aevb.errors import UserError
 from harness.experiments.paper_curves import read_published
 from harness.figures import compare as module
-from harness.figures.compare import compare, scientific, stretches, value_at
+from harness.figures.compare import compare, label, scientific, stretches, value_at
 
 FIGURE3 = ("dataset", "n_train", "method", "split")
 
@@ -91,6 +91,22 @@ def test_rows_come_in_the_papers_order() -> None:
     first = table.head(5)[["n_latent", "method", "split"]].to_numpy().tolist()
     assert first == [[3, "aevb", "train"], [3, "aevb", "test"], [3, "wake_sleep", "train"], [3, "wake_sleep", "test"],
                      [5, "aevb", "train"]]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("place", "narrow", "wide"),
+    [
+        ("stripes:load", "stripes.load", "stripes.load"),
+        ("my.data.stripes:load", "stripes.load", "my.data.stripes.load"),
+        ("someone.elses.data.stripes:load", "stripes.load", "elses.data.stripes.load"),
+        ("handwritten:load", "handwritten…", "handwritten.load"),
+        ("beta.losses:Beta", "Beta", "Beta"),
+        ("stripes:load.npy", "stripes:loa…", "stripes:load.npy"),
+        ("frey_face", "Frey Face", "Frey Face"),
+    ],
+)
+def test_a_function_is_named_with_its_module_and_a_class_alone(place: str, narrow: str, wide: str) -> None:
+    assert (label(place), label(place, 24)) == (narrow, wide)
 
 
 def test_sample_counts_in_print() -> None:

@@ -121,6 +121,13 @@ def test_a_users_array_has_a_panel_of_its_own(tmp_path: Path) -> None:
     assert sum(text.startswith("MNIST,") for text in words) == 6
 
 
+def test_two_loaders_of_one_name_have_panels_that_tell_them_apart_in_the_room_there_is(tmp_path: Path) -> None:
+    places = ("stripes:load", "their.stripes:load", "a_package.of_handwritten_digits:load", "package.shapes:Squares")
+    words = drawn(tmp_path, pd.concat(measured(dataset=place) for place in places))
+    names = ("stripes.load", "their.stripes.load", "of_handwritten_digits.l…", "Squares")
+    assert [sum(text.startswith(f"{name},") for text in words) for name in names] == [1, 1, 1, 1]
+
+
 def test_a_figure_shows_one_protocol(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="other, paper"):
         drawn(tmp_path, pd.concat([measured(), measured(protocol="other")]))

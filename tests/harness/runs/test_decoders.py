@@ -90,6 +90,7 @@ def test_a_strangers_decoder_learner_and_data_are_in_one_figure_and_its_model_in
     table = pd.read_csv(odd / "here/figure2/figure2.csv")
     assert {*table["method"]} == {"aevb", "beta:Beta"}
     assert {*table["dataset"]} == {"stripes:load"}
+    assert "stripes.load N_z=2 Beta Laplace seed 0: finished" in " ".join(complained.split())
     for _, curve in table[table["split"] == "test"].sort_values("samples").groupby("method"):
         assert curve["lower_bound"].iloc[-1] > curve["lower_bound"].iloc[0] + 1
     (folder,) = odd.glob("here/runs/load-nz2-Beta-seed0-*")
