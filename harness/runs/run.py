@@ -52,9 +52,9 @@ class Run:
         if not saved:
             self._begin_anew(before, damaged)
         self.library = library(config, data, saved["progress"].get("library", "") if saved else job.library)
-        environment = environment | {"products": self.library}
+        self._environment = environment | {"products": self.library}
         if not before.completed:  # else it is left as it is until all is ready
-            self._open(environment, saved)
+            self._open(saved)
         step_size = (
             saved["progress"]["step_size"]
             if saved
@@ -69,7 +69,7 @@ class Run:
             self._restore(saved)
         self.progress.library = self.library
         if before.completed:
-            self._open(environment, saved)
+            self._open(saved)
         # What an earlier end had beyond the checkpoint is computed again.
         self._completed = min(before.completed, self.progress.samples)
         self._saved = self.progress.samples, len(self.progress.rows)
@@ -92,9 +92,16 @@ class Run:
         for samples in {*self.folder.model_samples(), *self.folder.estimated_samples()}:
             self.folder.forget_model(samples)
 
-    def _open(self, environment: dict[str, Any], saved: Mapping[str, Any]) -> None:
+    def _open(self, saved: Mapping[str, Any]) -> None:
         self.folder.reopen()
-        self._environments = self.folder.begin(environment, saved.get("environments", []))
+        self._earlier = self.folder.environments_or(saved.get("environments", []))
+        self._environments = self.folder.begin(self._environment, self._earlier)
+
+    def share(self, runs: int) -> None:
+        """Note in its record how many runs its stack has, itself among them; only then is that known."""
+        self._hold.check()
+        environment = self._environment | {"runs_in_stack": runs}
+        self._environments = self.folder.write_environments(self._earlier, environment)
 
     def record(self) -> None:
         """Log a point of the grid, and keep the model at a power of ten; where it is not finite the run is over."""

@@ -141,6 +141,8 @@ def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> 
         key = (job.samples, progress.samples, progress.last_point, progress.step_size, one.library)
         alike.setdefault(key, []).append(one)
     for (samples, *_), runs in alike.items():
+        for one in runs:
+            one.share(len(runs))
         train(runs, samples, should_stop)
 
 

@@ -114,21 +114,21 @@ class RunFolder:
         for pattern in (".*.[0-9]*", "models/.*.[0-9]*"):
             for left_by_the_killed in self.path.glob(pattern):
                 left_by_the_killed.unlink(missing_ok=True)
-        try:
-            earlier = self.environments() or [*saved]
-        except UserError:
-            earlier = [*saved]
+        earlier = self.environments_or(saved)
         write_checked(self.path / "config.json", self.config.to_json())
+        return self.write_environments(earlier, environment)
+
+    def write_environments(
+        self, earlier: Sequence[dict[str, Any]], environment: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Replace the environments by these earlier ones and the one that computes it now; see `begin`."""
         all_of_them = _with(earlier, environment)
         write_checked(self.path / "environment.json", json.dumps(all_of_them, indent=1))
         return all_of_them
 
     def mend_records(self) -> None:
         """Write config, checksums and list of environments again; which those were is lost where their file is."""
-        try:
-            environments = self.environments()
-        except UserError:
-            environments = []
+        environments = self.environments_or([])
         write_checked(self.path / "config.json", self.config.to_json())
         write_checked(self.path / "environment.json", json.dumps(environments, indent=1))
         for name in ("status.json", "curve.csv"):
@@ -151,6 +151,13 @@ class RunFolder:
         except (Damaged, ValueError) as error:
             raise _not_whole("environment", path, error) from error
         return values
+
+    def environments_or(self, saved: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What has computed the run; where the file is damaged or lost, what else is known of that."""
+        try:
+            return self.environments() or [*saved]
+        except UserError:
+            return [*saved]
 
     def device_type(self) -> str:
         """ "cpu" or "cuda", the kind of device that computed it, of which a run has one; "" where no record tells."""

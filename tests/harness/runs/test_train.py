@@ -240,6 +240,22 @@ def test_seeds_that_are_computed_together_have_the_curves_they_have_alone(method
         pd.testing.assert_frame_equal(curve(one), curve(other), check_exact=False, rtol=2e-4)
 
 
+def test_a_record_says_how_many_runs_its_stack_had_each_time(tmp_path, array):
+    seeds = [small_job(tmp_path, array, seed=seed, samples=400) for seed in range(3)]
+
+    def recorded():
+        return [[each["runs_in_stack"] for each in job.folder.environments()] for job in seeds]
+
+    run(seeds[0])
+    run_together([replace(job, samples=800) for job in seeds])  # the first is ahead, and climbs alone
+    assert recorded() == [[1], [2], [2]]
+    assert [len(job.folder.environments()[-1].get("resumed", [])) for job in seeds] == [1, 0, 0]
+    for samples in (1_200, 1_600):
+        run_together([replace(job, samples=samples) for job in seeds])
+    assert recorded() == [[1, 3], [2, 3], [2, 3]]
+    assert [len(job.folder.environments()[-1]["resumed"]) for job in seeds] == [1, 1, 1]
+
+
 def test_only_seeds_of_one_config_by_hand_on_a_gpu_share_a_stack(tmp_path, array):
     jobs = [
         small_job(tmp_path, array, method=method, seed=seed) for method in ("aevb", "wake_sleep") for seed in (0, 1)

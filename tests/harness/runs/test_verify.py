@@ -67,6 +67,17 @@ def of_another_processor(job):
     write_checked(path, json.dumps([{**environment, "device": "another"} for environment in content]))
 
 
+def test_a_run_that_others_shared_a_stack_with_or_of_which_that_is_unknown_is_verified_alone(stored, capsys):
+    path = stored.folder.path / "environment.json"
+    for said in ({"runs_in_stack": 3}, {}):
+        content = [{**environment, **said} for environment in json.loads(path.read_text())]
+        if not said:
+            del content[0]["runs_in_stack"]
+        write_checked(path, json.dumps(content))
+        assert verify(stored.folder.path) == 0
+        assert "identical" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("how", ["path", "name", "id", "short id", "short name"])
 def test_a_run_that_is_as_it_was_computed_is_identical(how, stored, capsys):
     name = stored.folder.path.name

@@ -1,6 +1,7 @@
 """A folder of results from another version is migrated, or refused with the remedy; never silently left out."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,19 @@ def test_runs_without_checksums_are_taken_as_they_are(job):
     assert job.is_done()
     assert stored_configs(job.root) == [job.config]
     assert curve(job).equals(before)
+
+
+def test_a_record_that_does_not_say_how_many_runs_shared_a_stack_is_read_and_gone_on_from(job):
+    path = job.folder.path / "environment.json"
+    (environment,) = json.loads(path.read_text())
+    assert environment.pop("runs_in_stack") == 1
+    path.write_text(json.dumps([environment]))
+    without_checksums(job)
+    assert job.is_done()
+    assert run(replace(job, samples=8_000)).state == "finished"
+    older, now = job.folder.environments()
+    assert older == environment
+    assert now["runs_in_stack"] == 1
 
 
 def test_the_published_runs_can_be_read_and_none_is_left_out(capsys):
