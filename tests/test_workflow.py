@@ -2,7 +2,8 @@
 
 import re
 
-from harness.command.options import check, parser
+from harness.command.arguments import parser
+from harness.command.refusals import check
 from tests.support import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"

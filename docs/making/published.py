@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from aevb import shipped
-from harness.command.options import parser
+from harness.command.arguments import parser
 from harness.experiments.config import Config
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import label, scientific

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.command.arguments import parser
 from harness.command.evaluate import parser as evaluate_parser
-from harness.command.options import check, parser
 from harness.command.parsing import EVALUATE
+from harness.command.refusals import check
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"

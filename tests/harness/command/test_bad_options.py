@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aevb.data import frey_face
 from harness.command import main as command_line
-from harness.command.options import parser
+from harness.command.arguments import parser
 from harness.experiments.config import Config
 from tests.bad_input import Tally, campaign, check_refusal, contents, run
 from tests.support import SMALL, write_array

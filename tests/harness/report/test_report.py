@@ -10,8 +10,8 @@ from PIL import Image
 
 from aevb import shipped
 from aevb.trained import published_models
+from harness.command import arguments, refusals
 from harness.command import main as command_line
-from harness.command import options
 from harness.report.page import MAX_CHARACTERS, render
 from harness.report.source import benchmark_source, folder_source
 from harness.report.text import HERE, LANGUAGES, PLACEHOLDER, catalogue
@@ -67,7 +67,7 @@ def test_an_empty_store_makes_a_page_of_commands(alone):
     text = page(alone)
     for task in ("--figure 2", "--figure 3", "--figure 4", "--figure 5", "--report", "--study marginal"):
         assert f"python reproduce.py {task}<" in text
-        options.check(options.parser().parse_args(task.split()))
+        refusals.check(arguments.parser().parse_args(task.split()))
     assert '<canvas id="machine-x"' not in text
 
 

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from harness.command import main as command_line
-from harness.command.options import parser, read_request
+from harness.command.arguments import parser
+from harness.command.options import read_request
 from harness.figures.plan import make_plan
 from harness.runs import run as run_module
 from harness.runs.train import run
