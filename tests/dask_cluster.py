@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from distributed import get_worker
 
 from harness.runs import train
 from harness.runs.job import Job
-from harness.workers.schedule import Interrupted, should_stop
+from harness.workers.schedule import Interrupted, Place, in_parallel, should_stop
 from tests.support import ROOT, wait_until
 
 
@@ -117,3 +118,12 @@ def run_with_a_diary(job: Job) -> str:
         return train.run(job, should_stop).state
     finally:
         train.train = original
+
+
+def outcomes(function: Callable[[Any], Any], tasks: Sequence[Any], place: Place, **more: Any) -> dict[Any, Any]:
+    """What each task came to: what the function returned, or its error."""
+    found: dict[Any, Any] = {}
+    in_parallel(
+        function, tasks, place, lambda task, future: found.update({task: future.exception() or future.result()}), **more
+    )
+    return found

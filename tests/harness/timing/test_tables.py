@@ -1,0 +1,159 @@
+"""The benchmarks' tables and figures: what was measured, on which device, and what it means in time."""
+
+import json
+
+import pandas as pd
+
+from harness.timing.devices import keep, read
+from harness.timing.plot import plot_benchmarks
+from harness.timing.tables import (
+    UNTOLD,
+    format_benchmarks,
+    format_times,
+    readable,
+    tabulate,
+    time_to_bound,
+)
+from tests.support import ROOT
+
+
+def measured(**changes) -> dict:
+    info = {
+        "suite": "learner", "method": "aevb", "engine": "by hand", "device_type": "cpu", "precision": "float32",
+        "hidden": [500], "n_latent": 20, "batch_size": 100, "n_samples": 1, "samples": 1000, "flops_per_second": 1e11,
+        "samples_per_second": 50_000.0, "flop_share_of_gemm_peak": 0.8, "bytes_touched": 6_500_000,
+        "seconds": 0.02, "seconds_low": 0.0196, "seconds_high": 0.0204,
+        "environment": {"device": "Some CPU @ 2 GHz", "commit": "abc"},
+    }  # fmt: skip
+    return info | changes
+
+
+def report(*cases: dict) -> list[dict]:
+    return [{"test": f"test_{n}", **info} for n, info in enumerate(cases)]
+
+
+def sweep(**changes) -> list[dict]:
+    cases = [measured(batch_size=m, samples_per_second=20_000.0 * m**0.2, **changes) for m in (10, 100, 1000)]
+    cases += [measured(n_latent=n, **changes) for n in (2, 200)] + [measured(hidden=[h], **changes) for h in (50, 1000)]
+    cases += [measured(engine=name, samples_per_second=1e4, **changes) for name in ("reference", "plain PyTorch")]
+    importance = {"suite": "log p(x)", "method": "importance sampling, network", "hidden": [100], "n_latent": 3}
+    return cases + [measured(**importance | {"n_samples": k}, **changes) for k in (30, 300)]
+
+
+def test_each_device_has_a_file_of_its_own_with_its_provenance(tmp_path):
+    gpu = {"device_type": "cuda", "environment": {"device": "Some GPU", "commit": "abc"}}
+    keep(report(*sweep(), *sweep(**gpu)), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "Some-CPU-2-GHz.json", "Some-CPU-2-GHz.csv", "Some-GPU.json", "Some-GPU.csv",
+    }  # fmt: skip
+    stored = json.loads((tmp_path / "Some-GPU.json").read_text())
+    assert stored["environment"]["commit"] == "abc"
+    table = read(tmp_path)
+    assert set(table["device"]) == {"Some CPU @ 2 GHz", "Some GPU"}
+    assert len(table) == 2 * len(sweep())
+    # 50,000 samples/s are 20 s a million.
+    row = table[(table["device"] == "Some GPU") & (table["n_latent"] == 200)].iloc[0]
+    assert row["seconds_per_million"] == 20
+    assert row["seconds"] == 0.02
+    assert "100.0" in format_benchmarks(table)
+
+
+def test_what_was_not_measured_is_a_dash():
+    bare = {key: value for key, value in measured().items() if not key.startswith(("flop", "bytes"))}
+    text = format_benchmarks(tabulate(report(bare)))
+    assert text.split().count("–") == 3  # FLOP/s, their share and bytes
+    assert "nan" not in text
+
+
+def test_a_time_has_its_interval_and_one_that_is_not_stable_is_marked():
+    stable, unstable = measured(), measured(seconds_low=0.018, engine="reference")
+    text = format_benchmarks(tabulate(report(stable, unstable)))
+    assert "2.0%" in text
+    assert "6.0% !" in text
+    assert "! unstable: more than 5%" in text
+    assert "unstable" not in format_benchmarks(tabulate(report(stable)))
+
+
+def test_where_jax_is_not_installed_its_row_says_so():
+    plain, jax = (measured(engine=name) for name in ("plain PyTorch", "JAX scan"))
+    table = tabulate(report(plain))
+    row = readable(table).set_index("engine").loc["JAX scan: not installed"]
+    assert (row["hidden"], row["N_z"], row["samples/s"], row["±"]) == ("500", "20", "–", "–")
+    assert "pip install -c constraints.txt -e '.[test,jax]'" in format_benchmarks(table).replace("\n  ", " ")
+    for cases in ((plain, jax), (measured(),)):
+        assert "not installed" not in format_benchmarks(tabulate(report(*cases)))
+
+
+def test_what_older_versions_published_is_read_under_its_present_name():
+    table = read(ROOT / "results" / "reference" / "benchmarks")
+    assert "plain PyTorch" in set(table["engine"])
+    assert not table["engine"].str.contains("naive").any()
+    older = table[table["seconds_low"].isna()]
+    shown = readable(older)
+    assert "plain PyTorch" in set(shown["engine"])
+    assert set(shown["±"]) == {"–"}  # which they did not have
+
+
+def curves(device: str = "Some CPU") -> pd.DataFrame:
+    """AEVB rises a nat a second to −90, wake-sleep a nat in two seconds to −95."""
+    rows = [
+        {"dataset": "mnist", "n_latent": 3, "method": method, "split": "test", "seed": seed, "samples": 1000 * k,
+         "lower_bound": -100.0 + 2 * k, "seconds": slowness * 2 * k, "device": device}
+        for method, slowness, last in (("aevb", 1.0, 5), ("wake_sleep", 2.0, 2))
+        for seed in (0, 1)
+        for k in range(last + 1)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_bound_to_reach_is_where_the_last_method_ended():
+    times = time_to_bound(curves()).set_index("method")
+    assert (times["target"] == -96).all()
+    assert times.loc["aevb", "seconds"] == 4
+    assert times.loc["wake_sleep", "seconds"] == 8
+
+
+def test_seconds_of_different_devices_are_not_compared():
+    cpu, gpu = curves(), curves("Some GPU")
+    gpu["seconds"] /= 10
+    apart = time_to_bound(pd.concat([cpu, gpu])).set_index(["device", "method"])["seconds"]
+    assert apart.to_dict() == {
+        ("Some CPU", "aevb"): 4, ("Some CPU", "wake_sleep"): 8, ("Some GPU", "aevb"): 0.4,
+        ("Some GPU", "wake_sleep"): 0.8,
+    }  # fmt: skip
+    one_of_each = pd.concat([cpu[cpu["method"] == "aevb"], gpu[gpu["method"] == "wake_sleep"]])
+    assert time_to_bound(one_of_each).empty
+    alone = cpu[cpu["method"] == "aevb"].assign(n_latent=77)  # nothing to compare it with
+    assert 77 not in {*time_to_bound(pd.concat([cpu, alone]))["n_latent"]}
+    assert {*time_to_bound(cpu.drop(columns="device"))["device"]} == {UNTOLD}
+
+
+def test_each_device_has_a_panel_of_its_own_that_names_it(tmp_path):
+    table = tabulate(report(*sweep())).assign(device="Some CPU")
+    times = time_to_bound(pd.concat([curves("Twelve cores"), curves("Some GPU")]))
+    paths = plot_benchmarks(table, times, "somewhere", tmp_path)
+    (text,) = [path.read_text() for path in paths if path.name == "time_to_bound.svg"]
+    assert "MNIST, Twelve cores" in text
+    assert "MNIST, Some GPU" in text
+    assert "Twelve cores" in format_times(times)
+
+
+def test_figures_show_every_device_and_the_paper(tmp_path):
+    gpu = {"device_type": "cuda", "engine": "graph"}
+    table = pd.concat(
+        [
+            tabulate(report(*sweep())).assign(device="Some CPU"),
+            tabulate(report(*[case | gpu for case in sweep()])).assign(device="Some GPU"),
+            tabulate(report(measured(engine="JAX vmap", device_type="cuda"))).assign(device="Some GPU"),
+        ],
+        ignore_index=True,
+    )
+    paths = plot_benchmarks(table, time_to_bound(curves()), "somewhere", tmp_path)
+    text = {path.stem: path.read_text() for path in paths if path.suffix == ".svg"}
+    assert set(text) == {"throughput", "cost", "time_to_bound"}
+    for name in ("throughput", "cost"):
+        assert "Some CPU" in text[name]
+        assert "Some GPU" in text[name]
+        assert "20–40 min" in text[name]
+    assert "JAX vmap" in text["throughput"]
+    assert "somewhere" in text["time_to_bound"]
