@@ -226,47 +226,6 @@ def test_step_size_of_another_shape_is_refused() -> None:
         hmc.sample(gaussian, hmc.evaluate(gaussian, noise(5, 3)), torch.ones(4), 1, 4, seeded())
 
 
-def test_ess_of_an_autoregression_is_the_closed_form() -> None:
-    # AR(1) with coefficient a has ESS n·(1 − a)/(1 + a).
-    a, n, chains = 0.6, 20_000, 4
-    steps = np.random.default_rng(0).standard_normal((n, chains))
-    draws = np.zeros((n, chains))
-    for t in range(1, n):
-        draws[t] = a * draws[t - 1] + steps[t]
-    ess = diagnostics.effective_sample_size(torch.from_numpy(draws))
-    assert ess == pytest.approx(n * chains * (1 - a) / (1 + a), rel=0.05)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_the_reported_ess_of_antithetic_chains_is_that_of_what_changes_slowly(seed: int) -> None:
-    # Sides change at every draw, how far out the chain is only slowly: a bulk of more draws than there are.
-    rng = np.random.default_rng(seed)
-    n, chains = 400, 4
-    log_radius = np.zeros((n, chains))
-    for t in range(1, n):
-        log_radius[t] = 0.98 * log_radius[t - 1] + 0.2 * np.sqrt(1 - 0.98**2) * 5 * rng.standard_normal(chains)
-    side = np.where(np.arange(n) % 2, 1.0, -1.0)[:, None] * np.where(rng.uniform(size=(n, chains)) < 0.97, 1, -1)
-    z = torch.from_numpy(side * np.exp(log_radius) * (1 + 0.1 * rng.standard_normal((n, chains))))[..., None]
-    log_density = -0.5 * z[..., 0].square()
-    nothing = torch.zeros(chains, dtype=torch.int64)
-    state = hmc.State(z[-1], log_density[-1], -z[-1])
-    found = diagnostics.report(hmc.Samples(z, log_density, torch.ones(chains), nothing + n, nothing, state))
-    assert found.bulk_ess[0] > n
-    assert found.ess[0] <= min(found.tail_ess[0], found.log_density_ess)
-    squares = diagnostics.effective_sample_size(z.square())[0]
-    assert found.ess[0] < 2 * squares
-    assert found.ess[0] < 0.2 * found.bulk_ess[0]
-
-
-def test_the_reported_ess_of_independent_draws_is_their_number() -> None:
-    z = noise(1000, 4, 2)
-    nothing = torch.zeros(4, dtype=torch.int64)
-    log_density = -0.5 * z.square().sum(-1)
-    state = hmc.State(z[-1], log_density[-1], -z[-1])
-    found = diagnostics.report(hmc.Samples(z, log_density, torch.ones(4), nothing + 1000, nothing, state))
-    assert (found.ess > 0.7 * 4000).all()
-
-
 def test_the_global_rule_biases_few_chains_and_not_a_hundred() -> None:
     # As its docstring says: E z² of a standard normal law, from 3,000 chains in groups of one size.
     def second_moment(n_chains: int) -> tuple[float, float]:
@@ -297,14 +256,6 @@ def test_the_global_rule_biases_few_chains_and_not_a_hundred() -> None:
 
 def gaussian_of_one(z: torch.Tensor) -> torch.Tensor:
     return -0.5 * z.square().sum(-1)
-
-
-def test_r_hat_tells_chains_that_disagree() -> None:
-    draws = noise(500, 4, 2)
-    draws[:, 0, 1] += 3
-    agree, disagree = diagnostics.split_r_hat(draws)
-    assert abs(agree - 1) < 0.01
-    assert disagree > 1.1
 
 
 def mixture(z: torch.Tensor) -> torch.Tensor:
