@@ -62,7 +62,7 @@ def plot_methods(
         names = [_named(method, costs) for method in methods]
         more = max(1, columns - 1)  # names beside each other
         figure.legend(lines, names, loc="outside upper left", ncols=more, frameon=False, handlelength=2.8)
-        caption = textwrap.fill(_caption(test, source), 40 * columns)
+        caption = textwrap.fill(_caption(test, others, source), 40 * columns)
         figure.supxlabel(caption, fontsize=9.5, color=DARK)
         return [save(figure, stem, kind) for kind in ("png", "svg")]
 
@@ -99,6 +99,6 @@ def _named(method: str, costs: Mapping[str, float]) -> str:
     return f"{label(method, 24)}{told}{untold}"
 
 
-def _caption(test: pd.DataFrame, source: str) -> str:
+def _caption(test: pd.DataFrame, later: pd.DataFrame, source: str) -> str:
     timed = f"time of a sample: by autograd, 500 hidden units, $N_z$ = 20, {source}" if source else "not timed"
-    return "; ".join([seeds_shown(test["seed"]), f"up to {scientific(test['samples'].max())} training samples", timed])
+    return "; ".join([seeds_shown(test["seed"]), f"up to {scientific(later['samples'].max())} training samples", timed])

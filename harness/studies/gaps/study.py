@@ -124,18 +124,15 @@ def show_study(request: Request) -> None:
 
 
 def kept_models(request: Request) -> list[KeptModel]:
-    """The models of figure 2's runs, those of the project for curves that the reader has none of."""
-    found: dict[tuple[object, ...], list[KeptModel]] = {}
-    for folders in (request.shelves.published_runs(), request.shelves.own_runs()):
-        of_these: dict[tuple[object, ...], list[KeptModel]] = {}
-        for folder in folders:
-            config = folder.config
-            here = config.protocol == request.protocol and config.measure == FIGURE2.measure and not config.data_sha256
-            if here and method_of(config.method).like != "mcem":
-                models = [KeptModel(folder, samples) for samples in folder.model_samples()]
-                of_these.setdefault((*curve_of(config).values(), config.seed), []).extend(models)
-        found |= {curve: models for curve, models in of_these.items() if models}
-    return [model for _, models in sorted(found.items(), key=lambda item: str(item[0])) for model in models]
+    """The models of figure 2's runs, and those of the project at counts of samples where the reader has none."""
+    found: dict[tuple[object, ...], KeptModel] = {}
+    for folder in (*request.shelves.published_runs(), *request.shelves.own_runs()):
+        config = folder.config
+        here = config.protocol == request.protocol and config.measure == FIGURE2.measure and not config.data_sha256
+        if here and method_of(config.method).like != "mcem":
+            for samples in folder.model_samples():
+                found[(*map(str, curve_of(config).values()), config.seed, samples)] = KeptModel(folder, samples)
+    return [found[name] for name in sorted(found)]
 
 
 def parts_of(study: GapsStudy, folder: Path, request: Request) -> list[Part]:
