@@ -41,6 +41,22 @@ def whole(figure: int) -> str:
     return on_the_whole(_compared(figure)[1]) + "."
 
 
+def methods(protocol: str = "author") -> str:
+    """Test bounds of figure 2's panels that have other methods than the paper's, where the last of all ends."""
+    table = in_panels(pd.read_csv(shipped.RESULTS / "figure2" / "comparison.csv"), EXPERIMENTS[2], protocol)
+    table = table[table["split"] == "test"]
+    parts = []
+    for (dataset, size), panel in table.groupby(["dataset", "n_latent"], sort=False):
+        names = [*panel["method"].drop_duplicates()]
+        if set(names) <= {*EXPERIMENTS[2].methods}:
+            continue
+        at = panel.groupby("samples")["method"].nunique().loc[lambda reached: reached == len(names)].index.max()
+        rows = panel[panel["samples"] == at].set_index("method")
+        cells = {label(name, 24): f"{row['ours']:.1f} ± {row['standard_error']:.1f}" for name, row in rows.iterrows()}
+        parts.append({"panel": f"{label(dataset)}, N_z = {size}", "samples": scientific(at), **cells})
+    return _markdown(pd.DataFrame(parts).fillna("–")) if parts else NONE_YET
+
+
 def errors(demo: str) -> str:
     """How far the images of a demo are from the truth."""
     table = pd.read_csv(shipped.RESULTS / "demos" / demo / "errors.csv")
@@ -185,7 +201,7 @@ STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
 TABLES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
-        *(summary, whole, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
+        *(summary, whole, methods, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
         *(times, benchmarks, roofs, steps, to_target, history),
     )
 }
