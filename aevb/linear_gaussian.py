@@ -17,19 +17,19 @@ from aevb.model import GaussianModel
 def exact_log_marginal(model: GaussianModel, x: Float[Tensor, "batch pixel"]) -> Float[Tensor, " batch"]:
     """Log p(x) = log N(x; b, W Wᵀ + D) in nats, shape (batch,); differentiable in x and in the parameters.
 
-    W and b are the output layer's weight and bias, D = diag(σ²). Only latent × latent matrices are factorised
-    (Woodbury's identity), so that images are no larger a problem than a few pixels.
+    W and b are the output layer's weight and bias, D = diag(σ²). It is a least-squares problem in z: the square in the
+    exponent is the smallest |D^−½ (x − b − W z)|² + |z|², and the determinant is |D| |R|² with R of `_whitened`. Formed
+    in float64 and rounded once; the difference of large squares that Woodbury's identity makes of it, sharp models
+    would lose.
 
     Raises:
         ArgumentError: the model is not linear-Gaussian.
     """
-    scaled, precision, residual = _parts(model, x)
-    log_var = model.log_var.bias
-    cholesky = torch.linalg.cholesky(precision)
-    white = torch.linalg.solve_triangular(cholesky, (residual @ scaled).T, upper=False)
-    squared = (residual.square() * torch.exp(-log_var)).sum(-1) - white.square().sum(0)
-    log_det = log_var.sum() + 2 * cholesky.diagonal().log().sum()
-    return -0.5 * (squared + log_det + model.n_pixels * LOG_2PI)
+    basis, triangle, target = _whitened(model, x)
+    rest = target - (target @ basis) @ basis.mT
+    rest = rest - (rest @ basis) @ basis.mT  # what is left of the first projection, by rounding
+    log_det = model.log_var.bias.double().sum() + 2 * triangle.diagonal().abs().log().sum()
+    return (-0.5 * (rest.square().sum(-1) + log_det + model.n_pixels * LOG_2PI)).to(x.dtype)
 
 
 def exact_posterior(model: GaussianModel, x: Float[Tensor, "batch pixel"]) -> FullGaussian:
@@ -38,24 +38,36 @@ def exact_posterior(model: GaussianModel, x: Float[Tensor, "batch pixel"]) -> Fu
     Raises:
         ArgumentError: the model is not linear-Gaussian.
     """
-    scaled, precision, residual = _parts(model, x)
-    covariance = torch.linalg.inv(precision)
-    return FullGaussian(residual @ scaled @ covariance, torch.linalg.cholesky(covariance))
+    mean, cholesky = _posterior(model, x)
+    return FullGaussian(mean.to(x.dtype), cholesky.to(x.dtype))
 
 
 def exact_encoder(model: GaussianModel) -> GaussianEncoder:
-    """The posterior as an encoder without hidden layers, where its covariance is diagonal.
+    """The posterior as an encoder without hidden layers, of the model's type.
 
-    So it is for orthogonal columns of W and one σ² for all pixels, as `probabilistic_pca` has them.
+    Its covariance must be diagonal. So it is for orthogonal columns of W and one σ² for all pixels, as
+    `probabilistic_pca` has them.
+
+    Raises:
+        ArgumentError: the model is not linear-Gaussian, or its posterior's covariance is not diagonal.
     """
-    origin = torch.zeros(1, model.n_pixels, dtype=torch.float64, device=model.output.bias.device)
+    _check(model)
+    weight = model.output.weight
     with torch.no_grad():
-        posterior = exact_posterior(model, torch.cat([origin, torch.eye(model.n_pixels).to(origin)]))
-        encoder = GaussianEncoder(model.n_pixels, model.n_latent, ()).to(origin)
-        encoder.mean.bias.copy_(posterior.mean[0])
-        encoder.mean.weight.copy_((posterior.mean[1:] - posterior.mean[0]).T)
+        origin = torch.zeros(1, model.n_pixels, dtype=weight.dtype, device=weight.device)
+        mean, cholesky = _posterior(model, torch.cat([origin, torch.eye(model.n_pixels).to(origin)]))
+        std = cholesky.diagonal()
+        between = (cholesky / cholesky.square().sum(-1, keepdim=True).sqrt()).tril(-1).abs().max().item()
+        if between > 1e-3:
+            raise ArgumentError(
+                f"`model` must have a posterior of independent latents, got correlations up to {between:.2g}: make the "
+                "columns of its weight orthogonal with one variance for all pixels, or take exact_posterior"
+            )
+        encoder = GaussianEncoder(model.n_pixels, model.n_latent, ()).to(weight)
+        encoder.mean.bias.copy_(mean[0])
+        encoder.mean.weight.copy_((mean[1:] - mean[0]).T)
         encoder.log_var.weight.zero_()
-        encoder.log_var.bias.copy_(2 * posterior.cholesky.diagonal().log())
+        encoder.log_var.bias.copy_(2 * std.log())
     return encoder
 
 
@@ -71,9 +83,11 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
 
     Source: Tipping & Bishop 1999, "Probabilistic principal component analysis", section 3.2.
     """
-    if x.ndim != 2 or len(x) < 2 or not bool(x.isfinite().all()):
+    checks.kind(Tensor, "use torch.as_tensor", x=x)
+    if x.ndim != 2 or len(x) < 2 or x.is_complex() or not bool(x.isfinite().all()):
         raise ArgumentError(f"`x` must be two or more finite rows of pixels, got shape {tuple(x.shape)}: choose others")
     n, n_pixels = x.shape
+    checks.whole(0, n_latent=n_latent)
     if not 0 < n_latent < n_pixels:
         raise ArgumentError(
             f"`n_latent` must be between 1 and {n_pixels - 1}, got {n_latent}: it must leave room for noise"
@@ -97,15 +111,31 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
     return model
 
 
-def _parts(model: GaussianModel, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """D⁻¹ W, the posterior precision I + Wᵀ D⁻¹ W, and x − b."""
+def _check(model: GaussianModel) -> None:
+    checks.kind(GaussianModel, "make one", model=model)
     if len(model.hidden) or model.squash_mean or model.log_var_input != "constant":
         raise ArgumentError(
             "`model` must be linear-Gaussian, got hidden layers, a squashed mean or a variance that depends on z: "
             'build it with hidden=(), log_var="constant", squash_mean=False'
         )
+
+
+def _whitened(model: GaussianModel, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """In float64: Q and R of D^−½ W above I, and D^−½ (x − b) beside zeros, shape (batch, pixel + latent)."""
+    _check(model)
     checks.pixels(model, x)
-    weight = model.output.weight
-    scaled = weight * torch.exp(-model.log_var.bias)[:, None]
-    identity = torch.eye(model.n_latent, dtype=weight.dtype, device=weight.device)
-    return scaled, identity + scaled.T @ weight, x - model.output.bias
+    scale = torch.exp(-0.5 * model.log_var.bias.double())
+    identity = torch.eye(model.n_latent, dtype=torch.float64, device=x.device)
+    basis, triangle = torch.linalg.qr(torch.cat([model.output.weight.double() * scale[:, None], identity]))
+    target = (x.double() - model.output.bias.double()) * scale
+    return basis, triangle, torch.cat([target, target.new_zeros(len(x), model.n_latent)], 1)
+
+
+def _posterior(model: GaussianModel, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean, and lower triangular factor of the covariance R⁻¹ R⁻ᵀ, in float64."""
+    basis, triangle, target = _whitened(model, x)
+    identity = torch.eye(model.n_latent, dtype=torch.float64, device=x.device)
+    inverse = torch.linalg.solve_triangular(triangle, identity, upper=True)
+    mean = torch.linalg.solve_triangular(triangle, (target @ basis).mT, upper=True).mT
+    factor = torch.linalg.qr(inverse.mT).R.mT
+    return mean, factor * factor.diagonal().sign()

@@ -1,11 +1,13 @@
 """The linear-Gaussian model's closed forms agree with SciPy's dense ones and with numerical optimisation."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
+from aevb.errors import ArgumentError
+from aevb.linear_gaussian import exact_encoder, exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.model import GaussianModel
 from tests.oracles import linear_gaussian
 
@@ -92,3 +94,55 @@ def test_data_without_noise_is_refused() -> None:
     x = z @ weight
     with pytest.raises(ValueError, match="vary in more than"):
         probabilistic_pca(x, 2)
+
+
+def sharp(log_var, spread, dtype):
+    """A model whose noise is far below what its latents explain, and points that it has made."""
+    noise = torch.Generator().manual_seed(0)
+    model = GaussianModel(3, 6, (), log_var="constant", squash_mean=False, generator=noise).to(dtype)
+    with torch.no_grad():
+        model.output.weight.normal_(generator=noise).mul_(spread)
+        model.output.bias.normal_(generator=noise)
+        model.log_var.bias.fill_(log_var)
+        z, eps = (torch.randn(2, n, dtype=dtype, generator=noise) for n in (3, 6))
+        return model.requires_grad_(False), model.output(z) + eps * np.exp(log_var / 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("log_var", [-2, -8, -14, -20, -30])
+@pytest.mark.parametrize("spread", [1.0, 30.0, 1000.0])
+def test_sharp_models_have_the_log_marginal_and_the_posterior_of_mpmath(spread, log_var, dtype):
+    model, x = sharp(log_var, spread, dtype)
+    with mp.workdps(80):
+        weight, bias = (mp.matrix(part.double().tolist()) for part in (model.output.weight, model.output.bias))
+        variance = mp.exp(mp.mpf(log_var))
+        covariance = weight * weight.T + variance * mp.eye(6)
+        inverse, constant = covariance**-1, mp.log(mp.det(covariance)) + 6 * mp.log(2 * mp.pi)
+        rows = [mp.matrix(row.double().tolist()) - bias for row in x]
+        expected = [float(-((row.T * inverse * row)[0] + constant) / 2) for row in rows]
+        of_z = (mp.eye(3) + weight.T * weight / variance) ** -1
+        means = [[float(value) for value in of_z * weight.T * row / variance] for row in rows]
+        deviations = [float(mp.sqrt(of_z[k, k])) for k in range(3)]
+    rounding = torch.finfo(dtype).eps
+    found = exact_log_marginal(model, x).double()
+    torch.testing.assert_close(found, torch.tensor(expected).double(), rtol=rounding, atol=1e-6)
+    posterior = exact_posterior(model, x)
+    std = torch.tensor(deviations, dtype=torch.float64)
+    off = (posterior.mean.double() - torch.tensor(means, dtype=torch.float64)).abs()
+    assert (off <= 1e-6 * std + 4 * rounding * posterior.mean.abs().max()).all()
+    torch.testing.assert_close(posterior.cholesky.double().square().sum(-1).sqrt(), std, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_exact_encoder_is_the_posterior_in_the_models_own_type(dtype):
+    oracle = linear_gaussian(n_latent=3, n_pixels=8)
+    model, x = oracle.model.to(dtype), oracle.simulate(5).to(dtype)
+    q, posterior = exact_encoder(model)(x), exact_posterior(model, x)
+    assert q.mean.dtype == dtype
+    torch.testing.assert_close(q.mean, posterior.mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close((0.5 * q.log_var).exp()[0].diag(), posterior.cholesky, rtol=1e-4, atol=1e-6)
+
+
+def test_an_encoder_of_latents_that_depend_on_each_other_is_refused():
+    with pytest.raises(ArgumentError, match="independent latents"):
+        exact_encoder(linear_gaussian(n_latent=3, n_pixels=8, diagonal_posterior=False).model)
