@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb import checks
+from aevb import checks, construction
 from aevb.densities import DiagonalGaussian
 from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
@@ -25,6 +25,8 @@ from aevb.model import GenerativeModel
 
 Q = Callable[[Tensor], Any]
 """q(z|x): from x, shape (batch, pixel), to a Gaussian; see `as_density`."""
+
+ROUNDING = 1e-6  # relative, of log p(x, z) summed in float32
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,16 @@ class Evaluation:
     def apart(self) -> list[tuple[str, str, float, float]]:
         """For each two estimators how far their means are apart, and the error of that, nats.
 
-        Over the datapoints that both trust; NaN where there is none.
+        Over the datapoints that both trust; NaN where there is none. The error has rounding in it: of what is exact,
+        as by a q that is the posterior, it is all there is.
         """
         rows = []
         for (one, mine), (other, theirs) in combinations(self.estimates.items(), 2):
             both = mine.trusted & theirs.trusted
             off = (mine.log_likelihood - theirs.log_likelihood)[both]
             variances = (mine.standard_error.square() + theirs.standard_error.square())[both]
+            size = mine.log_likelihood[both].abs().double()
+            variances = variances.double() + (ROUNDING * (1 + size)).square()
             error = math.sqrt(float(variances.sum())) / len(off) if len(off) else math.nan
             rows.append((one, other, float(off.mean()) if len(off) else math.nan, error))
         return rows
@@ -80,13 +85,16 @@ def evaluate(
     """
     checks.pixels(model, x)
     checks.whole(25, n_samples=n_samples, n_moves=n_moves)
+    construction.generator(generator)
+    if q is not None:
+        construction.function(q=q)
     estimates: dict[str, MarginalEstimate] = {}
     bound = bound_error = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrustedEstimateWarning)  # `trusted` says it
         if q is not None:
             with torch.no_grad():
-                density = as_density(q(x), (len(x), model.n_latent))
+                density = as_density(q(x), (len(x), model.n_latent), x)
             bound, bound_error = lower_bound(model, x, density, generator, n_samples)
             estimates["importance sampling, q"] = importance_log_likelihood(
                 model, x, density, generator, n_samples=n_samples
@@ -120,16 +128,17 @@ def lower_bound(
     return mean, ((squares / n_samples - mean.square()).clamp(min=0) / (n_samples - 1)).sqrt()
 
 
-def as_density(q: Any, shape: tuple[int, int]) -> Density:
+def as_density(q: Any, shape: tuple[int, int], like: Tensor | None = None) -> Density:
     """A Gaussian as the estimators take it.
 
     Args:
         q: one of this project's, (mean, log_var), or a Normal, Independent Normal or MultivariateNormal of
             `torch.distributions`.
         shape: (batch, latent).
+        like: a tensor whose type and device it must have.
 
     Raises:
-        ArgumentError: it is none of these, or of another shape.
+        ArgumentError: it is none of these, or of another shape or type, or not finite.
     """
     if isinstance(q, torch.distributions.MultivariateNormal):
         q = FullGaussian(q.mean, q.scale_tril)
@@ -144,7 +153,21 @@ def as_density(q: Any, shape: tuple[int, int]) -> Density:
             f"`q` must give a Gaussian over z, got {checks.shown(q)}: return (mean, log_var), or a Normal or "
             "MultivariateNormal of torch.distributions"
         )
-    if (got := tuple(q.mean.shape)) != shape:
-        raise ArgumentError(f"`q` must have a mean of shape {shape}, got {got}: give one for each datapoint")
+    for name, expected in (("mean", shape), ("log_var", shape), ("cholesky", (*shape, shape[1]))):
+        if hasattr(q, name):
+            _check_part(f"q's {name}", getattr(q, name), expected, like, exact=name == "mean")
     density: Density = q
     return density
+
+
+def _check_part(name: str, value: Any, shape: tuple[int, ...], like: Tensor | None, *, exact: bool) -> None:
+    """A mean has this shape, a spread broadcasts to it over datapoints; numbers are finite."""
+    checks.kind(Tensor, "use torch.as_tensor", **{name: value})
+    got = tuple(value.shape)
+    if got != shape and (exact or got not in (shape[1:], (1, *shape[1:]))):
+        rule = f"`q` must have a {name.partition(' ')[2]} of shape {shape}"
+        raise ArgumentError(f"{rule}, got {got}: give one for each datapoint")
+    if like is not None:
+        checks.same(name, value, like)
+    if not bool(value.isfinite().all()):
+        raise ArgumentError(f"`{name}` must be finite, got NaN or infinity: look at what the network gives")

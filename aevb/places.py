@@ -3,6 +3,8 @@
 import importlib
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,31 @@ def name_in_print(place: str, width: int) -> str:
     return next((name for name in names if len(name) <= width), names[-1])
 
 
+def did_you_mean_place(text: str) -> str:
+    """ "; did you mean beta:Beta?" where a text is that but for a path, a file's ending or a call: beta.py:Beta()."""
+    path, colon, name = text.removesuffix("()").rpartition(":")
+    place = path.removesuffix(".py").removeprefix("./").replace("/", ".") + colon + name
+    return f"; did you mean {place}?" if place != text and is_place(place) else ""
+
+
+@contextmanager
+def strangers_code(error_for: Callable[[str], UserError]) -> Iterator[None]:
+    """In the block anybody's code runs, and whatever ends it, `sys.exit()` too, is an error of theirs, not an end.
+
+    Args:
+        error_for: makes the error from what was raised, as "Type: message" in one line.
+
+    Raises:
+        UserError: the block raised something; Ctrl-C alone stays what it is.
+    """
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise error_for(f"{type(error).__name__}: {one_line(error)}") from error
+
+
 def load_place(place: str, option: str, kind: str) -> Any:
     """What is at a place; modules of the working folder can be named too. It is imported, and may run anything.
 
@@ -50,10 +77,12 @@ def load_place(place: str, option: str, kind: str) -> Any:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     module, _, name = place.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever a stranger's module does while it is loaded
-        raise UserError(
+
+    def error_for(what: str) -> UserError:
+        return UserError(
             f"{option} must be a known name or package.module:{kind}, got {place!r}, which cannot be imported "
-            f"({type(error).__name__}: {one_line(error)}): install it, or run where it lies"
-        ) from error
+            f"({what}): install it, or run where it lies{did_you_mean_place(place)}"
+        )
+
+    with strangers_code(error_for):
+        return getattr(importlib.import_module(module), name)

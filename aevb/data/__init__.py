@@ -11,7 +11,7 @@ from aevb.data.frey_face import load_frey_face
 from aevb.data.loader import load_from
 from aevb.data.mnist import load_mnist
 from aevb.errors import did_you_mean
-from aevb.places import is_place
+from aevb.places import did_you_mean_place, is_place
 
 NAMES = ("mnist", "frey_face")
 
@@ -38,12 +38,21 @@ def load_dataset(
     Raises DatasetUnavailable where Frey Face can be had nowhere, DataError for all else.
     """
     check_split(split)
+    if data_dir is not None and not isinstance(data_dir, str | os.PathLike):
+        raise data_error("data_dir", "it must be a folder", "text or a Path", repr(data_dir), "give its path")
     folder = None if data_dir is None else check_folder(Path(data_dir), "data_dir")
     if name == "mnist":
         return load_mnist(255.0 if pixel_scale is None else pixel_scale)
     if name == "frey_face":
         return load_frey_face(folder, 256.0 if pixel_scale is None else pixel_scale, split, deadline)
+    if not isinstance(name, str | os.PathLike):
+        raise data_error("dataset", "it must be a name or a path", "text or a Path", repr(name), "give one of them")
     path = Path(os.path.expanduser(name))
+    if (meant := did_you_mean_place(str(name))) and not os.path.exists(path):
+        expected = "package.module:function"
+        raise data_error(
+            "dataset", "a function must be named by its place", expected, repr(str(name)), "use that" + meant
+        )
     by_place = is_place(str(name)) and not os.path.exists(path)
     if not (by_place or path.suffix in (".npy", ".npz") or os.sep in str(name) or os.path.exists(path)):
         expected, remedy = f"one of {', '.join(NAMES)}", "use one, or the path of a .npy or .npz file"

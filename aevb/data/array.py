@@ -43,7 +43,7 @@ def load_array(path: Path, split: str) -> Dataset:
 @lru_cache(maxsize=2)
 def _load(path: Path, _key: str, split: str) -> Dataset:
     """Load a file; `_key`, the hash of the whole file, keeps a changed file from being served from the cache."""
-    arrays = _read(path)
+    arrays = read_arrays(path)
     names = {"train", "test"} | (arrays.keys() & {"valid"})
     if len(arrays) != 1 and arrays.keys() != names:
         expected = "one array, or arrays named train, test and optionally valid"
@@ -95,7 +95,12 @@ def dataset_of(
     )
 
 
-def _read(path: Path) -> dict[str, Array]:
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a .npz file by name, or that of a .npy file, whose name is ""; of any type but Python's objects.
+
+    Raises:
+        DataError: it is no such file, or too large.
+    """
     try:
         # Opened here, because NumPy leaves the file open where a .npz turns out to be damaged.
         with open_regular(path) as file:
@@ -127,9 +132,7 @@ def _read(path: Path) -> dict[str, Array]:
 
 def _rows(array: Array, where: str) -> npt.NDArray[np.float32]:
     """Return the array as contiguous float32 rows; raise DataError for the first rule that it breaks."""
-    if array.dtype.kind not in "fbiu":
-        part = "x.real or abs(x)" if array.dtype.kind == "c" else 'x.astype("float32")'
-        raise data_error(where, "the values must be real numbers", "float or bool", array.dtype, f"save {part}")
+    check_real(array, where)
     if array.ndim not in (2, 3):
         rule = "the array must be N x D or N x H x W"
         raise data_error(where, rule, "2 or 3 dimensions", f"shape {array.shape}", _reshape(array.shape))
@@ -145,7 +148,15 @@ def _rows(array: Array, where: str) -> npt.NDArray[np.float32]:
         remedy = "divide by 255 if these are bytes, else rescale to [0, 1]"
         found = f"{array.dtype} from {low} to {high}"
         raise data_error(where, "the values must lie in [0, 1]", "0 to 1", found, remedy)
-    return np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)
+    rows = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)
+    return rows if rows.flags.writeable else rows.copy()  # torch warns of what may not be written
+
+
+def check_real(array: Array, where: object) -> None:
+    """Raise DataError unless the values are real numbers."""
+    if array.dtype.kind not in "fbiu":
+        part = "x.real or abs(x)" if array.dtype.kind == "c" else 'x.astype("float32")'
+        raise data_error(where, "the values must be real numbers", "float or bool", array.dtype, f"save {part}")
 
 
 def _reshape(shape: tuple[int, ...]) -> str:

@@ -1,13 +1,14 @@
 """The user's own data from a function, "package.module:function", which is called without arguments."""
 
+import operator
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from aevb.data.array import dataset_of
-from aevb.data.dataset import Dataset, data_error, describe
-from aevb.places import load_place
+from aevb.data.dataset import Dataset, data_error
+from aevb.places import load_place, strangers_code
 
 WANTED = "(train, test, image_shape), or image_shape None"
 
@@ -24,26 +25,26 @@ def load_from(place: str) -> Dataset:
         DataError: it raises something, or returns something else.
     """
     function = load_place(place, "--dataset", "function")
-    try:
+    remedy = "return these three"
+    with strangers_code(lambda what: data_error(place, "a loader must return arrays", WANTED, what, remedy)):
         train, test, image_shape = function()
-        arrays = {name: np.asarray(_plain(rows)) for name, rows in (("train", train), ("test", test))}
-    except Exception as error:
-        remedy = "return these three"
-        raise data_error(place, "a loader must return arrays", WANTED, describe(error), remedy) from error
+        arrays = {name: _plain(place, rows) for name, rows in (("train", train), ("test", test))}
     if image_shape is not None:
         image_shape = _checked_shape(place, image_shape, arrays["train"])
     return dataset_of(place, place, arrays, "chronological", image_shape)
 
 
-def _plain(rows: Any) -> Any:
-    """A tensor as NumPy takes it."""
-    return rows.detach().cpu() if hasattr(rows, "detach") else rows
+def _plain(place: str, rows: Any) -> np.ndarray:
+    """Rows as NumPy has them."""
+    if np.ma.is_masked(rows):  # NumPy would take what lies behind the mask
+        raise data_error(place, "every value must be there", "no masked values", "some", "return rows.filled(0), say")
+    return np.asarray(rows.detach().cpu() if hasattr(rows, "detach") else rows)
 
 
 def _checked_shape(place: str, shape: Any, train: np.ndarray) -> tuple[int, int]:
     pixels = int(np.prod(train.shape[1:]))
     try:
-        height, width = (int(side) for side in shape)
+        height, width = (operator.index(side) for side in shape)
     except (TypeError, ValueError):
         height = width = 0
     if min(height, width) < 1 or height * width != pixels:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aevb.errors import UserError
-from aevb.places import is_place
-from harness.command.parsing import EVALUATE, Help, Parser, whole
+from aevb.places import did_you_mean_place, is_place, strangers_code
+from harness.command.parsing import EVALUATE, Help, Parser, place_of_files, whole
 from harness.store.columns import fold, format_table
 from harness.store.invocation import invocation, program
 
@@ -50,8 +50,10 @@ def parser(name: str) -> argparse.ArgumentParser:
     p.add_argument("--points", type=whole(2), default=20, metavar="N", help="how many rows, the first ones (20)")
     p.add_argument("--samples", type=whole(25), default=1000, metavar="K", help="draws for each point (1000)")
     p.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of the draws (0)")
-    p.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where the run is kept")
-    p.add_argument("--csv", type=Path, metavar="FILE", help="write every point's estimates too")
+    p.add_argument(
+        "--results", type=place_of_files, default=Path("results"), metavar="DIR", help="where the run is kept"
+    )
+    p.add_argument("--csv", type=place_of_files, metavar="FILE", help="write every point's estimates too")
     return p
 
 
@@ -74,14 +76,21 @@ def _evaluate(options: argparse.Namespace) -> None:
     from aevb.evaluation import evaluate
     from harness.command import subject
     from harness.runs.streams import stream
-    from harness.store.files import write_text
+    from harness.store.files import check_file, write_text
 
+    if options.csv is not None:
+        check_file(options.csv, "--csv")
     if is_place(options.model):
         model, q, x = subject.from_place(options.model, options.data, options.points)
+    elif meant := did_you_mean_place(options.model):
+        raise UserError(f"MODEL must be package.module:name, or a run, got {options.model!r}: name it so{meant}")
     else:
         model, q, x = subject.from_run(options.model, options.data, options.points, options.results)
     torch.set_num_threads(1)  # numbers repeat, and small models are no slower
-    found = evaluate(model, x, stream(EVALUATE, options.seed), q=q, n_samples=options.samples)
+    with strangers_code(
+        lambda what: UserError(f"a model must be evaluated wherever z is; {options.model} raised {what}: mend it")
+    ):
+        found = evaluate(model, x, stream(EVALUATE, options.seed), q=q, n_samples=options.samples)
     print(format_table(tabulate(found)))
     if found.bound is not None and found.bound_error is not None:
         error = float(found.bound_error.square().sum().sqrt()) / len(found.bound)
@@ -105,7 +114,7 @@ def tabulate(found: "Evaluation") -> "pd.DataFrame":
                 "estimator": name,
                 "log p(x)": f"{float(value.mean()):.3f}",
                 "±": f"{error:.2g}",
-                "over points": f"{float(value.std()) / math.sqrt(n):.2g}",
+                "over points": f"{float(value.std()) / math.sqrt(n):.2g}" if n > 1 else "–",
                 "ESS": f"{float(each.ess.median()):.0f}",
                 "trusted": f"{int(each.trusted.sum())} of {n}",
             }

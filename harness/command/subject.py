@@ -1,5 +1,6 @@
 """What `aevb evaluate` is to evaluate: a model, q(z|x) where there is one, and datapoints."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from torch import Tensor, nn
 from aevb import trained
 from aevb.checks import weights
 from aevb.data import load_dataset
+from aevb.data.array import check_real, read_arrays
 from aevb.errors import DataError, UserError, one_line
-from aevb.evaluation import Q
+from aevb.evaluation import Q, as_density
 from aevb.joint import Joint
 from aevb.model import GenerativeModel
-from aevb.places import load_place
+from aevb.places import load_place, strangers_code
 from harness.runs.build import load, prepare
 from harness.runs.job import source
 from harness.runs.verify import find_runs
@@ -36,13 +38,13 @@ def from_place(place: str, data: str | None, points: int) -> Subject:
         raise UserError(f"a model by place must have data, got {place} alone: name some with --data")
     found: Any = load_place(place, "MODEL", "name")
     if isinstance(found, type) or not (hasattr(found, "log_joint") or isinstance(found, (nn.Module, tuple))):
-        try:
-            found = found()
-        except Exception as error:
-            raise UserError(
-                f"MODEL must be a model, or what makes one without arguments; {place} raised {_told(error)}: give its "
+        with strangers_code(
+            lambda what: UserError(
+                f"MODEL must be a model, or what makes one without arguments; {place} raised {what}: give its "
                 "arguments defaults"
-            ) from error
+            )
+        ):
+            found = found()
     model, q = found[:2] if isinstance(found, tuple) and len(found) > 1 else (found, None)
     x = read_points(data)[:points]
     if not isinstance(model, GenerativeModel):
@@ -53,24 +55,59 @@ def from_place(place: str, data: str | None, points: int) -> Subject:
             )
         model = Joint(model.log_joint, model.n_latent, x.shape[1])
     model.eval()
-    x = x.to(weights(model).dtype)
-    z = torch.zeros(2, len(x), model.n_latent, dtype=x.dtype, requires_grad=True)
-    try:
-        value = model.log_joint(x, z)
-        torch.autograd.grad(value.sum(), z)
-        apart = float((model.log_joint(x, z) - value).detach().abs().max())
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"log p(x, z) must be a differentiable function of z; for x {tuple(x.shape)} and z {tuple(z.shape)} "
-            f"{place} raised {_told(error)}: let x broadcast, and detach nothing"
-        ) from error
+    dtype = weights(model).dtype
+    if dtype not in (torch.float32, torch.float64):
+        raise UserError(f"a model must be of float32 or float64, {place} is of {dtype}: call its float()")
+    x = x.to(dtype)
+    _try_joint(model, x, place)
+    if q is not None:
+        _try_q(model, q, x, place)
+    return model, q, x
+
+
+def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:
+    """Find out now what log p(x, z) would do to the estimators: for any leading axes of z, and wherever z is."""
+    noise, apart = torch.Generator().manual_seed(0), 0.0
+    finite = torch.zeros(len(x), dtype=torch.bool)
+    for leading in ((2,), (100,), ()):
+        z = torch.randn(*leading, len(x), model.n_latent, dtype=x.dtype, generator=noise).requires_grad_()
+        with strangers_code(
+            lambda what, z=z: UserError(  # type: ignore[misc]
+                f"log p(x, z) must be a differentiable function of z; for x {tuple(x.shape)} and z {tuple(z.shape)} "
+                f"{place} raised {what}: let x broadcast, and detach nothing"
+            )
+        ):
+            value = model.log_joint(x, z)
+            torch.autograd.grad(value.sum(), z)
+            again = model.log_joint(x, z).detach()
+        if value.dtype != x.dtype:
+            raise UserError(
+                f"log p(x, z) must be of the model's type, {x.dtype}, got {value.dtype} of {place}: convert neither"
+            )
+        value = value.detach()
+        if bool(value.isnan().any()) or bool((value == math.inf).any()):
+            wrong = "NaN" if bool(value.isnan().any()) else "infinity"
+            raise UserError(
+                f"log p(x, z) must be a number, or −∞ where z cannot be, got {wrong} of {place}: look for a log or a "
+                "root of what is not positive"
+            )
+        finite |= value.isfinite().reshape(-1, len(x)).any(0)
+        apart = max(apart, float((again - value)[value.isfinite()].abs().max()) if bool(value.isfinite().any()) else 0)
     if apart > 0:
         raise UserError(
             f"log p(x, z) must be the same at every call, got two of {place} {apart:.2g} nats apart: draw nothing in it"
         )
-    return model, q, x
+    if not bool(finite.all()):
+        raise UserError(
+            f"log p(x, z) must be finite at some z near 0, where chains start; {place} gave −∞ at all of 103 draws for "
+            f"{int((~finite).sum())} of {len(x)} points: choose a z that has the whole space"
+        )
+
+
+def _try_q(model: GenerativeModel, q: Q, x: Tensor, place: str) -> None:
+    """Find out now whether q(z|x) is a Gaussian that can be drawn from."""
+    with strangers_code(lambda what: UserError(f"q must be a function of x; that of {place} raised {what}: mend it")):
+        as_density(q(x), (len(x), model.n_latent), x)
 
 
 def from_run(name: str, data: str | None, points: int, results: Path) -> Subject:
@@ -104,15 +141,15 @@ def read_points(data: str) -> Float[Tensor, "n pixel"]:
     """
     if not data.endswith(".npy"):
         return load_dataset(data).test
+    path = Path(data).expanduser()
     try:
-        rows = np.load(Path(data).expanduser(), allow_pickle=False)
+        (rows,) = read_arrays(path).values()
+        check_real(rows, data)
         x = torch.as_tensor(rows.reshape(len(rows), -1).astype(np.float64))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"--data must be a .npy file of numbers; {data}: {one_line(error)}: use numpy.save") from error
-    if not len(x) or not bool(x.isfinite().all()):
+    except DataError as error:
+        raise DataError(f"--data must be a .npy file of numbers; {error}") from error
+    if not x.numel() or not bool(x.isfinite().all()):
         raise DataError(f"--data must have rows of finite numbers, got {tuple(x.shape)} in {data}: remove the others")
     return x
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {one_line(error)}"

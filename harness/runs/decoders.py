@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aevb.errors import UserError, did_you_mean, one_line
+from aevb.errors import UserError, did_you_mean
 from aevb.model import GaussianModel, GenerativeModel
-from aevb.places import is_place, load_place
+from aevb.places import is_place, load_place, strangers_code
 from harness.experiments.config import Config
 
 BY_PLACE = ("n_latent", "n_pixels", "hidden")
@@ -65,10 +65,8 @@ def own_decoder(
     seed = int(torch.randint(2**62, (), generator=generator))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        try:
+        with strangers_code(lambda what: _broken(config, "be built", what)):
             model = kind(config.n_latent, n_pixels, config.hidden, **known, **dict(config.decoder_arguments))
-        except Exception as error:
-            raise _broken(config, "be built", error) from error
     got = getattr(model, "n_latent", None), getattr(model, "n_pixels", None)
     if got != (config.n_latent, n_pixels):
         raise UserError(
@@ -106,15 +104,13 @@ def try_decoder(config: Config, model: GenerativeModel, x: Tensor) -> None:
     """
     z = torch.zeros(len(x), config.n_latent, requires_grad=True)
     generator = torch.Generator().manual_seed(0)
-    try:
+    with strangers_code(lambda what: _broken(config, "be evaluated, sampled and differentiated", what)):
         said = {
             "log_likelihood": (model.log_likelihood(x, z), (len(x),)),
             "pixel_mean": (model.pixel_mean(z), tuple(x.shape)),
             "sample_pixels": (model.sample_pixels(z, generator), tuple(x.shape)),
         }
         torch.autograd.grad(said["log_likelihood"][0].sum(), [z, *model.parameters()])
-    except Exception as error:
-        raise _broken(config, "be evaluated, sampled and differentiated", error) from error
     for name, (value, shape) in said.items():
         if tuple(value.shape) != shape or not value.isfinite().all():
             raise UserError(
@@ -133,8 +129,7 @@ def _own_arguments(kind: type) -> list[str]:
     return [p.name for p in takes if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in _PASSED]
 
 
-def _broken(config: Config, what: str, error: Exception) -> UserError:
+def _broken(config: Config, what: str, error: str) -> UserError:
     return UserError(
-        f"a decoder must {what}; {config.decoder!r} raised {type(error).__name__}: {one_line(error)}: mend it, "
-        "aevb.testing.check_decoder says more"
+        f"a decoder must {what}; {config.decoder!r} raised {error}: mend it, aevb.testing.check_decoder says more"
     )

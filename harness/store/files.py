@@ -87,6 +87,22 @@ def check_writable(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
+def check_file(path: Path, option: str) -> None:
+    """See now that the file an option names can be written later.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a regular file")
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{option} must name a file that can be written; {path}: {reason}: name another") from error
+
+
 def unwritable(path: Path, error: Exception) -> UserError:
     """What to tell a user whose results cannot be written."""
     reason = getattr(error, "strerror", None) or error

@@ -10,6 +10,8 @@ from aevb.data import load_dataset
 from aevb.errors import UserError
 
 MODULE = """
+import sys
+
 import numpy as np
 import torch
 
@@ -38,6 +40,27 @@ def large():
 
 def wider():
     return rows, rows[:, :5], None
+
+def leaves():
+    sys.exit(0)
+
+def raises_its_own():
+    class Own(BaseException):
+        pass
+    raise Own("of its own kind")
+
+def masked():
+    return np.ma.masked_greater(rows, 0.9), rows, None
+
+def letters():
+    return rows, rows, "23"
+
+def fractions():
+    return rows, rows, (2.5, 3.2)
+
+def read_only():
+    rows.flags.writeable = False
+    return rows, rows[:3], (np.int64(2), 3)
 
 number = 3
 """
@@ -75,12 +98,35 @@ def test_what_it_returns_comes_back(module, tmp_path):
         ("large", "values must lie in"),
         ("wider", "one shape"),
         ("number", "must return arrays.*TypeError"),
+        ("leaves", "must return arrays.*SystemExit: 0"),
+        ("raises_its_own", "must return arrays.*Own: of its own kind"),
+        ("masked", "no masked values"),
+        ("letters", "image_shape must be.*'23'"),
+        ("fractions", "image_shape must be.*2.5, 3.2"),
         ("nothing", "cannot be imported .AttributeError"),
     ],
 )
 def test_what_is_no_data_is_refused_by_name(module, name, what):
     with pytest.raises(UserError, match=what):
         load_dataset(f"{module}:{name}")
+
+
+def test_arrays_that_may_not_be_written_are_taken_without_a_word(module):
+    data = load_dataset(f"{module}:read_only")
+    assert data.image_shape == (2, 3)
+    assert np.array_equal(data.train.numpy(), np.random.default_rng(0).random((10, 6), dtype=np.float32))
+
+
+def test_a_module_that_leaves_is_an_error_not_an_end(module, tmp_path):
+    (tmp_path / "leaver.py").write_text("import sys; sys.exit()")
+    with pytest.raises(UserError, match=r"cannot be imported .SystemExit"):
+        load_dataset("leaver:load")
+
+
+@pytest.mark.parametrize("form", ["{}.py:arrays", "./{}.py:arrays", "./{}:arrays", "{}:arrays()"])
+def test_a_place_written_as_a_file_or_a_call_is_answered_by_the_right_one(module, form):
+    with pytest.raises(UserError, match=f"did you mean {module}:arrays"):
+        load_dataset(form.format(module))
 
 
 def test_a_file_whose_name_looks_like_a_place_is_a_file(module, tmp_path):

@@ -1,6 +1,7 @@
 """`evaluate` finds log p(x) where it is known, tells a wrong density, and refuses by name what it cannot evaluate."""
 
 import importlib
+import os
 import re
 
 import numpy as np
@@ -20,6 +21,7 @@ from tests.bad_input import check_refusal
 from tests.stranger import DOCUMENT
 
 WRONG = """
+import sys
 import torch
 from factors import Factors
 
@@ -55,6 +57,62 @@ def odd_q():
 
 def long_q():
     return Factors(), lambda x: (torch.zeros(3), torch.zeros(3))
+
+def with_q(mean=0.0, log_var=0.0, width=2, kind=torch.Tensor.float):
+    return Factors(), lambda x: (mean + kind(torch.zeros(len(x), 2)), log_var + torch.zeros(len(x), width))
+
+def q_of_nan():
+    return with_q(mean=float("nan"))
+
+def q_of_no_spread():
+    return with_q(log_var=float("-inf"))
+
+def q_of_another_width():
+    return with_q(width=7)
+
+def q_of_one_width():
+    return with_q(width=1)
+
+def q_of_double():
+    return with_q(kind=torch.Tensor.double)
+
+def q_of_numpy():
+    return Factors(), lambda x: (torch.zeros(len(x), 2).numpy(), torch.zeros(len(x), 2).numpy())
+
+def q_that_raises():
+    return Factors(), lambda x: 1 / 0
+
+def q_that_leaves():
+    return Factors(), lambda x: sys.exit(0)
+
+def q_that_is_none_such():
+    return Factors(), 3
+
+def leaves():
+    sys.exit(0)
+
+class NotANumber(Factors):
+    def log_joint(self, x, z):
+        return super().log_joint(x, z).log()
+
+class Nowhere(Factors):
+    def log_joint(self, x, z):
+        return super().log_joint(x, z) - float("inf")
+
+class Wide(Factors):
+    def log_joint(self, x, z):
+        return super().log_joint(x, z).double()
+
+class Half(Factors):
+    def __init__(self):
+        super().__init__()
+        self.half()
+
+class Picky(Factors):
+    def log_joint(self, x, z):
+        if len(z) != 2:
+            raise RuntimeError("two chains\\nalone")
+        return super().log_joint(x, z)
 """
 
 
@@ -65,7 +123,14 @@ def truth(own_files):
     weight = importlib.import_module("factors").Factors().weight.detach().numpy().astype(float)
     noise = np.random.default_rng(1)
     rows = noise.standard_normal((12, 2)) @ weight.T + 0.5 * noise.standard_normal((12, 5))
+    (own_files / "leaver.py").write_text("raise SystemExit(0)")
     np.save(own_files / "rows.npy", rows)
+    np.save(own_files / "complex.npy", rows * 1j)
+    np.save(own_files / "dates.npy", np.zeros((3, 5), "datetime64[s]"))
+    np.save(own_files / "words.npy", rows.astype(str))
+    np.save(own_files / "empty.npy", rows[:, :0])
+    if not (own_files / "pipe.npy").exists():
+        os.mkfifo(own_files / "pipe.npy")
     return multivariate_normal(np.zeros(5), weight @ weight.T + 0.25 * np.eye(5)).logpdf(rows)
 
 
@@ -115,6 +180,27 @@ def test_estimates_that_are_too_far_apart_are_told(off, says):
     assert "no two estimators are trusted" in evaluate.verdicts(nothing)[0]
 
 
+@pytest.mark.parametrize("error", [0.0, 1e-9])
+@pytest.mark.parametrize(("off", "says"), [(0.0, "agree"), (2e-6, "agree"), (1e-3, "DISAGREE")])
+def test_what_rounding_alone_sets_apart_agrees(off, says, error):
+    """As of a posterior that is the prior, where weights are all alike."""
+
+    def estimate(nats):
+        nothing = torch.zeros(3)
+        nats = torch.full((3,), nats, dtype=torch.float64)
+        return MarginalEstimate("", nats, nothing.double() + error, nothing, nothing, nothing, torch.ones(3).bool())
+
+    found = Evaluation({"A": estimate(-6.755), "B": estimate(-6.755 - off)}, None, None)
+    assert says in evaluate.verdicts(found)[0]
+
+
+def test_a_single_point_has_no_error_over_points(truth, capsys):
+    np.save("one.npy", np.load("rows.npy")[:1])
+    status, printed, complained = call(capsys, "factors:model", "--data", "one.npy", "--samples", "25")
+    assert (status, complained) == (0, "")
+    assert re.search(r"AIS .*– +\d+ +[01] of 1", printed)
+
+
 def test_a_module_is_evaluated_without_its_dropout(truth):
     model, q, x = from_place("wrong:Dropped", "rows.npy", 3)
     z = torch.ones(3, 2)
@@ -147,6 +233,31 @@ def test_a_published_run_is_evaluated_on_its_own_test_points(tmp_path, capsys):
         ("wrong:odd_q --data rows.npy", "`q` must give a Gaussian over z"),
         ("wrong:long_q --data rows.npy", "must have a mean of shape .12, 2."),
         ("no-such-run", "a run must be named"),
+        ("factors.py:model --data rows.npy", "did you mean factors:model.$"),
+        ("./factors.py:model --data rows.npy", "did you mean factors:model.$"),
+        ("factors:model() --data rows.npy", "did you mean factors:model.$"),
+        ("leaver:model --data rows.npy", "cannot be imported .SystemExit: 0"),
+        ("wrong:leaves --data rows.npy", "raised SystemExit: 0"),
+        ("wrong:q_of_nan --data rows.npy", "mean` must be finite"),
+        ("wrong:q_of_no_spread --data rows.npy", "log_var` must be finite"),
+        ("wrong:q_of_another_width --data rows.npy", "must have a log_var of shape .12, 2., got .12, 7."),
+        ("wrong:q_of_one_width --data rows.npy", "must have a log_var of shape .12, 2., got .12, 1."),
+        ("wrong:q_of_double --data rows.npy", "must be torch.float32, got torch.float64"),
+        ("wrong:q_of_numpy --data rows.npy", "must be a Tensor"),
+        ("wrong:q_that_raises --data rows.npy", "q must be a function of x; .* raised ZeroDivisionError"),
+        ("wrong:q_that_leaves --data rows.npy", "q must be a function of x; .* raised SystemExit: 0"),
+        ("wrong:q_that_is_none_such --data rows.npy", "q must be a function of x; .* raised TypeError"),
+        ("wrong:NotANumber --data rows.npy", "must be a number, .* got NaN"),
+        ("wrong:Nowhere --data rows.npy", "must be finite at some z"),
+        ("wrong:Wide --data rows.npy", "must be of the model's type, torch.float32, got torch.float64"),
+        ("wrong:Half --data rows.npy", "must be of float32 or float64"),
+        ("wrong:Picky --data rows.npy", "raised RuntimeError: two chains alone"),
+        ("factors:model --data complex.npy", "must be real numbers"),
+        ("factors:model --data dates.npy", "must be real numbers"),
+        ("factors:model --data words.npy", "must be real numbers"),
+        ("factors:model --data empty.npy", "must have rows of finite numbers"),
+        ("factors:model --data pipe.npy", "not a regular file"),
+        ("factors:model --data rows.npy --csv .", "--csv must name a file that can be written"),
         ("factors:model --data rows.npy --samples 3", "at least 25"),
     ],
 )
