@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness.claims.roster import NAMES as CLAIMS
-from harness.command.parsing import Help, Parser, address, method, whole
+from harness.command.parsing import Help, Parser, address, method, place_of_files, whole
 from harness.experiments.methods import METHODS
 from harness.experiments.paper import EXPERIMENTS, FIGURE2, PICTURES
 from harness.store.invocation import invocation
@@ -142,8 +142,12 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
         "--workers", type=whole(1), metavar="N", help="parallel processes (one for each core; for --check one)"
     )
     how.add_argument("--cluster", type=address, metavar="ADDRESS", help="compute on the workers of this Dask scheduler")
-    how.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where results are kept")
-    how.add_argument("--data", type=Path, metavar="DIR", help="where to look for Frey Face (or AEVB_DATA_DIR)")
+    how.add_argument(
+        "--results", type=place_of_files, default=Path("results"), metavar="DIR", help="where results are kept"
+    )
+    how.add_argument(
+        "--data", type=place_of_files, metavar="DIR", help="where to look for Frey Face (or AEVB_DATA_DIR)"
+    )
     how.add_argument("--plot-only", action="store_true", help="draw what is stored, compute nothing")
     how.add_argument(
         "--force", action="store_true", help="compute finished runs again; --benchmark: time all cases again"
@@ -155,6 +159,6 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     how.add_argument(
         "--fail-if-slower", action="store_true", help="--benchmark --against: status 1 where a case is slower"
     )
-    how.add_argument("--junit", type=Path, metavar="FILE", help="--check: write JUnit XML too")
+    how.add_argument("--junit", type=place_of_files, metavar="FILE", help="--check: write JUnit XML too")
     how.add_argument("--update-reference", action="store_true", help="--check: compute the committed values anew")
     return p

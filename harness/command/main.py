@@ -14,6 +14,7 @@ from harness.command.catalogue import show_catalogue
 from harness.command.options import read_options, read_request
 from harness.experiments.config import Config
 from harness.experiments.paper import PICTURES
+from harness.experiments.protocols import check_protocol
 from harness.figures.compute import compute
 from harness.figures.plan import Plan, make_plan, stored_configs_of
 from harness.figures.reestimate import reestimate_all
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list:
             show_catalogue(request)
         elif options.claims is not None:
+            check_protocol(request.protocol)
             show_claims(request.shelves, request.protocol, options.claims, *request.methods)
         elif options.study:
             STUDIES[options.study](request)
@@ -190,7 +192,7 @@ def demonstrate(request: Request, options: argparse.Namespace) -> int:
         if request.model_of(config) is None:
             raise
         plan, job = Plan([]), Job(config, request.length, request.shelves.runs, request.data, "cpu")
-    points = chosen_points(job, options.points)
+    points = chosen_points(job, options.points) if options.demo == "interpolate" else (0, 1)
     plan = to_compute(plan, request, from_published=True)
     if options.dry_run:
         show_plan(plan, request)

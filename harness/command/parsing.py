@@ -1,15 +1,18 @@
 """How options are read and explained: help that fits the terminal, errors in one line, numbers and addresses."""
 
 import argparse
+import os
 import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from aevb.errors import did_you_mean, one_line
+from aevb.places import did_you_mean_place
 from harness.experiments.methods import METHODS, is_method
 
 EVALUATE = "evaluate"  # a command with options of its own: `aevb evaluate`
@@ -37,10 +40,22 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Refuse `--option=--`, which argparse takes for an option without a value, and gives it none."""
+        """Refuse what argparse takes without a word.
+
+        `--option=--` it takes for an option without a value, and gives it none; of an option given twice it keeps the
+        last value alone.
+        """
+        given = set[str]()
+        valued = {text for action in self._actions if action.nargs != 0 for text in action.option_strings}
         for text in sys.argv[1:] if args is None else args:
             if text.startswith("-") and text.endswith("=--"):
                 self.error(f"argument {text[:-3]}: expected a value, got '--'")
+            if (name := text.partition("=")[0]) in valued:
+                if name in given:
+                    self.error(
+                        f"argument {name}: given twice, of which one would be ignored; write its values after it"
+                    )
+                given.add(name)
         return super().parse_known_args(args, namespace)
 
 
@@ -64,9 +79,16 @@ def method(text: str) -> str:
     if not is_method(text):
         raise argparse.ArgumentTypeError(
             f"must be one of {', '.join(METHODS)}, or package.module:Learner, got {text!r}: choose another"
-            f"{did_you_mean(text, METHODS)}"
+            f"{did_you_mean_place(text) or did_you_mean(text, METHODS)}"
         )
     return text
+
+
+def place_of_files(text: str) -> Path:
+    """Reader of a path; "~", which a shell leaves where it follows an equals sign, is the home folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got '': name one, or leave the option out")
+    return Path(os.path.expanduser(text))
 
 
 def address(text: str) -> str:

@@ -77,7 +77,7 @@ def check(options: argparse.Namespace) -> None:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out")
     _check_results(options.results)
-    if options.data is not None and not os.path.isdir(os.path.expanduser(options.data)):
+    if options.data is not None and not os.path.isdir(options.data):
         raise UserError(
             f"--data must name a folder: expected an existing folder, got {options.data}; "
             "create it, or correct or leave out --data"

@@ -34,7 +34,12 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     Raises:
         UserError: the protocol, a field or a value is unknown.
     """
-    changes = dict(_change(text) for text in protocol.split("+")[1:])
+    changes: dict[str, Any] = {}
+    for field, value in map(_change, protocol.split("+")[1:]):
+        if changes.setdefault(field, value) != value:
+            raise UserError(
+                f"a change of protocol must be made once, got {field} {changes[field]} and {value}: leave one out"
+            )
     if "n_train" in changes and "n_train" in experiment:
         raise UserError("n_train may not be changed where each panel has its own, as in figure 3: use --train instead")
     own: dict[str, list[tuple[str, Any]]] = {}
@@ -51,6 +56,15 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     if method.like == "mcem" and chosen.get("step_size") == "auto":
         chosen["step_size"] = max(STEP_SIZE_CANDIDATES)  # "auto" compares lower bounds, which MCEM does not have
     return Config(dataset=dataset, protocol=protocol, **chosen)
+
+
+def check_protocol(protocol: str) -> None:
+    """Find out whether a protocol can be had, where nothing is made of it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    protocol_config(protocol, _NAMED[0], method="aevb", n_latent=2, seed=0)
 
 
 def choices(protocol: str, dataset: str, **experiment: Any) -> list[Choice]:

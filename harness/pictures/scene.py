@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.data import NAMES
 from aevb.errors import UserError
 from harness.figures.compare import label
 from harness.figures.request import Request
@@ -79,10 +80,16 @@ def chosen_points(job: Job, points: Sequence[int] | None) -> tuple[int, int]:
         UserError: there is no such test image, or it is twice the same.
     """
     if points is None:
-        return ENDS.get((job.config.dataset, job.config.split), (0, 1))
+        points = ENDS.get((job.config.dataset, job.config.split), (0, 1))
+        if job.config.dataset in NAMES:  # which have them, and may not be here
+            return points[0], points[1]
     first, last = points
     n = len(load_points(job).test_points)
     if max(points) >= n:
+        if n < 2:
+            raise UserError(
+                f"there must be two test images to interpolate between, {job.config.dataset} has {n}: supply more data"
+            )
         raise UserError(
             f"--points must be below {n}, the number of {job.config.dataset}'s test images, got {first} {last}"
         )

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.command import main as command_line
+from harness.command.options import read_options
 from tests.support import write_array
 
 
@@ -127,6 +128,13 @@ from tests.support import write_array
         ("--benchmark --fail-if-slower", "name a commit, or leave it out"),
         ("--benchmark --against HEAD --device cuda", "no use for --device"),
         ("--list --update-reference", "for --check alone"),
+        ("--figure 2 --figure 3", "argument --figure: given twice"),
+        ("--figure 2 --seed 0 --seed 1", "argument --seed: given twice"),
+        ("--figure 2 --latent=2 --dataset mnist --latent 5", "argument --latent: given twice"),
+        ("--figure 2 --results=", "must be a path, got ''"),
+        ("--figure 2 --data=", "must be a path, got ''"),
+        ("--figure 2 --protocol author+warm_up=1+warm_up=2", "made once, got warm_up 1 and 2"),
+        ("--claims C1 --protocol mine", "one of author, paper"),
     ],
 )
 def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys, monkeypatch, tmp_path):
@@ -151,3 +159,10 @@ def test_a_wrong_request_is_one_clear_line_and_status_2(arguments, says, capsys,
     assert says in printed.err
     assert printed.err.count("\n") == 1
     assert not (tmp_path / "results").exists()
+
+
+def test_a_home_that_the_shell_has_not_put_in_is_put_in(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "faces").mkdir()
+    options = read_options(["--figure", "2", "--results=~/here", "--data=~/faces"])
+    assert (options.results, options.data) == (tmp_path / "here", tmp_path / "faces")

@@ -115,6 +115,16 @@ def test_a_binary_image_keeps_off_black_and_white_as_far_as_suits_it_best():
     assert exact - 1 < found <= exact
 
 
+def test_one_test_image_is_too_few_to_interpolate_between_and_enough_for_the_rest(tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "three.npy", np.random.default_rng(0).random((3, 16), dtype=np.float32))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--dataset", "three.npy", "--latent", "2", "--protocol", SMALL, "--samples", "200", "--workers", "1"]
+    assert main(["--demo", "interpolate", *arguments]) == 2
+    assert "there must be two test images to interpolate between, three.npy has 1" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists(), "it was trained for nothing"
+    assert main(["--demo", "reconstruct", *arguments]) == 0
+
+
 def test_points_must_be_two_test_images(store):
     array = store / "stripes.npy"
     job = small_job(store, array, evaluation_points=10_000)
