@@ -50,9 +50,10 @@ def methods(protocol: str = "author") -> str:
         names = [*panel["method"].drop_duplicates()]
         if set(names) <= {*EXPERIMENTS[2].methods}:
             continue
-        at = panel.groupby("samples")["method"].nunique().loc[lambda reached: reached == len(names)].index.max()
-        rows = panel[panel["samples"] == at].set_index("method")
-        cells = {label(name, 24): f"{row['ours']:.1f} ± {row['standard_error']:.1f}" for name, row in rows.iterrows()}
+        reached = panel.groupby("samples")["method"].nunique()
+        at = float(reached[reached == len(names)].index.max())
+        rows = panel[panel["samples"] == at].to_dict("records")
+        cells = {label(row["method"], 24): f"{row['ours']:.1f} ± {row['standard_error']:.1f}" for row in rows}
         parts.append({"panel": f"{label(dataset)}, N_z = {size}", "samples": scientific(at), **cells})
     return _markdown(pd.DataFrame(parts).fillna("–")) if parts else NONE_YET
 
