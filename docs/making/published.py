@@ -54,7 +54,7 @@ def methods(protocol: str = "author") -> str:
         at = float(reached[reached == len(names)].index.max())
         rows = panel[panel["samples"] == at].to_dict("records")
         cells = {label(row["method"], 24): f"{row['ours']:.1f} ± {row['standard_error']:.1f}" for row in rows}
-        parts.append({"panel": f"{label(dataset)}, N_z = {size}", "samples": scientific(at), **cells})
+        parts.append({"panel": f"{label(str(dataset))}, N_z = {size}", "samples": scientific(at), **cells})
     return _markdown(pd.DataFrame(parts).fillna("–")) if parts else NONE_YET
 
 
