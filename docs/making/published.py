@@ -12,6 +12,8 @@ from aevb import shipped
 from harness.command.arguments import parser
 from harness.experiments.config import Config
 from harness.experiments.paper import EXPERIMENTS
+from harness.experiments.paper_curves import read_published
+from harness.figures.agreement import agreement
 from harness.figures.compare import label, scientific
 from harness.figures.show import by_methods, in_panels
 from harness.figures.summary import format_summary, on_the_whole
@@ -27,6 +29,7 @@ from harness.timing.history import compare_commits, read_history
 from harness.timing.roofline import format_roofs
 from harness.timing.tables import format_times, readable
 
+OF_SIZE = {"n_latent": "latent", "n_train": "train"}  # options
 NONE_YET = "No results of this are published yet: the command above computes them."
 
 
@@ -39,6 +42,39 @@ def summary(figure: int) -> str:
 def whole(figure: int) -> str:
     """How many of a figure's curves agree with the paper's, and how well: a sentence."""
     return on_the_whole(_compared(figure)[1]) + "."
+
+
+def tried(figure: int) -> str:
+    """What else than the protocol was tried: distances of the test curves from the paper's, with it and with a change.
+
+    Both are of equal seeds, over the range that the changed runs have; protocols that change the data are no tries.
+    """
+    experiment = EXPERIMENTS[figure]
+    curves = pd.read_csv(shipped.RESULTS / f"figure{figure}" / f"figure{figure}.csv")
+    paper, key, rows = read_published(figure), [*experiment.key], []
+    test = curves[curves["split"] == "test"]
+    changed = test[(test["protocol"] != "author") & ~test["protocol"].str.contains("n_train=")]
+    for names, runs in changed.groupby(["protocol", *key]):
+        protocol, dataset, size, method = map(str, names)
+        of_curve, seeds = (test[key] == [*names][1:]).all(axis=1), sorted(runs["seed"].unique())
+        end = runs.groupby("seed")["samples"].max().min()
+        both = test[of_curve & test["seed"].isin(seeds) & test["protocol"].isin([protocol, "author"])]
+        distances = agreement(
+            both[both["samples"] <= end], paper, experiment.compared_from, (*key, "split"), experiment.measure
+        )
+        found = {str(row["protocol"]): row for row in distances.to_dict("records")}
+        if {"author", protocol} <= {*found} and distances["seeds"].nunique() == 1:
+            task = f"--figure {figure} --dataset {dataset} --{OF_SIZE[experiment.size]} {size} --method {method}"
+            rows.append(
+                {
+                    "curve": f"{label(dataset)} {size}, {label(method)}", "instead": f"`{protocol.partition('+')[2]}`",
+                    "seeds": ", ".join(map(str, seeds)), "up to": scientific(found[protocol]["end"]),
+                    "RMS with the protocol": f"{found['author']['rms']:.1f}",
+                    "RMS instead": f"{found[protocol]['rms']:.1f}",
+                    "command": f"`{task} --seed {' '.join(map(str, seeds))} --samples {end:.0f} --protocol {protocol}`",
+                }
+            )  # fmt: skip
+    return _markdown(pd.DataFrame(rows)) if rows else NONE_YET
 
 
 def methods(protocol: str = "author") -> str:
@@ -202,7 +238,7 @@ STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
 TABLES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
-        *(summary, whole, methods, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
+        *(summary, whole, tried, methods, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
         *(times, benchmarks, roofs, steps, to_target, history),
     )
 }

@@ -1,0 +1,55 @@
+"""Tables of what else was tried and of later methods, from planted results."""
+
+import numpy as np
+import pandas as pd
+
+from aevb import shipped
+from docs.making.published import NONE_YET, methods, tried
+from harness.experiments.paper_curves import read_published
+from harness.figures.compare import value_at
+
+PANEL = {"dataset": "mnist", "n_latent": 3}
+
+
+def off_by(nats, protocol, method="aevb", seed=0, end=1e6):
+    """A test curve that is so many nats above the paper's all along."""
+    paper = read_published(2).query("dataset == 'mnist' and n_latent == 3 and method == 'aevb' and split == 'test'")
+    samples = np.geomspace(3e5, end, 9)
+    bound = value_at(paper["samples"], paper["lower_bound"], samples) + nats
+    row = {"protocol": protocol, **PANEL, "method": method, "split": "test", "seed": seed, "standard_error": 0.1}
+    return pd.DataFrame({**row, "samples": samples, "lower_bound": bound})
+
+
+def store(folder, monkeypatch, curves, comparison=()):
+    monkeypatch.setattr(shipped, "RESULTS", folder)
+    (folder / "figure2").mkdir()
+    pd.concat(curves).to_csv(folder / "figure2" / "figure2.csv", index=False)
+    columns = ["protocol", *PANEL, "method", "split", "samples", "ours", "standard_error"]
+    pd.DataFrame(comparison, columns=columns).to_csv(folder / "figure2" / "comparison.csv", index=False)
+
+
+def test_what_was_tried_is_compared_at_equal_seeds_and_over_one_range(tmp_path, monkeypatch):
+    changed = "author+step_size=0.01"
+    curves = [off_by(1, "author"), off_by(90, "author", seed=7), off_by(-5, changed), off_by(9, "author+n_train=1000")]
+    store(tmp_path, monkeypatch, curves)
+    head, _, *rows = tried(2).splitlines()
+    assert [cell.strip() for cell in head.split("|")[1:3]] == ["curve", "instead"]
+    (row,) = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    assert row[:6] == ["MNIST 3, AEVB", "`step_size=0.01`", "0", "10⁶", "1.0", "5.0"]
+    assert row[6] == (
+        f"`--figure 2 --dataset mnist --latent 3 --method aevb --seed 0 --samples 1000000 --protocol {changed}`"
+    )
+
+
+def test_later_methods_are_compared_where_the_first_of_all_ends(tmp_path, monkeypatch):
+    rows = [
+        ("author", "mnist", 3, method, "test", at, -100.0 - k, 0.25)
+        for at, names in {1e6: ("aevb", "iwae"), 1e7: ("aevb",)}.items()
+        for k, method in enumerate(names)
+    ]
+    rows += [("author", "mnist", 5, "aevb", "test", 1e6, -90.0, 0.1)]
+    store(tmp_path, monkeypatch, [off_by(0, "author")], rows)
+    table = methods()
+    assert "MNIST, N_z = 3 | 10⁶ | -100.0 ± 0.2 | -101.0 ± 0.2" in table
+    assert "N_z = 5" not in table
+    assert methods("author+n_train=1000") == tried(2) == NONE_YET
