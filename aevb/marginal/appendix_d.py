@@ -11,6 +11,7 @@ from torch import Tensor
 from aevb import checks, hmc, tuning
 from aevb.errors import ArgumentError
 from aevb.fast.posterior import posterior
+from aevb.marginal.contradiction import N_PRIOR, distrust, prior_limit
 from aevb.marginal.estimate import MarginalEstimate, concatenate, error_of_log, independent_draws, summary
 from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.kde import KernelDensity
@@ -42,6 +43,7 @@ def appendix_d_log_likelihood(
     jitter: float = 0.5,
     adapt: Adaptation = "burn_in",
     chunk: int = 2000,
+    n_prior: int = N_PRIOR,
 ) -> tuple[MarginalEstimate, tuning.Chains]:
     """Log p(x) ≈ −log (1/L) Σ q(z_l) / (p(z_l) p(x|z_l)), z_l ~ p(z|x) by HMC and q fitted to other samples.
 
@@ -62,14 +64,15 @@ def appendix_d_log_likelihood(
         jitter: of the step size, see `aevb.hmc.move`.
         adapt: "burn_in" moves alone tune the step size, or "every_move" (`aevb.tuning.tune_by_test`), without jitter.
         chunk: datapoints at a time.
+        n_prior: draws from the prior that may contradict an estimate, see `aevb.marginal.contradiction`; 0 for none.
 
     Returns:
         The estimates, and the chains to pass to the next call. A chain that accepts nothing in either half has no
         estimate (NaN). Trusted are estimates in at most 4 latent dimensions, the range for which the paper recommends
-        it, whose terms are worth at least 4 independent ones and whose standard error is below 1 nat. With 50 samples
-        the error is within twice itself for four of five trusted estimates; about three in a hundred are off by more
-        than 1 nat on the trained model of two latents, whose chains may sit in a wrong mode, and then by tens of nats.
-        With "kde" and "scott_kde" 3 to 10 in a hundred are: see docs/estimators.md.
+        it, whose terms are worth at least 4 independent ones, whose standard error is below 1 nat and which draws from
+        the prior do not contradict: a chain may sit in a wrong mode, and its estimate is then too low. With 50 samples
+        the error is within twice itself for four of five trusted estimates; with "kde" and "scott_kde" for two of
+        three, and up to one in ten of those is off by more than 1 nat: see docs/estimators.md.
 
     Note:
         `fit="scott_kde", jitter=0, adapt="every_move", n_leapfrog=5` is what the author's library does where the paper
@@ -89,7 +92,7 @@ def appendix_d_log_likelihood(
     checks.pixels(model, x)
     checks.whole(8, n_samples=n_samples)  # both halves need some
     checks.whole(1, n_leapfrog=n_leapfrog, chunk=chunk)
-    checks.whole(0, n_burn_in=n_burn_in)
+    checks.whole(0, n_burn_in=n_burn_in, n_prior=n_prior)
     checks.positions(model, x, chains)
     if fit not in _FITS:
         raise ArgumentError(f"`fit` must be one of {', '.join(_FITS)}, got {fit!r}: choose one")
@@ -121,7 +124,7 @@ def appendix_d_log_likelihood(
             second = hmc.sample(log_joint, first.state, part.step_size, halves[1], **how)
         estimates.append(_plug_in(fit, first, second))
         moved.append(part._replace(z=second.state.z))
-    estimate = concatenate(estimates)
+    estimate = distrust(concatenate(estimates), prior_limit(model, x, n_prior))
     estimate.warn("draw more samples, or start the chains better; above 4 latent dimensions use AIS")
     last = tuning.Chains(
         torch.cat([part.z for part in moved]), torch.cat([part.step_size for part in moved]), moved[-1].n_tuned

@@ -22,8 +22,9 @@ def start_chains(
 ) -> tuning.Chains:
     """One chain for each datapoint, at the best of `n_candidates` draws from the prior: the highest log p(x, z).
 
-    1 is what the paper's author's library does. Such a chain may sit in a wrong mode for good, which nothing here can
-    notice and which makes the estimate of log p(x) too low, by 10 nats or more on MNIST.
+    1 is what the paper's author's library does. Such a chain may sit in a wrong mode for good, which makes the estimate
+    of log p(x) too low, by 10 nats or more on MNIST; the estimators then do not trust it where draws from the prior
+    contradict it (`aevb.marginal.contradiction`).
 
     Args:
         model: p(z) p(x|z).

@@ -27,8 +27,9 @@ class MarginalEstimate:
         acceptance: mean accept probability of the HMC moves; NaN where no chain was run.
         n_non_finite: densities and proposals that were not finite. A proposal is merely rejected; a weight that is
             NaN or +∞ makes the estimate NaN.
-        trusted: no known reason to doubt the estimate and its error. A chain in a wrong mode gives no such reason. How
-            often trusted estimates are wrong, and errors too small, is measured: docs/estimators.md.
+        trusted: no known reason to doubt the estimate and its error. A chain in a wrong mode gives one where other
+            draws visit the right one, see `aevb.marginal.contradiction`. How often trusted estimates are wrong, and
+            errors too small, is measured: docs/estimators.md.
     """
 
     method: str

@@ -170,6 +170,7 @@ CALLS = {
         *(lambda k=k: evaluate_lower_bound(MODEL, ENCODER, X, G, **{k: 0}) for k in ("n_samples", "chunk")),
         lambda: importance_log_likelihood(MODEL, X, ENCODER(X), G, n_samples=24),
         lambda: importance_log_likelihood(MODEL, X, ENCODER(X), G, chunk=0),
+        lambda: importance_log_likelihood(MODEL, X, ENCODER(X), G, n_prior=-1),
         *(lambda k=k: appendix_d_log_likelihood(MODEL, X, CHAINS, G, **{k: -1}) for k in APPENDIX_D),
         lambda: appendix_d_log_likelihood(MODEL, X, CHAINS, G, fit="normal"),
         lambda: appendix_d_log_likelihood(MODEL, X, CHAINS._replace(z=Z[:2]), G),

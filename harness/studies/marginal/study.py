@@ -186,10 +186,13 @@ def _estimators(
     study: MarginalStudy, model: GaussianModel, x: Tensor, z: Tensor | None, generator: torch.Generator
 ) -> Iterator[tuple[str, int, Callable[[], MarginalEstimate]]]:
     # All chains start where they have settled: what is studied is the estimator, not the search for the posterior.
+    # These have one mode, and no draws from the prior are to count as an estimator's work.
     proposal, chains = posterior_gaussian(model, x, start_chains(model, x, generator), generator)
 
     def appendix_d(n_samples: int, fit: PosteriorFit, jitter: float) -> MarginalEstimate:
-        return appendix_d_log_likelihood(model, x, chains, generator, n_samples=n_samples, fit=fit, jitter=jitter)[0]
+        return appendix_d_log_likelihood(
+            model, x, chains, generator, n_samples=n_samples, fit=fit, jitter=jitter, n_prior=0
+        )[0]
 
     for name, fit, jitter in APPENDIX_D:
         for n_samples in study.posterior_samples:
@@ -198,7 +201,7 @@ def _estimators(
         yield (
             "importance sampling",
             n_samples,
-            partial(importance_log_likelihood, model, x, proposal, generator, n_samples=n_samples),
+            partial(importance_log_likelihood, model, x, proposal, generator, n_samples=n_samples, n_prior=0),
         )
     for n in study.temperatures:
         annealing = Annealing(betas=sigmoidal_schedule(n), n_chains=study.chains, n_tuning_chains=2)
