@@ -26,6 +26,7 @@ from aevb.marginal.estimate import MarginalEstimate, log_mean
 from aevb.model import GenerativeModel
 
 MIN_ACCEPTANCE, MIN_ESS_SHARE, MAX_STANDARD_ERROR = 0.2, 0.1, 0.7
+LOST = 8.0  # nats below the mean weight, from where on a weight counts no more
 CONFIDENCE = 0.95  # that the variance of the log weights is below what it is taken for
 
 
@@ -52,9 +53,10 @@ def ais_log_likelihood(
     Returns:
         The estimates. Their standard error is that of the mean weight, or that of log-normal weights with the same
         variance of their logs (`spread_of_logs`) if it is larger: a few chains rarely see the large weights that carry
-        the mean. Trusted are those whose log-normal error is below 0.7 nats, whose weights are worth a tenth of the
-        chains, and at least two of them, and whose moves were accepted at a rate of 0.2 at every temperature, over all
-        chains. They are low by about half the square of their error.
+        the mean. Chains that end in a wrong mode weigh nothing and count as lost. Trusted are those whose log-normal
+        error is below 0.7 nats, whose weights are worth a tenth of the chains, and at least two of them, and whose
+        moves were accepted at a rate of 0.2 at every temperature, over all chains. They are low by about half the
+        square of their error.
 
     Raises:
         ArgumentError: x is not what the model takes, or not finite, or a number is out of range.
@@ -153,7 +155,8 @@ def _estimate(method: str, runs: list[Run], *, sign: int) -> MarginalEstimate:
     run = Run(*(torch.cat([getattr(part, field.name) for part in runs], -1) for field in fields(Run)))
     log_likelihood, standard_error, ess = log_mean(run.log_weights)
     n = len(run.log_weights)
-    log_normal = torch.expm1(spread_of_logs(run.log_weights)).sqrt() / math.sqrt(n)
+    spread, share = spread_of_logs(run.log_weights)
+    log_normal = torch.expm1(spread - share.log()).sqrt() / math.sqrt(n)
     lowest = run.acceptance.double().min(0).values
     return MarginalEstimate(
         method=method,
@@ -169,18 +172,32 @@ def _estimate(method: str, runs: list[Run], *, sign: int) -> MarginalEstimate:
     )
 
 
-def spread_of_logs(log_weights: Float[Tensor, "chain batch"]) -> Float[Tensor, " batch"]:
-    """Variance of the log weights of each datapoint, or that of all of them if it is larger.
+def spread_of_logs(
+    log_weights: Float[Tensor, "chain batch"],
+) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """Variance of the log weights that count, for each datapoint, and their share p of all weights.
 
-    Sixteen chains cannot tell a small variance from luck, and it is the lucky ones that miss the large weights.
-    Datapoints that one schedule serves are much alike: none is given less than the median of their variances, at its
-    95 % limit. Of a single datapoint that is the limit for its own.
+    A weight that is 8 nats below the mean weight is as good as 0: its chain has ended in a mode that hardly matters.
+    How far below says nothing about the mean, while the variance of the logs would see little else. With variance s
+    of the others' logs, the mean weight has the relative variance (e^s / p − 1) / n.
+
+    The variance is that of all datapoints if it is larger. Sixteen chains cannot tell a small variance from luck, and
+    it is the lucky ones that miss the large weights. Datapoints that one schedule serves are much alike: none is given
+    less than the median of their variances, at its 95 % limit. Of a single datapoint that is the limit for its own.
+
+    Returns:
+        Two tensors of shape (batch,). The variance is ∞ where fewer than two weights count.
     """
-    n, batch = log_weights.shape
-    variance = log_weights.var(0)
-    degrees = (n - 1) * batch
-    typical = variance.nanmedian() * (degrees / _chi_squared_quantile(1 - CONFIDENCE, degrees))
-    return torch.maximum(variance, typical)
+    n = len(log_weights)
+    counts = log_weights > log_weights.logsumexp(0) - math.log(n) - LOST
+    n_counts = counts.sum(0)
+    mean = torch.where(counts, log_weights, 0).sum(0) / n_counts
+    squares = torch.where(counts, log_weights - mean, 0).square().sum(0)
+    variance = torch.where(n_counts > 1, squares / (n_counts - 1), torch.nan)
+    degrees = int((n_counts - 1).clamp(min=0).sum())
+    typical = variance.nanmedian() * (degrees / _chi_squared_quantile(1 - CONFIDENCE, degrees)) if degrees else math.nan
+    spread = torch.where(variance > typical, variance, typical)
+    return torch.where(n_counts > 1, spread, torch.inf), n_counts / n
 
 
 def _chi_squared_quantile(probability: float, degrees: int) -> float:

@@ -323,3 +323,27 @@ def test_importance_estimates_with_a_large_error_are_not_trusted() -> None:
         estimate = importance_log_likelihood(ORACLE.model, x, wide, seeded(), n_samples=100)
     assert (estimate.standard_error[estimate.trusted] < 0.3).all()
     assert (estimate.ess[~estimate.trusted] < 30).all()
+
+
+@pytest.mark.parametrize(("share", "spread"), [(0.5, 0.5), (0.75, 0.5), (0.75, 1.0), (0.95, 1.0)])
+def test_chains_of_ais_that_are_lost_do_not_take_the_trust_but_widen_the_error(share: float, spread: float) -> None:
+    # Weights of mean 1: log-normal ones, or, for chains that ended in a mode of no mass, e^−1000.
+    log_weights = spread * torch.randn(16, 4000, dtype=torch.float64, generator=seeded()) - spread**2 / 2
+    lost = torch.rand(16, 4000, generator=seeded(1)) > share
+    log_weights = torch.where(lost, -1000.0, log_weights - math.log(share))
+    estimate = _estimate("AIS", [Run(log_weights, torch.ones(5, 4000), torch.zeros(4000, dtype=torch.int64))], sign=1)
+    assert estimate.trusted.double().mean() > 0.9
+    off, error = estimate.log_likelihood[estimate.trusted].abs(), estimate.standard_error[estimate.trusted]
+    assert (off > 1).double().mean() < 0.02
+    assert (off < 2 * error).double().mean() > 0.9
+    assert error.mean() < 3 * off.square().mean().sqrt()
+
+
+def test_a_trusted_estimate_of_ais_has_two_chains_that_count() -> None:
+    log_weights = torch.full((16, 5), -1000.0, dtype=torch.float64)
+    log_weights[0] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimate = _estimate("AIS", [Run(log_weights, torch.ones(5, 5), torch.zeros(5, dtype=torch.int64))], sign=1)
+    assert not estimate.trusted.any()
+    assert (estimate.standard_error == math.inf).all()
