@@ -14,11 +14,11 @@ from aevb.data import load_dataset
 from aevb.encoder import GaussianEncoder
 from harness.experiments.config import Config
 from harness.pictures.models import Trained, load_trained
+from harness.report.deflate import HARMLESS
 from harness.report.models import SHOWN, file_name
-from harness.report.packing import HARMLESS
 from harness.report.page import render
-from harness.report.weights import COARSE, FINE, LOGITS, export, export_earlier, view_of
 from harness.report.weights import EARLIER as STEP_OF_EARLIER
+from harness.report.weights import FINE, OF_LOGITS, ROUGH, export, export_earlier, view_of
 from harness.runs.build import build_model
 from harness.runs.evaluate import encode
 from harness.store.environment import describe
@@ -60,7 +60,7 @@ def make_store(folder: Path) -> Store:
         if samples != SAMPLES:
             export_earlier(model, results / "models" / name, view_of(models[f"{dataset}-2"]))
         else:
-            export(model, results / "models" / name, step=FINE if n_latent == 2 else COARSE, images=flat is None)
+            export(model, results / "models" / name, step=FINE if n_latent == 2 else ROUGH, picks=flat is None)
         models[name.removesuffix(".json")] = model
         return model
 
@@ -70,6 +70,14 @@ def make_store(folder: Path) -> Store:
     page = results / "report.html"
     page.write_text(render(shelves, "author", command))
     return Store(results, models, page)
+
+
+def published(n_latent: int, dataset: str = "mnist") -> Trained:
+    """The model that comes with the project."""
+    (config,) = SHOWN.configs("author", [dataset], [0], sizes=[n_latent])
+    kept = Shelves(Path("nothing")).model(config, 1)
+    assert kept is not None
+    return load_trained(kept)
 
 
 def settle(window: WebDriver, store: Store) -> None:
@@ -94,7 +102,7 @@ def random_model(shelves: Shelves, config: Config, samples: int) -> KeptModel:
 
     They are multiples of the page's steps, so that it computes with the very same, but for the plane's decoders.
     """
-    coarsest = LOGITS * COARSE
+    coarsest = OF_LOGITS * ROUGH
     step = STEP_OF_EARLIER if samples == EARLIER else coarsest
     generator = torch.Generator().manual_seed(samples)
     pixels = PIXELS[config.dataset]

@@ -26,8 +26,9 @@ const HERMITE = (() => {
   });
 })();
 
-/** The mean over ε ~ N(0, I), in two dimensions, of a surface's height at μ + σ·ε. */
-function meanOverNoise({ mean, deviation }, surface) {
-  const [xs, ys] = [0, 1].map((k) => HERMITE.map(([eps]) => mean[k] + deviation[k] * eps)), heights = surface.over(xs, ys);
-  return HERMITE.reduce((sum, [, b], j) => sum + HERMITE.reduce((part, [, a], i) => part + a * b * heights[j * xs.length + i], 0), 0);
-}
+/** Where to look for a mean over z = μ + σ·ε, ε ~ N(0, I) in two dimensions, and the share of each place. */
+const noisePlaces = ({ mean, deviation }) =>
+  HERMITE.flatMap(([a, first]) => HERMITE.map(([b, second]) => [[mean[0] + deviation[0] * a, mean[1] + deviation[1] * b], first * second]));
+
+/** The mean over ε of a surface's height at μ + σ·ε. */
+const meanOverNoise = (q, surface) => noisePlaces(q).reduce((sum, [z, share]) => sum + share * surface.at(z), 0);

@@ -8,7 +8,10 @@ function typeset(text) {
   return letter ? [make("i", {}, letter), index ? make("sub", {}, "z") : "", rest] : [text];
 }
 
-for (const plot of document.querySelectorAll(".plot")) {
+// The values come a moment after the charts.
+document.addEventListener("unheld", () => document.querySelectorAll(".plot").forEach(followPointer));
+
+function followPointer(plot) {
   const { x, stops, at, columns, rows } = JSON.parse(plot.querySelector("script").textContent);
   const svg = plot.querySelector("svg"), pointer = plot.querySelector(".pointer"), readout = plot.querySelector(".readout");
   const width = svg.viewBox.baseVal.width;

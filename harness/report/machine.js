@@ -9,6 +9,7 @@ const machine = {
   joint: null, // log p(x, z), where it is known
   summary: null, // of the joint, where it covers the plane
   mean: null, // of log p(x|z) over ε, where it is known
+  exact: false, // these three are the decoder's own, no longer splines between the nodes of a table
   lens: null, // what the close-up shows
   views: [], // called after each change
   stages: {}, // by dataset: names of the models with two latent variables, from the least to the most trained
@@ -71,6 +72,7 @@ const machine = {
   function encodeAll() {
     cancel();
     machine.joint = machine.summary = machine.mean = machine.lens = null;
+    machine.exact = false;
     for (const side of machine.sides) {
       side.q = encode(side.model, machine.x);
       side.kl = divergence(side.q);
@@ -87,10 +89,16 @@ const machine = {
       for (const k of [0, 1]) need = Math.max(need, Math.abs(mean[k] - q.mean[k]) + 2.9 * deviation[k]);
     }
     machine.lens = { centre: [...q.mean], half: LENSES.find((half) => half >= need) ?? LENSES.at(-1) };
-    if (model.table) return;
-    cancel = jointByPatience(model, machine.x, machine.lens, (joint) => {
-      machine.joint = joint;
-      machine.lens.half = joint.half;
+    if (!model.table) {
+      cancel = jointByPatience(model, machine.x, machine.lens, (joint) => {
+        machine.joint = joint;
+        machine.lens.half = joint.half;
+        request();
+      });
+      return;
+    }
+    cancel = exactByPatience(model, machine.x, q, machine.joint, (exact) => {
+      Object.assign(machine, exact, { summary: summary(exact.joint), exact: true });
       request();
     });
   }

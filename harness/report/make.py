@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from aevb.places import is_place
 from harness.experiments.paper import FIGURE4
 from harness.figures.compute import compute
@@ -43,7 +45,10 @@ def make_report(request: Request, *, train: bool) -> bool:
             failed = True
         show_missing(plan, request)
     print("reading what is stored and drawing the page: a minute or so …", file=sys.stderr, flush=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the steps of the rounding are small; more threads wait for each other
     _write_models(request)
+    torch.set_num_threads(threads)
     page = request.results / "report.html"
     write_text(page, render(request.shelves, request.protocol, commands(request)))
     print(f"wrote {page}, {page.stat().st_size / 1e6:.1f} MB")
@@ -61,7 +66,7 @@ def _write_models(request: Request) -> None:
         trained = load_trained(kept)
         flat = config.n_latent == 2
         first = not any(path.name.startswith(f"{config.dataset}-") for path in written)
-        export(trained, target, step=FINE if flat else ROUGH, images=first)
+        export(trained, target, step=FINE if flat else ROUGH, picks=first)
         written.add(target)
         written |= {*write_earlier(trained, target)} if flat else set()
     for path in folder.glob("*.json"):

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from harness.report.packing import in_steps
+from harness.report.rounding import multiples_of
 
 STEPS = [2.0**-k for k in range(4, 18)]  # of the weights, from the coarsest
 
@@ -46,7 +47,8 @@ def narrowed(
     exact = outputs + layer.bias.double() + weight @ middle
 
     def rounded(step: float) -> tuple[Tensor, Tensor, Tensor]:
-        first, second = ((factor / step).round() * step for factor in (inner, outer))
+        first = multiples_of(step, inner, h - middle) * step
+        second = multiples_of(step, outer, (h - middle) @ first.T) * step
         return first, second, layer.bias.double() + weight @ middle - second @ (first @ middle)
 
     def is_fine(step: float) -> bool:
@@ -54,7 +56,8 @@ def narrowed(
         return bool((h @ first.T @ second.T + bias - exact).abs().max() <= tolerance)
 
     step = STEPS[min(bisect_left(STEPS, True, key=is_fine), len(STEPS) - 1)]
-    return in_steps(outer, rounded(step)[2], step) | {"inner": in_steps(inner, inner.new_zeros(n), step)}
+    first, second, bias = rounded(step)
+    return in_steps(second, bias, step) | {"inner": in_steps(first, first.new_zeros(n), step)}
 
 
 def _left_out(outputs: Tensor, directions: Tensor) -> float:

@@ -28,16 +28,27 @@ function bytesOf85(text) {
   return packed.subarray(0, packed.length - missing);
 }
 
+async function inflate(text) {
+  const stream = new Blob([bytesOf85(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 /** Weights of a layer: multiples of a step, signs in the lowest bit, all high bytes before all low ones, deflated. */
-async function unpackLayer({ nIn, nOut, step, weight, bias, inner }) {
-  const stream = new Blob([bytesOf85(weight)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const n = nIn * nOut, values = new Float32Array(n);
+async function unpackWeights({ nIn, nOut, step, weight }) {
+  const planes = await inflate(weight), n = nIn * nOut, values = new Float32Array(n);
   for (let k = 0; k < n; k++) {
-    const folded = (planes[k] << 8) | planes[n + k];
+    let folded = 0;
+    for (let at = k; at < planes.length; at += n) folded = (folded << 8) | planes[at];
     values[k] = ((folded >> 1) ^ -(folded & 1)) * step;
   }
-  return { nIn, nOut, weight: values, bias: floats(bias), inner: inner && (await unpackLayer(inner)) };
+  return values;
+}
+
+/** A layer; one of few weights has them as they are. */
+async function unpackLayer(layer) {
+  const { nIn, nOut, exact, bias, inner } = layer;
+  const weight = exact === undefined ? await unpackWeights(layer) : floats(exact);
+  return { nIn, nOut, weight, bias: floats(bias), inner: inner && (await unpackLayer(inner)) };
 }
 
 async function unpackModel(content) {
@@ -142,7 +153,18 @@ function gaussian(random = Math.random) {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
+/** What the page holds deflated: the records of where numbers come from, and the charts' values. */
+async function unhold() {
+  const text = new TextDecoder().decode(await inflate(document.getElementById("held").textContent));
+  const { records, readouts } = JSON.parse(text), aimed = target();
+  document.getElementById("fold-provenance").insertAdjacentHTML("beforeend", records);
+  document.querySelectorAll(".plot > script").forEach((script, k) => { script.textContent = JSON.stringify(readouts[k]); });
+  if (!aimed) reveal();
+  document.dispatchEvent(new Event("unheld"));
+}
+
 async function loadModels() {
+  await unhold();
   for (const [name, content] of Object.entries(JSON.parse(document.getElementById("models").textContent))) {
     models[name] = await unpackModel(content);
     document.dispatchEvent(new CustomEvent("model", { detail: name }));

@@ -17,6 +17,7 @@ from harness.experiments.paper import EXPERIMENTS
 from harness.figures.compare import LABELS
 from harness.report.charts.benchmarks import ENGINES
 from harness.report.charts.marks import dot
+from harness.report.deflate import deflated
 from harness.report.figures import figure_section
 from harness.report.fonts import MATH
 from harness.report.inventory import DATASETS, DEMOS, inventory
@@ -76,7 +77,19 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
     missing = [command(f"--demo {demo} --dataset {name}") for demo in DEMOS for name in DATASETS]
 
     def page(images: dict[Path, Embedded]) -> str:
+        readouts: list[Any] = []
+
+        def hold(readout: Any) -> str:
+            readouts.append(readout)
+            return ""
+
+        def held() -> Markup:
+            """What nobody sees before asking for it, deflated: the records, and the charts' values in their order."""
+            records = environment.get_template("sources.html").render(t=t, word=words(t), sources=_in_order(sources))
+            return Markup(deflated(data({"records": records, "readouts": readouts}).encode()))
+
         return template.render(
+            hold=hold, held=held,
             t=t, word=words(t), plain=plain, with_error=with_error, figures=figures, parts=parts, images=images,
             labels=LABELS, demos=DEMOS, datasets=DATASETS, protocol=protocol, published=published,
             demos_missing=[] if any(has[f"demo.{d}.{n}"] for d in DEMOS for n in DATASETS) else missing,

@@ -91,3 +91,32 @@ function farOut({ n, values, peak }) {
   const at = values.indexOf(peak);
   return Math.max(...[at % n, Math.floor(at / n)].map((k) => Math.abs((2 * k) / (n - 1) - 1)));
 }
+
+const NEAR = 14; // nats below the peak: what lies deeper has no share that could be told
+
+/**
+ * What splines between nodes give only nearly, from the decoder itself, a few places a frame: log p(x, z) wherever it has
+ * a share in the sum, and the mean of log p(x|z) over the noise. Then `done({ joint, mean })`, unless the answer of this
+ * function is called before.
+ */
+function exactByPatience(model, x, q, joint, done) {
+  const values = Float64Array.from(joint.values), floor = joint.peak - NEAR, near = [];
+  for (let k = 0; k < values.length; k++) if (values[k] > floor) near.push(k);
+  const exact = (z) => logLikelihood(x, decode(model, z)), noise = noisePlaces(q);
+  let waiting, at = 0, mean = 0;
+  function go() {
+    for (const end = performance.now() + 8; at < near.length + noise.length && performance.now() < end; at++) {
+      if (at >= near.length) {
+        const [z, share] = noise[at - near.length];
+        mean += share * exact(z);
+        continue;
+      }
+      const k = near[at], z = joint.node(k % joint.n, Math.floor(k / joint.n));
+      values[k] = exact(z) + logPrior(z);
+    }
+    if (at < near.length + noise.length) waiting = requestAnimationFrame(go);
+    else done({ joint: new Surface(joint.n, joint.centre, joint.half, values), mean });
+  }
+  waiting = requestAnimationFrame(go);
+  return () => cancelAnimationFrame(waiting);
+}

@@ -24,9 +24,12 @@ for (const fold of folds) {
   fold.addEventListener("toggle", () => keep("open", folds.filter((each) => each.open).map((each) => each.id).join(" ")));
 }
 
-/** Fold out what holds the element that the address points to. */
+/** The element that the address points to. */
+const target = () => location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+
+/** Fold out what holds it. */
 function reveal() {
-  let element = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const element = target();
   for (let at = element; at; at = at.parentElement?.closest("details")) if (at.matches("details")) at.open = true;
   if (element) element.scrollIntoView();
 }

@@ -4,7 +4,6 @@ What renders the page reads the file that this leaves, and never loads torch.
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ from aevb.data import load_dataset
 from aevb.errors import UserError
 from aevb.model import GaussianModel, GenerativeModel
 from harness.pictures.models import Trained
+from harness.report.examples import codes_for, images_for, with_inputs
 from harness.report.narrow import narrowed
 from harness.report.packing import LARGEST, encoded, floats, packed_layer
 from harness.store.files import write_text
 
-FINE, COARSE, ROUGH, EARLIER = 2.0**-12, 2.0**-10, 2.0**-9, 2.0**-6
-LOGITS = 2.0  # times as coarse the weights of logits may be as others
-TOLERANCES = {"logit": 4e-3, "mean": 1e-4, "log_var": 1e-3}  # of what the plane's decoder gives, narrow or whole
+FINE, ROUGH, EARLIER = 2.0**-15, 2.0**-10, 2.0**-6
+OF_LOGITS = 2.0  # times as coarse as others are weights of the last layer
+TOLERANCES = {"logit": 1e-3, "mean": 2.5e-5, "log_var": 2.5e-4}  # of what the plane's decoder gives, narrow or whole
 TABLE, TABLE_OF_EARLIER = 100, 64  # nodes along a side: what is learned for longer changes faster along the plane
 BEYOND = 1.15  # how far the table goes, of what the plane shows
 AROUND, HELD = 1.5, 64  # how far the narrow decoder is held to the whole one, of the same, and at how many nodes
@@ -38,9 +38,9 @@ class View:
     half: float = 3.5
 
 
-def export(trained: Trained, target: Path, *, step: float = FINE, images: bool = False) -> None:
+def export(trained: Trained, target: Path, *, step: float = FINE, picks: bool = False) -> None:
     """Write what `content_of` has of a model as JSON."""
-    write_text(target, json.dumps(content_of(trained, step=step, images=images)))
+    write_text(target, json.dumps(content_of(trained, step=step, picks=picks)))
 
 
 def export_earlier(trained: Trained, target: Path, view: View, *, published: bool = False) -> None:
@@ -57,7 +57,7 @@ def export_earlier(trained: Trained, target: Path, view: View, *, published: boo
 
 
 def content_of(
-    trained: Trained, *, step: float = FINE, view: View | None = None, images: bool = False
+    trained: Trained, *, step: float = FINE, view: View | None = None, picks: bool = False
 ) -> dict[str, Any]:
     """A run's decoder and encoder, and with two latent variables its plane.
 
@@ -70,7 +70,7 @@ def content_of(
         step: of the weights, which are multiples of it; of the layers on the latent side, and where weights are too
             large for it, the smallest one that 16 bits allow. The plane's decoder is held to `TOLERANCES` instead.
         view: of the plane; None for the one that holds three standard deviations of the prior and nearly all points.
-        images: on MNIST, bring the first test image of each class.
+        picks: on MNIST, bring the first test image of each class.
     """
     model, encoder, mnist = trained.model, trained.encoder, trained.config.dataset == "mnist"
     flat = model.n_latent == 2
@@ -78,14 +78,17 @@ def content_of(
     content: dict[str, Any] = {"run": trained.folder.path.name, "published": trained.folder.published}
     content |= {"dataset": trained.config.dataset, "samples": trained.kept.samples, "nLatent": model.n_latent}
     content |= dict(zip(("height", "width"), trained.shape, strict=True))
-    content["decoder"] = _decoder(model, min(step, COARSE), view)
+    images = images_for(trained)
+    places = codes_for(encoder, images) if view is None else _nodes(view, AROUND * view.half, HELD)
+    content["decoder"] = _decoder(model, step, places, flat=view is not None)
+    h = encoder.hidden(images)
     content["encoder"] = {
         "activation": encoder.activation,
-        "hidden": [packed_layer(layer, step) for layer in _linear(encoder.hidden)],
-        "mean": packed_layer(encoder.mean, step),
-        "logVar": packed_layer(encoder.log_var, step, encoder.log_var_factor),
+        "hidden": _hidden(encoder.hidden, step, images),
+        "mean": packed_layer(encoder.mean, step, inputs=h),
+        "logVar": packed_layer(encoder.log_var, step, encoder.log_var_factor, h),
     }
-    if images and mnist:
+    if picks and mnist:
         content["images"] = _first_of_each_class()
     if view is not None:
         content |= {"view": asdict(view), "points": _points(trained), "testBound": _test_bound(trained)}
@@ -159,29 +162,29 @@ def _nodes(view: View, half: float, side: int = TABLE) -> Float[Tensor, "node 2"
 
 
 @torch.no_grad()
-def _decoder(model: GenerativeModel, step: float, view: View | None) -> dict[str, Any]:
+def _decoder(model: GenerativeModel, step: float, places: Float[Tensor, "place z"], *, flat: bool) -> dict[str, Any]:
     """Its layers; where there is a plane, the last ones are narrow ones that give the same all over it."""
-    gaussian = isinstance(model, GaussianModel)
-    at = None if view is None else model.hidden(_nodes(view, AROUND * view.half, HELD))
+    gaussian, h = isinstance(model, GaussianModel), model.hidden(places)
 
     def last(layer: nn.Linear, kind: str, factor: float = 1.0) -> dict[str, Any]:
-        narrow = None if at is None else narrowed(layer, at, TOLERANCES[kind], factor)
-        return narrow or packed_layer(layer, step * (LOGITS if kind == "logit" and at is None else 1.0), factor)
+        narrow = narrowed(layer, h, TOLERANCES[kind], factor) if flat else None
+        return narrow or packed_layer(layer, OF_LOGITS * step, factor, h)
 
     content: dict[str, Any] = {
         "activation": model.activation,
-        "hidden": [packed_layer(layer, step) for layer in _linear(model.hidden)],
+        "hidden": _hidden(model.hidden, step, places),
         "output": last(model.output, "mean" if gaussian else "logit"),
         "squash": True,
         "logVar": None,
     }
     if not isinstance(model, GaussianModel):
         return content
-    of_hidden = model.log_var_input == "hidden"
-    noise = last if of_hidden else lambda layer, _, factor: packed_layer(layer, step, factor)
-    content |= {"logVar": noise(model.log_var, "log_var", model.log_var_factor), "logVarOf": model.log_var_input}
-    return content | {"squash": model.squash_mean}
+    if model.log_var_input == "hidden":
+        content["logVar"] = last(model.log_var, "log_var", model.log_var_factor)
+    else:
+        content["logVar"] = packed_layer(model.log_var, step, model.log_var_factor)
+    return content | {"logVarOf": model.log_var_input, "squash": model.squash_mean}
 
 
-def _linear(layers: Iterable[nn.Module]) -> list[nn.Linear]:
-    return [layer for layer in layers if isinstance(layer, nn.Linear)]
+def _hidden(layers: nn.Sequential, step: float, inputs: Tensor) -> list[dict[str, Any]]:
+    return [packed_layer(layer, step, inputs=given) for layer, given in with_inputs(layers, inputs)]

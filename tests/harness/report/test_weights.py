@@ -14,22 +14,14 @@ from aevb.data import load_dataset
 from aevb.densities import standard_normal_log_density
 from aevb.model import GaussianModel
 from aevb.trained import published_models
-from harness.pictures.models import Trained, load_trained
-from harness.report.models import MAX_CHARACTERS, SHOWN, file_name, read_models
+from harness.pictures.models import Trained
+from harness.report.models import MAX_CHARACTERS, file_name, read_models
 from harness.report.quote import LIBRARY, quote, quotes
 from harness.report.weights import FINE, ROUGH, TABLE, export, export_earlier, view_of
-from harness.store.shelves import Shelves
-from tests.report_store import inflated
+from tests.report_store import inflated, published
 from tests.support import ROOT
 
 SIZES = [entry["n_latent"] for entry in published_models() if entry["dataset"] == "mnist"]
-
-
-def published(n_latent: int, dataset: str = "mnist") -> Trained:
-    (config,) = SHOWN.configs("author", [dataset], [0], sizes=[n_latent])
-    kept = Shelves(Path("nothing")).model(config, 1)
-    assert kept is not None
-    return load_trained(kept)
 
 
 def unpacked(layer: dict) -> torch.Tensor:
@@ -37,11 +29,13 @@ def unpacked(layer: dict) -> torch.Tensor:
     if "inner" in layer:
         outer = {key: value for key, value in layer.items() if key != "inner"}
         return unpacked(outer) @ unpacked(layer["inner"])
-    planes = np.frombuffer(inflated(layer["weight"]), np.uint8).astype(np.int32)
-    high, low = planes.reshape(2, -1)
-    folded = (high << 8) | low
-    weight = ((folded >> 1) ^ -(folded & 1)) * layer["step"]
-    return torch.tensor(weight, dtype=torch.float32).reshape(layer["nOut"], layer["nIn"])
+    shape = layer["nOut"], layer["nIn"]
+    if "exact" in layer:
+        return values(layer["exact"]).reshape(shape)
+    folded = np.zeros(shape, np.int32)
+    for plane in np.frombuffer(inflated(layer["weight"]), np.uint8).reshape(-1, *shape):
+        folded = (folded << 8) | plane
+    return torch.tensor(((folded >> 1) ^ -(folded & 1)) * layer["step"], dtype=torch.float32)
 
 
 def values(text: str) -> torch.Tensor:
@@ -65,7 +59,9 @@ def as_on_the_page(rounded: Trained, content: dict) -> Trained:
 
 
 # Nats of the image that fares worst. The plane's model has its numbers told to a tenth, the others to one.
-@pytest.mark.parametrize(("n_latent", "step", "nats"), [(n, *((FINE, 0.2) if n == 2 else (ROUGH, 0.5))) for n in SIZES])
+@pytest.mark.parametrize(
+    ("n_latent", "step", "nats"), [(n, *((FINE, 1e-2) if n == 2 else (ROUGH, 0.1))) for n in SIZES]
+)
 def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_path, generator):
     truth = published(n_latent)
     export(truth, tmp_path / "model.json", step=step)
@@ -79,8 +75,8 @@ def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_
         moments.append(torch.stack([q.mean, q.log_var.div(2).exp()]))
         bounds.append(each.model.log_likelihood(x, z) - q.kl_to_standard_normal())
         images.append(each.model.pixel_mean(z))
-    assert (moments[1] - moments[0]).abs().max() < (1e-2 if n_latent == 2 else 2e-2), "told to 0.01 on the plane alone"
-    assert (images[1] - images[0]).abs().max() < (1e-2 if n_latent == 2 else 2e-2), "5 of 255 greys"
+    assert (moments[1] - moments[0]).abs().max() < 1e-2
+    assert (images[1] - images[0]).abs().max() < 1e-2
     off = (bounds[1] - bounds[0]).abs()
     assert 0 < off.max() < nats
     assert off.mean() < nats / 5
@@ -121,7 +117,8 @@ def test_the_table_and_the_logits_are_the_likelihood_of_any_image(tmp_path, gene
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-2)
 
 
-def test_the_table_is_fine_enough_for_a_spline_and_for_the_sum_over_the_posterior(tmp_path, generator):
+def test_the_table_is_fine_enough_to_draw_by_and_its_nodes_for_the_sum_over_the_posterior(tmp_path, generator):
+    """What is told of the posterior the decoder itself answers at the nodes: `test_machine_values` holds it to 0.01."""
     kept = published(2)
     export(kept, tmp_path / "model.json")
     content = json.loads((tmp_path / "model.json").read_text())
@@ -149,7 +146,7 @@ def test_the_table_is_fine_enough_for_a_spline_and_for_the_sum_over_the_posterio
         places = ((z - centre + half) / (2 * half) * (TABLE - 1)).double().numpy()
         between = map_coordinates(surface, places.T[::-1], order=3, mode="mirror")
         np.testing.assert_allclose(between, kept.model.log_likelihood(image, z).numpy(), rtol=0, atol=0.2)
-    torch.testing.assert_close(log_sums(2 * TABLE - 1), log_sums(4 * TABLE), rtol=0, atol=2e-2)
+    torch.testing.assert_close(log_sums(2 * TABLE - 1), log_sums(4 * TABLE), rtol=0, atol=1e-2)
 
 
 def test_earlier_models_come_last_and_only_as_there_is_room(tmp_path):
