@@ -1,6 +1,8 @@
 """A small store for the report's tests: the published curves, and random models with two and five latent variables."""
 
 import base64
+import json
+import re
 import shutil
 import zlib
 from dataclasses import dataclass
@@ -90,6 +92,13 @@ def inflated(weight: str) -> bytes:
     """The bytes that a layer's weights in the page are packed from."""
     letters = {harmless: letter for letter, harmless in HARMLESS.items()}
     return zlib.decompress(base64.b85decode(weight.translate(letters)))
+
+
+def unheld(page: str) -> str:
+    """What a page holds deflated, as it is before: records in HTML, values of charts in JSON."""
+    (text,) = re.findall(r'id="held">(.*?)</script>', page)
+    content = json.loads(inflated(text))
+    return str(content["records"]) + json.dumps(content["readouts"])
 
 
 def in_steps(values: torch.Tensor, step: float) -> torch.Tensor:

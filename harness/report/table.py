@@ -42,9 +42,12 @@ class Table:
 
     @cached_property
     def words(self) -> list[bool]:
-        """Which columns hold words, most of their cells; they may be names that the page has in both languages."""
-        columns = zip(*self.rows, strict=True)
-        return [2 * sum(map(_numeric, column)) < len(column) for column in columns] or [True] * len(self.columns)
+        """Which columns hold words, most of their cells; they may be names that the page has in both languages.
+
+        A dash is neither: there is no value.
+        """
+        columns = [[cell for cell in column if cell != "–"] for column in zip(*self.rows, strict=True)]
+        return [2 * sum(map(_numeric, cells)) < len(cells) for cells in columns] or [True] * len(self.columns)
 
 
 def csv_table(path: Path, source: str, title: str = "") -> Table:
