@@ -11,7 +11,7 @@ from harness.report.deflate import deflated
 from harness.report.rounding import multiples_of
 
 LARGEST = 2**15 - 1
-FEW = 2_000  # weights; so few are brought as they are
+FEW = 4_000  # weights; so few are brought as they are
 NARROW = 50_000  # weights; what a layer of fewer weighs in the page is not worth a coarse step
 
 
