@@ -20,6 +20,7 @@ from harness.runs.build import build_model, load
 from harness.runs.decoders import check_decoder, try_decoder
 from harness.runs.job import Job, source
 from harness.runs.learners import check_learner
+from harness.runs.trial import try_learner
 from harness.store.shelves import newest_array
 
 
@@ -156,6 +157,10 @@ def _check(jobs: Sequence[Job]) -> None:
             tried.add(kind)
             x = loaded[settings].train[:3]
             try_decoder(config, build_model(config, x.shape[1], torch.Generator()), x)
+        learning = (*kind, config.method, config.learner, config.batch_size, config.n_samples, config.estimator)
+        if is_place(config.method) and learning not in tried:
+            tried.add(learning)
+            try_learner(config, loaded[settings])
 
 
 def _check_size(config: Config, dataset: Dataset) -> None:

@@ -32,9 +32,56 @@ class Disordered(AEVB):
         pass
 
 
+class Greedy(AEVB):
+    def __init__(self, model, encoder, n_datapoints, options, greed):
+        super().__init__(model, encoder, n_datapoints, options)
+
+
+class Leaving(AEVB):
+    def __init__(self, *arguments, **named):
+        raise SystemExit(0)
+
+
+class Narrow(AEVB):
+    def step(self, batch, generator):
+        return super().step(batch, generator)
+
+
+class Silent(AEVB):
+    def step(self, batch, generator, noise=None):
+        super().step(batch, generator, noise)
+
+
+class Mean(AEVB):
+    def step(self, batch, generator, noise=None):
+        return StepInfo(super().step(batch, generator, noise).bound.mean(), len(batch.x))
+
+
+class Forgetful(AEVB):
+    def state_dict(self):
+        return None
+
+
+class Unsaved(AEVB):
+    def state_dict(self):
+        return {"function": print, **super().state_dict()}
+
+
+class Blind(AEVB):
+    def step(self, batch, generator, noise=None):
+        info = super().step(batch, generator, noise)
+        self.encoder = None
+        return info
+
+
+class Wordy(AEVB):
+    def diagnostics(self):
+        return {"mood": "good"}
+
+
 number = 3
 """
-)
+).replace("from aevb.learner import AscentOptions\n", "from aevb.learner import AscentOptions, StepInfo\n")
 
 
 @pytest.fixture
@@ -101,6 +148,17 @@ def test_every_known_method_is_built_by_the_same_door(name):
         ("stranger:Otherwise", "author", "without diagnostics, state_dict, load_state_dict"),
         ("stranger:number", "author", "which is no class"),
         ("stranger:Disordered", "author", "must begin with model, encoder, n_datapoints, options"),
+        ("stranger:Greedy", "author", "raised TypeError: .*greed"),
+        ("stranger:Leaving", "author", "raised SystemExit: 0"),
+        ("stranger:Narrow", "author", "raised TypeError: .*takes 3 positional arguments but 4"),
+        ("stranger:Silent", "author", "gave NoneType as the bounds of 100 datapoints"),
+        ("stranger:Mean", "author", r"gave shape .. as the bounds of 100 datapoints"),
+        ("stranger:Forgetful", "author", "saved and loaded; 'stranger:Forgetful' raised"),
+        ("stranger:Unsaved", "author", "saved and loaded; 'stranger:Unsaved' raised"),
+        ("stranger:Blind", "author", "has no encoder after a step"),
+        ("stranger:Wordy", "author", "as diagnostics, not a number for each name"),
+        ("stranger.py:Beta", "author", "did you mean stranger:Beta"),
+        ("./stranger.py:Beta", "author", "did you mean stranger:Beta"),
         ("stranger:Beta", "author+learner.bta=4", "has beta, got 'bta'.*did you mean beta"),
         ("stranger:Beta", "author+learner.n_samples=4", "must name an argument"),
         ("dreg", "author+learner.doubly_reparameterized=false", "must name an argument"),

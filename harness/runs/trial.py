@@ -1,0 +1,60 @@
+"""A stranger's learner tried on one batch, before anything is computed with it."""
+
+import io
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aevb.data import Dataset
+from aevb.errors import UserError
+from aevb.learner import Batch, draw_noise
+from aevb.places import strangers_code
+from harness.experiments.config import Config
+from harness.runs.build import RunData, build_learner
+
+STEP_SIZE = 0.01
+
+
+def try_learner(config: Config, dataset: Dataset) -> None:
+    """Find out now what would end a run: a learner that cannot be built, take a step, or be saved and gone on with.
+
+    Args:
+        config: of a run whose method is a place.
+        dataset: that it is to learn.
+
+    Raises:
+        UserError: so it is; the message says what came, and what says more.
+    """
+    n = len(dataset.train)
+    rows = torch.arange(min(config.batch_size or n, n))
+    x, generator = dataset.train[rows], torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]), strangers_code(lambda what: _broken(config, f"raised {what}")):
+        learner: Any = build_learner(config, RunData(dataset.train, False, x, x), STEP_SIZE, "reference")
+        batch = Batch(x, rows)
+        noise = draw_noise(learner, batch, generator) if learner.n_normal else None
+        info: Any = learner.step(batch, generator, noise)
+        buffer = io.BytesIO()
+        torch.save(learner.state_dict(), buffer)
+        buffer.seek(0)
+        learner.load_state_dict(torch.load(buffer, weights_only=True))
+        numbers: Any = learner.diagnostics()
+    bound = getattr(info, "bound", info)
+    if not isinstance(bound, Tensor) or bound.shape != (len(x),):
+        got = f"shape {tuple(bound.shape)}" if isinstance(bound, Tensor) else type(bound).__name__
+        raise _broken(config, f"gave {got} as the bounds of {len(x)} datapoints: step must return a StepInfo")
+    if learner.encoder is None:
+        raise _broken(config, "has no encoder after a step, and the bound that is drawn needs one")
+    if not isinstance(numbers, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Real) for name, value in numbers.items()
+    ):
+        raise _broken(config, f"gave {numbers!r} as diagnostics, not a number for each name")
+
+
+def _broken(config: Config, what: str) -> UserError:
+    return UserError(
+        f"a learner must be built, take a step, and be saved and loaded; {config.method!r} {what}: mend it, "
+        "aevb.testing.check_learner says more"
+    )
