@@ -10,12 +10,15 @@ from functools import partial
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
-from aevb import checks, hmc, tuning
-from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
+from aevb import checks, construction, hmc, tuning
+from aevb.densities import LOG_2PI, DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
 from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
+
+LEAST_LOG_VAR = -80.0  # of a pixel, so that what is sure has a density: float32 ends at e^88
 
 
 def pixel_log_likelihood(
@@ -46,9 +49,10 @@ def noisy_log_likelihood(
         Exact for a Gaussian decoder. For a Bernoulli decoder, which has no density for grey pixels, p(x|z) is replaced
         by the Gaussian with its mean m and its variance m(1−m).
     """
-    mean, var = _moments(model, z)
-    _check_noisy(model, y, noise_std)
-    return DiagonalGaussian(mean, torch.log(var + noise_std**2)).log_density(y)
+    mean, log_var = _moments(model, z)
+    log_total = torch.logaddexp(log_var, _log_noise_var(model, y, noise_std)).clamp(min=LEAST_LOG_VAR)
+    white = (y - mean) * torch.exp(-0.5 * log_total)  # squared first, a variance that is too small would be a NaN
+    return -0.5 * (white.square() + log_total + LOG_2PI).sum(-1)
 
 
 def denoise(
@@ -62,9 +66,8 @@ def denoise(
     Note:
         As in `noisy_log_likelihood`, exact for a Gaussian decoder.
     """
-    mean, var = _moments(model, z)
-    _check_noisy(model, y, noise_std)
-    return mean + var / (var + noise_std**2) * (y - mean)
+    mean, log_var = _moments(model, z)
+    return mean + torch.sigmoid(log_var - _log_noise_var(model, y, noise_std)) * (y - mean)
 
 
 def sample_posterior(
@@ -107,7 +110,11 @@ def sample_posterior(
         Draws `z` of shape (n_samples, n_chains, image, latent), and what the chains did.
     """
     checks.whole(1, n_chains=n_chains, n_candidates=n_candidates, n_samples=n_samples)
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise ArgumentError(f"`shape` must be (images, n_latent), got {checks.shown(shape)}: give both")
     checks.whole(1, **dict(zip(("images", "n_latent"), shape, strict=True)))
+    checks.kind(torch.Generator, "make one with torch.Generator().manual_seed(0)", generator=generator)
+    construction.function(log_likelihood=log_likelihood)
     checks.whole(0, n_burn_in=n_burn_in)
     z = torch.empty(n_chains, *shape, dtype=dtype, device=generator.device)
     n_tuned = torch.zeros((), dtype=torch.int64, device=z.device)
@@ -150,6 +157,16 @@ def _best_of_prior(
     best = standard_normal(like.shape, like, generator)
     with torch.no_grad():
         value = log_likelihood(best)
+        if not isinstance(value, Tensor) or value.shape != like.shape[:-1]:
+            got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ArgumentError(
+                f"`log_likelihood` must give shape {tuple(like.shape[:-1])}, got {got}: one value for each chain"
+            )
+        if bool(value.isnan().any()):
+            place = int(value.isnan().nonzero()[0, -1])
+            raise ArgumentError(
+                f"`log_likelihood` must be a number, got NaN for image {place}: look for one in what is seen of it"
+            )
         for _ in range(n_candidates - 1):
             z = standard_normal(like.shape, like, generator)
             new = log_likelihood(z)
@@ -158,18 +175,20 @@ def _best_of_prior(
     return best
 
 
-def _check_noisy(model: GenerativeModel, y: Tensor, noise_std: float) -> None:
+def _log_noise_var(model: GenerativeModel, y: Tensor, noise_std: float) -> Tensor:
+    """Log noise_std²; −∞ without noise."""
     checks.last_axis("y", y, model.n_pixels, checks.weights(model))
     checks.number(0, noise_std=noise_std)
+    return y.new_tensor(2 * math.log(noise_std) if noise_std else -math.inf)
 
 
 def _moments(model: GenerativeModel, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each pixel given z."""
+    """Mean and log-variance of each pixel given z; finite also where a pixel is sure."""
     if isinstance(model, BernoulliModel):
-        mean = model.pixel_mean(z)
-        return mean, mean * (1 - mean)
+        logits = model.logits(z)
+        return torch.sigmoid(logits), logsigmoid(logits) + logsigmoid(-logits)
     decoded = _gaussian(model, z)
-    return decoded.mean, decoded.log_var.exp().expand_as(decoded.mean)
+    return decoded.mean, decoded.log_var.expand_as(decoded.mean)
 
 
 def _gaussian(model: GenerativeModel, z: Tensor) -> DiagonalGaussian:

@@ -19,7 +19,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from aevb.reparameterization.checks import finite, positive, uniform
+from aevb.errors import ArgumentError
+from aevb.reparameterization.checks import finite, last_axis, positive, together, uniform
 from aevb.reparameterization.gamma_quantile import log_quantile, log_slopes
 from aevb.reparameterization.nearest import draw, nearest, product, shifted, summed
 
@@ -48,6 +49,9 @@ def gamma(rate: Float[Tensor, "*#batch"], eps: Float[Tensor, "*batch k"]) -> Flo
     """
     uniform(eps)
     positive(rate=rate)
+    if not eps.ndim or not eps.shape[-1]:
+        raise ArgumentError(f"`eps` must have a last axis of size k, got {tuple(eps.shape)}: one for each exponential")
+    together(rate, eps[..., 0])
     return _SumOfExponentials.apply(rate, eps)
 
 
@@ -59,6 +63,10 @@ def dirichlet(concentration: Float[Tensor, "*#batch n"], eps: Float[Tensor, "*ba
     """
     uniform(eps)
     positive(concentration=concentration)
+    if not concentration.ndim:
+        raise ArgumentError("`concentration` must have a last axis of coordinates, got shape (): give one for each")
+    last_axis(eps, concentration.shape[-1])
+    together(concentration, eps)
     return _Dirichlet.apply(concentration, eps)
 
 
@@ -69,6 +77,8 @@ def beta(a: Tensor, b: Tensor, eps: Float[Tensor, "*batch 2"]) -> Float[Tensor, 
         ValueError: `a` or `b` is not positive and finite, or noise is outside (0, 1).
     """
     positive(a=a, b=b)
+    last_axis(eps, 2)
+    together(a, b, eps[..., 0])
     return dirichlet(torch.stack(torch.broadcast_tensors(a, b), -1), eps)[..., 0]
 
 
@@ -98,6 +108,7 @@ def f(degrees: Tensor, other_degrees: Tensor, eps: Float[Tensor, "*batch 2"]) ->
     """
     uniform(eps)
     positive(degrees=degrees, other_degrees=other_degrees)
+    last_axis(eps, 2)
 
     def formula(above: Tensor, below: Tensor, eps: Tensor, other: Tensor) -> Tensor:
         exponent = log_quantile(above / 2, eps) - log_quantile(below / 2, other)

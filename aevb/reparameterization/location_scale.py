@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from aevb.errors import ArgumentError
-from aevb.reparameterization.checks import finite, positive
+from aevb.reparameterization.checks import finite, last_axis, positive, together
 from aevb.reparameterization.nearest import draw, nearest, shifted, summed
 
 
@@ -46,10 +46,14 @@ def elliptical(
     Raises:
         ArgumentError: the sizes of `factor` and `eps` do not fit, or a number is not finite.
     """
-    n = eps.shape[-1]
-    if factor.shape[-2:] != (n, n):
-        raise ArgumentError(f"`factor` must have shape (..., {n}, {n}) for this `eps`, got {tuple(factor.shape)}")
     finite(location=location, factor=factor, eps=eps)
+    n = eps.shape[-1] if eps.ndim else 1
+    if factor.shape[-2:] != (n, n):
+        raise ArgumentError(
+            f"`factor` must have shape (..., {n}, {n}) for this `eps`, got {tuple(factor.shape)}: make it so"
+        )
+    last_axis(eps, n)
+    together(location, factor[..., 0], eps)
     return _Elliptical.apply(location, factor, eps)
 
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from aevb.reparameterization.checks import together
+
 Formula = Callable[..., Tensor]
 Slopes = Callable[..., Sequence[Tensor]]
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # their sum is log 2 to twice the digits
@@ -30,6 +32,7 @@ def draw(formula: Formula, slopes: Slopes, *arguments: Tensor) -> Tensor:
     Returns:
         The draw in the arguments' common type: of what does not fit, the nearest number that does. So are gradients.
     """
+    together(*arguments)
     # As in arithmetic between tensors, a single number takes the type of the others.
     dtype = reduce(torch.promote_types, [each.dtype for each in arguments if each.ndim] or [arguments[0].dtype])
     return _Draw.apply(formula, slopes, dtype, *arguments)

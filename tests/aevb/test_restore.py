@@ -9,6 +9,7 @@ from scipy.stats import multivariate_normal
 
 from aevb import restore
 from aevb.diagnostics import effective_sample_size
+from aevb.errors import ArgumentError
 from aevb.model import BernoulliModel
 from tests.oracles import linear_gaussian
 
@@ -120,3 +121,41 @@ def test_chains_find_both_of_two_equal_modes(generator):
 def test_another_kind_of_model_is_refused():
     with pytest.raises(ValueError, match="must be a BernoulliModel or a GaussianModel, got Identity"):
         restore.denoise(torch.nn.Identity(), torch.zeros(1, 2), 1.0, torch.zeros(1, 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("noise_std", [0.0, 1e-30, 1e-8, 0.1, 1e30])
+def test_pixels_of_which_the_decoder_is_sure_stay_numbers(noise_std, dtype):
+    """The variance m(1 − m) of a sure pixel is 0 in float32, and so is the square of a small noise."""
+    model = BernoulliModel(1, 4, ()).to(dtype)
+    with torch.no_grad():
+        model.output.weight.copy_(torch.tensor([[1.0], [20.0], [200.0], [2000.0]]))
+        model.output.bias.zero_()
+    y = torch.tensor([[0.7, 1.0, 1.0, 1.0], [0.7, 0.9, 0.0, 0.4]], dtype=dtype)
+    z = torch.ones(2, 1, dtype=dtype, requires_grad=True)
+    nats = restore.noisy_log_likelihood(model, y, noise_std, z)
+    (gradient,) = torch.autograd.grad(nats[0], z)
+    assert not nats.isnan().any()
+    assert nats[0].isfinite()
+    assert gradient.isfinite().all()
+    restored = restore.denoise(model, y, noise_std, z.detach())
+    assert ((restored >= -1e-6) & (restored <= 1 + 1e-6)).all()
+    mean, logits = torch.sigmoid(torch.tensor(1.0)).double(), torch.tensor(1.0).double()
+    variance = torch.sigmoid(logits) * torch.sigmoid(-logits)
+    expected = mean + variance / (variance + noise_std**2) * (y[0, 0].double() - mean)
+    assert restored[0, 0].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_what_is_seen_must_be_numbers(generator):
+    x = X.clone()
+    x[2, 1] = torch.nan
+    for seen in (
+        partial(restore.pixel_log_likelihood, ORACLE.model, x, VISIBLE),
+        partial(restore.noisy_log_likelihood, ORACLE.model, x, 0.1),
+    ):
+        with pytest.raises(ArgumentError, match="got NaN for image 2"):
+            draws(seen, generator)
+    hidden = x.clone()
+    hidden[2, 1], hidden[2, 6] = 0.0, torch.nan  # what is not seen may be anything
+    seen = partial(restore.pixel_log_likelihood, ORACLE.model, hidden, VISIBLE)
+    assert draws(seen, generator, n_samples=2).isfinite().all()
