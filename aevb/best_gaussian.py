@@ -8,6 +8,7 @@ from torch import Tensor
 
 from aevb import checks
 from aevb.densities import DiagonalGaussian
+from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.model import GenerativeModel
 
@@ -42,13 +43,20 @@ def best_gaussian(
         Mean and log-variance for each datapoint, without gradients.
 
     Raises:
-        ArgumentError: x is not what the model takes, or not finite, or a number is out of range.
+        ArgumentError: x is not what the model takes, `start` is no q(z|x) of these datapoints, one of them is not
+            finite, or a number is out of range.
 
     Source: Cremer, Li & Duvenaud 2018, "Inference suboptimality in variational autoencoders".
     """
     checks.pixels(model, x)
     checks.whole(1, n_steps=n_steps, n_samples=n_samples)
     checks.number(0, step_size=step_size)
+    checks.source(generator)
+    checks.kind(DiagonalGaussian, "give an encoder's q(z|x), say", start=start)
+    if (got := tuple(start.mean.shape)) != (expected := (len(x), model.n_latent)):
+        raise ArgumentError(f"`start` must have a mean of shape {expected}, got {got}: give one for each datapoint")
+    if not bool(start.mean.isfinite().all()) or not bool(start.log_var.isfinite().all()):
+        raise ArgumentError("`start` must be finite, got NaN or infinity: look at what the encoder gives")
     origin, scale = start.mean.detach(), (0.5 * start.log_var.detach()).exp()
     shift = torch.zeros_like(origin).requires_grad_()
     log_var = start.log_var.detach().expand_as(origin).clone().requires_grad_()

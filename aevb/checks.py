@@ -92,6 +92,19 @@ def kind(expected: type, remedy: str, **values: object) -> None:
             raise ArgumentError(f"`{name}` must be {_article(expected)}, got {shown(value)}: {remedy}")
 
 
+def source(generator: torch.Generator) -> None:
+    """Randomness comes from a generator; without one, torch would take everybody's.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise ArgumentError(
+            f"`generator` must be a torch.Generator, got {shown(generator)}: make one with "
+            "torch.Generator().manual_seed(0)"
+        )
+
+
 def last_axis(name: str, value: Tensor, size: int, like: Tensor) -> None:
     """A tensor has the last axis, the type and the device that a network takes.
 
@@ -136,6 +149,8 @@ def datapoints(model: Decoder, x: Tensor) -> None:
     Raises:
         ArgumentError: it has not.
     """
+    if not hasattr(model, "unit_interval"):
+        raise ArgumentError(f"`model` must be a GenerativeModel, got {shown(model)}: make a BernoulliModel, say")
     last_axis("x", x, model.n_pixels, weights(model))
     if x.ndim != 2 or not len(x):
         raise ArgumentError(f"`x` must have shape (batch, {model.n_pixels}), got {tuple(x.shape)}: give rows of pixels")

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.checks import shown
 from aevb.errors import ArgumentError
 from aevb.hmc import Samples
 
@@ -97,7 +98,9 @@ def split_r_hat(draws: Float[Tensor, "draw chain *quantity"]) -> Float[np.ndarra
 
 def _values(draws: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Draws as an array, and which quantities move in every chain; noise stands in for the others."""
-    if draws.ndim < 2 or len(draws) < 4:
+    if not isinstance(draws, Tensor) or draws.is_complex():
+        raise ArgumentError(f"`draws` must be a tensor of real numbers, got {shown(draws)}: use torch.as_tensor")
+    if draws.ndim < 2 or len(draws) < 4 or not draws.shape[1]:
         raise ArgumentError(
             f"`draws` must have shape (draw, chain, ...) with at least 4 draws, got {tuple(draws.shape)}: "
             "run longer chains, or add a chain axis"

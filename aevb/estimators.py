@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb import checks
+from aevb import checks, construction
 from aevb.densities import DiagonalGaussian
 from aevb.errors import ArgumentError
 from aevb.model import GenerativeModel
@@ -72,6 +72,7 @@ def evaluate_lower_bound(
     """
     checks.pixels(model, x)
     checks.whole(1, n_samples=n_samples, chunk=chunk)
+    construction.function(encoder=encoder, estimator=estimator)
     with torch.no_grad():
         return torch.cat(
             [
@@ -84,7 +85,12 @@ def evaluate_lower_bound(
 
 
 def standard_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal noise with the type and device of `like`."""
+    """Standard normal noise with the type and device of `like`.
+
+    Raises:
+        ArgumentError: `generator` is none.
+    """
+    checks.source(generator)
     return torch.randn(shape, dtype=like.dtype, device=like.device, generator=generator)
 
 
@@ -95,6 +101,7 @@ def check_noise(model: GenerativeModel, x: Tensor, eps: Tensor) -> None:
         ArgumentError: not so.
     """
     checks.datapoints(model, x)
+    checks.kind(Tensor, "use torch.as_tensor", eps=eps)
     expected = (len(x), model.n_latent)
     if eps.ndim != 3 or eps.shape[1:] != expected or not len(eps):
         remedy = "add a leading sample axis" if eps.shape == expected else "draw it for this batch and this model"

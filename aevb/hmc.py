@@ -85,17 +85,31 @@ def evaluate(log_density: LogDensity, z: Float[Tensor, "*chains latent"]) -> Sta
     """Log-density and gradient at z; no gradient is taken with respect to anything else.
 
     Raises:
-        ArgumentError: the log-density does not have one value for each chain.
+        ArgumentError: z is no tensor of positions, or the log-density does not have one value for each chain, or does
+            not depend on z.
     """
     if isinstance(log_density, Target):
         return log_density.evaluate(z)
+    if not isinstance(z, Tensor) or not z.is_floating_point() or not z.ndim:
+        kind = f"{z.dtype} {tuple(z.shape)}" if isinstance(z, Tensor) else checks.shown(z)
+        raise ArgumentError(f"`z` must be a tensor of shape (*chains, latent), got {kind}: give positions")
+    if not callable(log_density):
+        raise ArgumentError(f"`log_density` must be a function of z, got {checks.shown(log_density)}: write one")
     with torch.enable_grad():
         z = z.detach().requires_grad_(True)
         value = log_density(z)
+        if not isinstance(value, Tensor):
+            raise ArgumentError(
+                f"`log_density` must give a tensor, got {checks.shown(value)}: one value for each chain"
+            )
         if value.shape != z.shape[:-1]:
             expected, got = tuple(z.shape[:-1]), tuple(value.shape)
             raise ArgumentError(f"`log_density` must give shape {expected}, got {got}: one value for each chain")
-        (gradient,) = torch.autograd.grad(value.sum(), z)
+        if not value.requires_grad:
+            raise ArgumentError("`log_density` must depend on z, got values without a gradient: detach nothing in it")
+        (gradient,) = torch.autograd.grad(value.sum(), z, allow_unused=True)
+        if gradient is None:
+            raise ArgumentError("`log_density` must depend on z, got values that do not: use z in it")
     return State(z.detach(), value.detach(), gradient)
 
 
@@ -120,13 +134,7 @@ def leapfrog(
     if momentum.shape != state.z.shape:
         expected, got = tuple(state.z.shape), tuple(momentum.shape)
         raise ArgumentError(f"`momentum` must have the chains' shape {expected}, got {got}: draw it for them")
-    if not isinstance(step_size, Tensor):
-        raise ArgumentError(f"`step_size` must be a tensor, got {type(step_size).__name__}: use torch.tensor")
-    if step_size.ndim and step_size.shape != state.log_density.shape:
-        raise ArgumentError(
-            f"`step_size` must have shape () or that of the chains, {tuple(state.log_density.shape)}, "
-            f"got {tuple(step_size.shape)}: give one for all chains or one for each"
-        )
+    _check_step_size(step_size, state)
     h = step_size[..., None]
     z, momentum = state.z, momentum + 0.5 * h * state.gradient
     for _ in range(n_steps - 1):
@@ -136,6 +144,16 @@ def leapfrog(
         momentum = momentum + h * between
     state = evaluate(log_density, z + h * momentum)
     return state, momentum + 0.5 * h * state.gradient
+
+
+def _check_step_size(step_size: Tensor, state: State) -> None:
+    if not isinstance(step_size, Tensor):
+        raise ArgumentError(f"`step_size` must be a tensor, got {type(step_size).__name__}: use torch.tensor")
+    if step_size.ndim and step_size.shape != state.log_density.shape:
+        raise ArgumentError(
+            f"`step_size` must have shape () or that of the chains, {tuple(state.log_density.shape)}, "
+            f"got {tuple(step_size.shape)}: give one for all chains or one for each"
+        )
 
 
 def move(
@@ -161,9 +179,14 @@ def move(
         jitter: the step size of each chain and move is uniform within this fraction of `step_size`. A few steps of one
             fixed size can be just one period of a near-Gaussian target: then every move is accepted and none mixes.
 
+    Raises:
+        ArgumentError: `jitter` is not from 0 to 1, `generator` is none, or `leapfrog` refuses an argument.
+
     Source: Neal 2011, section 3.2; jitter: section 4.2.
     """
     checks.number(0, 1, jitter=jitter)
+    checks.source(generator)
+    _check_step_size(step_size, state)
     if jitter:
         spread = torch.rand(state.log_density.shape, dtype=state.z.dtype, device=state.z.device, generator=generator)
         step_size = step_size * (1 + jitter * (2 * spread - 1))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aevb import checks, construction
 from aevb.densities import DiagonalGaussian, bernoulli_log_density, standard_normal_log_density
+from aevb.errors import ArgumentError
 from aevb.layers import Activation, hidden_stack, linear
 
 DecoderLogVar = Literal["hidden", "latent", "constant"]
@@ -82,7 +83,17 @@ class GenerativeModel(nn.Module, ABC):
     def sample_pixels(
         self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
     ) -> Float[Tensor, "*batch pixel"]:
-        """One draw of x ~ p(x|z) for each z."""
+        """One draw of x ~ p(x|z) for each z.
+
+        Raises:
+            ArgumentError: z is not what the decoder takes, or `generator` is none.
+        """
+        checks.source(generator)
+        if not isinstance(z, Tensor) or z.shape[-1:] != (self.n_latent,):
+            got = str(tuple(z.shape)) if isinstance(z, Tensor) else checks.shown(z)
+            raise ArgumentError(
+                f"`z` must be a tensor of shape (..., {self.n_latent}), got {got}: draw it for this model"
+            )
         noise = self.pixel_noise(z[..., 0].numel(), generator)
         return self.pixels_at(z, noise.view(*z.shape[:-1], self.n_pixels))
 

@@ -28,6 +28,8 @@ def pixel_log_likelihood(
     z: Float[Tensor, "*draws image latent"],
 ) -> Float[Tensor, "*draws image"]:
     """Log p(x_S|z) in nats for the pixels S that are marked; given z, pixels are independent."""
+    checks.last_axis("x", x, model.n_pixels, checks.weights(model))
+    checks.kind(Tensor, "use torch.as_tensor", pixels=pixels)
     if pixels.dtype != torch.bool or pixels.shape != x.shape[-1:]:
         got = f"{pixels.dtype} of shape {tuple(pixels.shape)}"
         raise ArgumentError(f"`pixels` must be a bool for each of {x.shape[-1]} pixels, got {got}: mark them")

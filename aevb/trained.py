@@ -40,6 +40,9 @@ def load_published(
         DataError: its file is not what was published.
     """
     checks.whole(1, n_latent=n_latent)
+    checks.whole(0, seed=seed, **({} if samples is None else {"samples": samples}))
+    for name, value in {"dataset": dataset, "method": method}.items():
+        checks.kind(str, "write its name", **{name: value})
     wanted = {"dataset": dataset, "n_latent": n_latent, "method": method, "seed": seed}
     wanted |= {} if samples is None else {"samples": samples}
     models = published_models()

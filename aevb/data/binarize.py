@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.checks import shown, source
 from aevb.data.dataset import data_error
 from aevb.errors import ArgumentError
 
@@ -19,6 +20,9 @@ def binarize(
     training; dynamic draws anew for every minibatch. Raises DataError for an unknown binarization, ArgumentError for
     draws without a generator, or from what is not in [0, 1].
     """
+    if not isinstance(pixels, Tensor) or not pixels.is_floating_point():
+        got = str(pixels.dtype) if isinstance(pixels, Tensor) else shown(pixels)
+        raise ArgumentError(f"`pixels` must be a tensor of floats, got {got}: make one with torch.as_tensor")
     if binarization == "none":
         return pixels
     if binarization == "threshold":
@@ -26,6 +30,7 @@ def binarize(
     if binarization in ("static", "dynamic"):
         if generator is None:
             raise ArgumentError(f"`generator` must be given for binarization {binarization!r}, got None: make one")
+        source(generator)
         low, high = (value.item() for value in torch.aminmax(pixels))
         if not (low >= 0 and high <= 1):
             raise ArgumentError(f"`pixels` must lie in [0, 1], got {low:g} to {high:g}: rescale them")

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def check_folder(folder: Path, setting: str) -> Path:
 def scaled(pixels: npt.NDArray[np.uint8], pixel_scale: float) -> Float[Tensor, "n d"]:
     """Return pixels / pixel_scale as float32; raise DataError for a scale that leaves [0, 1]."""
     largest = int(pixels.max(initial=1))
-    if not (math.isfinite(pixel_scale) and pixel_scale >= largest):
+    if not (isinstance(pixel_scale, Real) and math.isfinite(pixel_scale) and pixel_scale >= largest):
         rule, expected = "pixels / pixel_scale must lie in [0, 1]", f"a finite number >= {largest}"
         raise data_error("pixel_scale", rule, expected, pixel_scale, "use 255")
     return torch.from_numpy(pixels.astype(np.float32)).div_(pixel_scale)

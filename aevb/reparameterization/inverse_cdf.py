@@ -15,7 +15,8 @@ import math
 import torch
 from torch import Tensor
 
-from aevb.reparameterization.checks import finite, positive, require, uniform
+from aevb.checks import source
+from aevb.reparameterization.checks import finite, positive, require, tensors, uniform
 from aevb.reparameterization.gamma_quantile import log_quantile, log_slopes
 from aevb.reparameterization.nearest import draw, product, shifted
 
@@ -25,6 +26,8 @@ _INVERSE_E, _OTHER, _REST = 0.36787944117144233, 0.6321205588285577, 1.242875367
 
 def uniform_noise(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
     """Noise on the open interval (0, 1), with the type and device of `like`: `torch.rand` can give 0."""
+    tensors(like=like)
+    source(generator)
     noise = torch.rand(shape, dtype=like.dtype, device=like.device, generator=generator)
     return noise.clamp(min=torch.finfo(like.dtype).eps / 2)
 

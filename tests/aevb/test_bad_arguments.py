@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from aevb import checks, hmc, restore, tuning
+from aevb import checks, diagnostics, hmc, restore, tuning
 from aevb.aevb import AEVB
 from aevb.ascent import AscentOptions
+from aevb.best_gaussian import best_gaussian
 from aevb.data import binarize, load_dataset
+from aevb.densities import DiagonalGaussian
 from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError, UserError
 from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b
+from aevb.evaluation import evaluate
 from aevb.fast.aevb import FastAEVB
 from aevb.learner import Batch
-from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
+from aevb.linear_gaussian import exact_encoder, exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
 from aevb.marginal.annealing import Annealing, sigmoidal_schedule, tune_step_sizes
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
@@ -24,6 +27,7 @@ from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import BernoulliModel, GaussianModel
+from aevb.reparameterization.inverse_cdf import uniform_noise
 from baselines.fast_wake_sleep import FastWakeSleep
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from baselines.score_function import ScoreFunction, score_function_bound
@@ -206,6 +210,44 @@ CALLS = {
         for kind in (FastAEVB, FastWakeSleep)
         for bad in ({"n_datapoints": 0}, {"n_samples": 0}, {"n_samples": 1.5})
     ],
+    "sources of randomness": [
+        call
+        for none in (None, 0, "seed", np.random.default_rng(0))
+        for call in (
+            lambda none=none: evaluate_lower_bound(MODEL, ENCODER, X, none),
+            lambda none=none: MODEL.sample_pixels(Z, none),
+            lambda none=none: hmc.move(lambda z: -z.square().sum(-1), STATE, torch.tensor(0.1), 1, none),
+            lambda none=none: restore.sample_posterior(total, (N, LATENT), none),
+            lambda none=none: best_gaussian(MODEL, X, ENCODER(X), none),
+            lambda none=none: uniform_noise((3,), Z, none),
+            lambda none=none: binarize(X, "static", none),
+            lambda none=none: evaluate(MODEL, X, none),
+        )
+    ],
+    "things of another kind": [
+        lambda: lower_bound_b(ENCODER, MODEL, X, EPS), lambda: lower_bound_b(MODEL, ENCODER, X, EPS.numpy()),
+        lambda: evaluate_lower_bound(MODEL, None, X, G),
+        lambda: evaluate_lower_bound(MODEL, ENCODER, X, G, estimator="b"),
+        lambda: exact_log_marginal(MODEL, X), lambda: exact_posterior(ENCODER, X), lambda: exact_encoder(GAUSSIAN),
+        lambda: probabilistic_pca(X.numpy(), 1), lambda: probabilistic_pca(X, 1.5),
+        lambda: best_gaussian(MODEL, X, (Z, Z), G), lambda: best_gaussian(MODEL, X, ENCODER(X[:1]), G),
+        lambda: best_gaussian(MODEL, X, DiagonalGaussian(Z * torch.nan, Z), G),
+        lambda: evaluate(MODEL, X, G, q=3), lambda: evaluate(MODEL, X, G, q=lambda x: (Z, Z[:, :1])),
+        lambda: hmc.evaluate(None, Z), lambda: hmc.evaluate(total, Z.numpy()), lambda: hmc.evaluate(total, Z.int()),
+        lambda: hmc.evaluate(lambda z: 0.0, Z), lambda: hmc.evaluate(lambda z: total(z.detach()), Z),
+        lambda: hmc.evaluate(lambda z: torch.ones(N, requires_grad=True), Z),
+        lambda: hmc.move(total, STATE, 0.1, 1, G, jitter=0.5),
+        lambda: hmc.move(total, STATE, torch.ones(3), 1, G, jitter=0.5),
+        lambda: diagnostics.effective_sample_size(np.zeros((9, 2))), lambda: diagnostics.split_r_hat(Z.tolist()),
+        lambda: diagnostics.split_r_hat(torch.zeros(9, 0)),
+        lambda: restore.pixel_log_likelihood(MODEL, X.numpy(), torch.ones(PIXELS).bool(), Z),
+        lambda: restore.pixel_log_likelihood(MODEL, X, [True] * PIXELS, Z),
+        lambda: restore.sample_posterior(total, N, G), lambda: restore.sample_posterior(total, (N, LATENT, 1), G),
+        lambda: restore.sample_posterior(None, (N, LATENT), G),
+        lambda: restore.sample_posterior(lambda z: z, (N, LATENT), G),
+        lambda: binarize(X.numpy(), "threshold"), lambda: binarize((X * 255).byte(), "threshold"),
+        lambda: MODEL.sample_pixels(Z.numpy(), G), lambda: MODEL.sample_pixels(Z[0, 0], G),
+    ],
     "binarization": [
         lambda: binarize(X, "dynamic"), lambda: binarize(X + 1, "static", G),
         lambda: binarize(with_value(torch.nan), "static", G),
@@ -223,10 +265,16 @@ def test_a_wrong_argument_is_named(calls, tally: Tally):
         refuses(call, tally)
 
 
-@pytest.mark.parametrize("settings", [{"split": "random"}, {"pixel_scale": -1.0}, {"data_dir": "nowhere/at/all"}])
+SETTINGS = [
+    {"split": "random"}, {"pixel_scale": -1.0}, {"pixel_scale": "255"}, {"data_dir": "nowhere/at/all"},
+    {"data_dir": 3}, {"name": None}, {"name": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_a_wrong_setting_of_a_dataset_is_named(settings, tally: Tally):
     with pytest.raises(UserError) as caught:
-        load_dataset("mnist", **settings)
+        load_dataset(**{"name": "mnist", **settings})
     check_message(str(caught.value))
     tally("bad inputs")
 
