@@ -13,6 +13,7 @@ from harness.experiments.paper import FIGURE2, FIGURE3
 from harness.figures.agreement import POINTS
 from harness.figures.compare import label
 from harness.figures.summary import limit
+from harness.studies.verdict import of_many
 
 METHODS = ("aevb", "wake_sleep")
 
@@ -71,12 +72,18 @@ def _gains(
 
 
 def _least_lead(pair: Sequence[Seeds], begin: float, end: float, times: float) -> Estimate:
-    """Where the first is least ahead of the second, which has seen so many times as many samples; nats."""
+    """Where the first is least ahead of the second, which has seen so many times as many samples; nats.
+
+    Of a lead that is negative the error is that of the smallest of `POINTS`: among so many, one is below 0 by luck.
+    """
     if math.isnan(end) or math.isnan(times):
         return UNKNOWN
     one, other = pair
     leads = [difference(at(one, n), at(other, n * times)) for n in np.geomspace(begin, end, POINTS)]
-    return min((lead for lead in leads if lead.seeds), key=lambda lead: lead.value, default=UNKNOWN)
+    least = min((lead for lead in leads if lead.seeds), key=lambda lead: lead.value, default=UNKNOWN)
+    if not least.value < 0:
+        return least
+    return least._replace(standard_error=of_many(least.standard_error, least.degrees, POINTS))
 
 
 def _share(pair: Sequence[Seeds], count: float, below: float) -> Estimate:

@@ -44,6 +44,16 @@ def widened(standard_error: float, degrees: float) -> float:
     return standard_error * float(stdtrit(degrees, level)) / ERRORS if degrees >= 1 else math.nan
 
 
+def of_many(standard_error: float, degrees: float, n: int) -> float:
+    """The standard error of the most extreme of n numbers, so that two of it exclude no more often than those of one.
+
+    Bonferroni's bound: each of the n has an n-th of the level. As `standard_error`, to be widened for its degrees.
+    """
+    level = ndtr(ERRORS)
+    one, each = (float(stdtrit(degrees, p)) for p in (level, 1 - (1 - level) / n))
+    return standard_error * each / one if degrees > 0 else math.nan
+
+
 def mean_and_error(values: Iterable[float]) -> tuple[float, float]:
     """Mean over seeds with its widened standard error; NaN of a single one."""
     found = np.asarray([*values], dtype=float)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from harness.claims.better import _least_lead
 from harness.claims.item import Item, decider, together
 from harness.claims.seeds import (
     Curve,
@@ -114,3 +115,23 @@ def test_a_mean_has_the_error_of_its_seeds():
     assert mean([1.0, 3.0]) == (2.0, 1.0, 1, 2)
     assert math.isnan(mean([1.0]).standard_error)
     assert math.isnan(mean([]).value)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_curves_that_are_alike_seldom_have_a_lead_that_does_not_hold(n):
+    """Two methods of one law: the smallest of 41 differences is negative, and says nothing."""
+    noise, counts = np.random.default_rng(0), np.geomspace(1e5, 1e7, 41)
+
+    def seeds():
+        walk = noise.standard_normal((n, 41))
+        for k in range(1, 41):
+            walk[:, k] = 0.9 * walk[:, k - 1] + np.sqrt(1 - 0.9**2) * walk[:, k]
+        return {seed: Curve(counts, row) for seed, row in enumerate(walk)}
+
+    trials = 300
+    leads = [_least_lead((seeds(), seeds()), 1e5, 1e7, 1.0) for _ in range(trials)]
+    wrong = sum(measured("lead", lead, "nats", 1e5, 1e7, low=0).verdict == "does not hold" for lead in leads)
+    assert wrong / trials < 0.04  # two standard errors of one number: 0.023
+    behind = [_least_lead((seeds(), {s: c._replace(nats=c.nats + 100) for s, c in seeds().items()}), 1e5, 1e7, 1.0)
+              for _ in range(20)]  # fmt: skip
+    assert all(measured("lead", lead, "nats", 1e5, 1e7, low=0).verdict == "does not hold" for lead in behind)
