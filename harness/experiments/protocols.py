@@ -34,12 +34,7 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     Raises:
         UserError: the protocol, a field or a value is unknown.
     """
-    changes: dict[str, Any] = {}
-    for field, value in map(_change, protocol.split("+")[1:]):
-        if changes.setdefault(field, value) != value:
-            raise UserError(
-                f"a change of protocol must be made once, got {field} {changes[field]} and {value}: leave one out"
-            )
+    changes = dict(_change(text) for text in protocol.split("+")[1:])
     if "n_train" in changes and "n_train" in experiment:
         raise UserError("n_train may not be changed where each panel has its own, as in figure 3: use --train instead")
     own: dict[str, list[tuple[str, Any]]] = {}

@@ -133,7 +133,6 @@ from tests.support import write_array
         ("--figure 2 --latent=2 --dataset mnist --latent 5", "argument --latent: given twice"),
         ("--figure 2 --results=", "must be a path, got ''"),
         ("--figure 2 --data=", "must be a path, got ''"),
-        ("--figure 2 --protocol author+warm_up=1+warm_up=2", "made once, got warm_up 1 and 2"),
         ("--claims C1 --protocol mine", "one of author, paper"),
     ],
 )
