@@ -77,7 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.verify:
             return 0 if verify_runs(request, options.verify) else 1
         elif options.publish:
-            for line in chain(publish_runs(request.shelves, request.data), publish_earlier(request.shelves)):
+            for line in chain(
+                publish_runs(request.shelves, request.data, request.protocol), publish_earlier(request.shelves)
+            ):
                 print(line, flush=True)
         elif options.migrate:
             print(*migrate(request.results) or ["there is nothing of an older version"], sep="\n")

@@ -19,7 +19,7 @@ UNUSED = {
     "--claims": "dataset latent train scale samples seed device engine workers cluster data points plot_only "
     "force re_estimate dry_run",
     "--verify": "latent train scale protocol seed engine points cluster plot_only force re_estimate dry_run",
-    "--publish": "dataset latent train method scale samples protocol seed device engine workers cluster points "
+    "--publish": "dataset latent train method scale samples seed device engine workers cluster points "
     "plot_only force re_estimate dry_run",
     "--migrate": "dataset latent train method scale samples protocol seed device engine workers cluster data points "
     "plot_only force re_estimate dry_run",

@@ -22,16 +22,21 @@ from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves, state_of, stored_configs
 from harness.store.tensors import load_saved, save
 
-PROTOCOL = "author"
+PROTOCOL = "author"  # of models
 MOST_NATS, MOST_SHARE = 0.05, 1e-4  # that float16 may move the mean test bound: so much, or that share of it
 FILES = ("config.json", "environment.json", "curve.csv", "status.json")
 
 
-def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
+def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) -> Iterator[str]:
     """Copy studies, and finished runs that are a figure's and reach farther than what is published; a line for each.
 
     Models come along for the runs that figures 4 and 5 and the demos show: the last one that is kept. Their weights are
     halved, unless that moves the bound.
+
+    Args:
+        shelves: the store.
+        data: folder to look for datasets in.
+        protocol: of the runs.
 
     Raises:
         UserError: this is no checkout, or the store is the published one.
@@ -43,7 +48,7 @@ def publish_runs(shelves: Shelves, data: Path | None) -> Iterator[str]:
     for folder in shelves.own_runs():
         config, status = folder.config, folder.status()
         figures = (*EXPERIMENTS.values(), *PICTURES.values())
-        if config.protocol != PROTOCOL or not any(figure.defines(config) for figure in figures):
+        if config.protocol != protocol or not any(figure.defines(config) for figure in figures):
             continue
         target = RunFolder(root, config, published=True)
         there = target.status()
