@@ -164,7 +164,7 @@ def _best_of_prior(
             raise ArgumentError(
                 f"`log_likelihood` must give shape {tuple(like.shape[:-1])}, got {got}: one value for each chain"
             )
-        if bool(value.isnan().any()):
+        if not bool((~value.isnan()).all()):
             place = int(value.isnan().nonzero()[0, -1])
             raise ArgumentError(
                 f"`log_likelihood` must be a number, got NaN for image {place}: look for one in what is seen of it"

@@ -31,13 +31,13 @@ sys.exit(start())
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and processes are looked at as on Linux")
 
 
-def command(array, *more):
-    arguments = ["--figure", "2", "--dataset", str(array), "--method", "aevb", "--protocol", SMALL, "--workers", "2"]
+def command(array, *more, protocol=SMALL):
+    arguments = ["--figure", "2", "--dataset", str(array), "--method", "aevb", "--protocol", protocol, "--workers", "2"]
     return [str(ROOT / "reproduce.py"), *arguments, *map(str, more)]
 
 
 def test_a_run_that_does_not_fit_into_memory_fails_by_name_and_the_rest_complete(array, tmp_path):
-    _, *options = command(array, "--latent", 2, HUGE, "--samples", "2e4", "--protocol", f"{SMALL}+n_samples=20")
+    _, *options = command(array, "--latent", 2, HUGE, "--samples", "2e4", protocol=f"{SMALL}+n_samples=20")
     done = head_start.run(["-c", LIMITED, *options], tmp_path, environment())
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
