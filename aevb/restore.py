@@ -181,7 +181,7 @@ def _log_noise_var(model: GenerativeModel, y: Tensor, noise_std: float) -> Tenso
     """Log noise_std²; −∞ without noise."""
     checks.last_axis("y", y, model.n_pixels, checks.weights(model))
     checks.number(0, noise_std=noise_std)
-    return y.new_tensor(2 * math.log(noise_std) if noise_std else -math.inf)
+    return y.new_full((), 2 * math.log(noise_std) if noise_std else -math.inf)
 
 
 def _moments(model: GenerativeModel, z: Tensor) -> tuple[Tensor, Tensor]:
