@@ -23,19 +23,20 @@ def plot_gaps(table: pd.DataFrame, latents: pd.DataFrame, stem: Path) -> list[Pa
     """Write the figure to `stem`.png and `stem`.svg: two panels for each dataset, of its last models."""
     rows = latest(table)
     datasets = [*dict.fromkeys(rows["dataset"])]
-    most = max(len(rows[rows["dataset"] == name]) for name in datasets)
+    heights = [3.4 + 0.3 * len(rows[rows["dataset"] == name]) for name in datasets]
     with matplotlib.rc_context(STYLE):
         engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-        figure = Figure(figsize=(13, (1.6 + 0.3 * most) * len(datasets) + 0.6), layout=engine)
-        panels = figure.subplots(len(datasets), 2, squeeze=False)
+        figure = Figure(figsize=(13, sum(heights) + 0.6), layout=engine)
+        panels = figure.subplots(len(datasets), 2, squeeze=False, height_ratios=heights)
         for (left, right), dataset in zip(panels, datasets, strict=True):
             part = rows[rows["dataset"] == dataset]
-            _ladder(left, part)
+            _ladder(left, part.dropna(subset="log_p"))
             _carried(right, part, latents[(latents["dataset"] == dataset) & (latents["split"] == "test")])
             left.set_title(f"{label(dataset)}: from the bound to log p(x)")
             right.set_title(f"{label(dataset)}: KL of each latent, test")
         figure.supxlabel(
-            "± one standard error; the last models of each curve; an active latent's mean varies with x",
+            "± one standard error; the last models of each curve, on the left where estimates of log p(x) are trusted; "
+            "an active latent's mean varies with x",
             fontsize=9.5, color=DARK,
         )  # fmt: skip
         return [save(figure, stem, kind) for kind in ("png", "svg")]
