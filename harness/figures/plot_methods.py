@@ -41,8 +41,9 @@ def plot_methods(
     methods = test["method"].drop_duplicates().sort_values(key=ranked)
     rows = []
     for dataset, found in others.sort_values("dataset", key=ranked).groupby("dataset", sort=False):
-        sizes = sorted(found["n_latent"].unique())
-        for measured_in in ("samples", "time")[: 2 if costs else 1]:
+        timed = found[found["method"].isin(costs)]
+        for measured_in, there in (("samples", found), ("time", timed)):
+            sizes = sorted(there["n_latent"].unique())
             rows += [(str(dataset), measured_in, sizes[k : k + COLUMNS]) for k in range(0, len(sizes), COLUMNS)]
     with matplotlib.rc_context(STYLE):
         engine = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07)
@@ -71,8 +72,8 @@ def _panel(axes: Axes, test: pd.DataFrame, later: set[str], costs: Mapping[str, 
     """Each method's test curve as far as the later methods go; in time where there are costs."""
     shown = test.assign(at=test["samples"] * (test["method"].map(costs) if costs else 1.0)).dropna(subset="at")
     ends = shown[shown["method"].isin(later)].groupby(["method", "seed"])["at"].max()
-    end = float(ends.max()) if len(ends) else float(shown["at"].max())
-    begin = min(BEGIN * float(ends.min() if len(ends) else end), end / 2)
+    end = float(ends.max())
+    begin = min(BEGIN * float(ends.min()), end / 2)
     for method, curve in shown.groupby("method"):
         for part in stretches(curve.assign(samples=curve["at"]), MEASURE):
             line = OURS.line(str(method), "train")

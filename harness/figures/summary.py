@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from harness.figures.compare import HEADINGS, KEY, label, ranked, scientific
+from harness.store.columns import SHORTEST, columns
 
 # Nats below which a difference is none: what a curve's own wiggles and the reading of the paper's strokes come to.
 LIMITS: Mapping[str, float] = {"mnist": 1.0, "frey_face": 10.0}
@@ -41,6 +42,7 @@ def on_the_whole(distances: pd.DataFrame) -> str:
     )
 
 
+LONGEST_NAME = 12  # letters
 NAMED = ("dataset", "n_latent", "n_train", "method", "split")
 
 
@@ -77,6 +79,15 @@ def too_short(curves: pd.DataFrame, comparison: pd.DataFrame, at: float, key: Se
 
 
 def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str]) -> str:
+    """Names are shortened until the table fits the terminal."""
+    for letters in range(LONGEST_NAME, SHORTEST - 1, -1):
+        text = _rows(protocol, comparison, distances, key, letters)
+        if max(map(len, text.splitlines()[1:])) <= columns():
+            break
+    return text
+
+
+def _rows(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str], letters: int) -> str:
     along = {tuple(row[column] for column in key): row for row in distances.to_dict("records")}
     published = comparison["published"].astype(bool)
     starred = bool(published.any() and not published.all())
@@ -88,7 +99,7 @@ def _section(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, k
         marked = pd.notna(last["difference"]) and stands_out(last["difference"], last["standard_error"], str(name[0]))
         table.append(
             [
-                *(label(str(part)) for part in name),
+                *(label(str(part), letters) for part in name),
                 scientific(last["samples"]),
                 f"{last['ours']:z.1f} ± {last['standard_error']:.1f}",
                 _number(last["paper"], "z.1f"),

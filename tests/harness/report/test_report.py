@@ -13,9 +13,11 @@ from aevb import shipped
 from aevb.trained import published_models
 from harness.command import arguments, refusals
 from harness.command import main as command_line
+from harness.experiments.paper import FIGURE2
 from harness.report.page import MAX_CHARACTERS, render
 from harness.report.source import benchmark_source, folder_source
 from harness.report.text import HERE, LANGUAGES, PLACEHOLDER, catalogue
+from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from tests.report_store import command, unheld
 from tests.support import ROOT, reproduce
@@ -134,7 +136,8 @@ def test_the_study_of_choices_is_a_chart_and_a_table_once_it_is_there(tmp_path):
 
 
 def test_a_picture_brings_the_origin_of_its_models(tmp_path):
-    (run,) = (ROOT / "results/reference/runs").glob("mnist-nz3-aevb-seed0-*")
+    (of_run,) = FIGURE2.configs("author", ["mnist"], [0], methods=["aevb"], sizes=[3])
+    run = RunFolder(ROOT / "results/reference/runs", of_run).path
     config = json.loads((run / "config.json").read_text())
     environments = json.loads((run / "environment.json").read_text())
     picture(tmp_path / "figure5" / "figure5.png")

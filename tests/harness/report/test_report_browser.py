@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from selenium.webdriver import ActionChains, Keys
 
-from harness.experiments.paper import EXPERIMENTS
+from harness.experiments.paper import EXPERIMENTS, FIGURE2
 from harness.figures.compare import label, scientific
+from harness.figures.show import by_methods, in_panels
+from harness.store.run_folder import RunFolder
 from tests.browser import click, find, look, requests, resize
 from tests.support import ROOT
 
@@ -77,7 +79,9 @@ def test_the_colours_switch(window):
 @pytest.mark.parametrize(("figure", "size"), [(2, "n_latent"), (3, "n_train")])
 def test_pointing_at_a_curve_tells_what_the_table_says(figure, size, window):
     count = 1e6
+    experiment = EXPERIMENTS[figure]
     table = pd.read_csv(ROOT / f"results/reference/figure{figure}/comparison.csv")
+    table = by_methods(in_panels(table, experiment), experiment)
     charts = window.find_elements("css selector", f".chart[id^='figure{figure}-']")
     panels = {(label(str(dataset)), number): rows for (dataset, number), rows in table.groupby(["dataset", size])}
     found = {title(chart): chart for chart in charts}
@@ -141,7 +145,8 @@ def test_every_number_tells_where_it_comes_from(window, store):
     assert orphans == []
     click(window, "#figure2-0 .origin")
     told = window.find_element("css selector", "dialog .records").text
-    (run,) = (store.results / "runs").glob("mnist-nz3-aevb-seed0-*")
+    (config,) = FIGURE2.configs("author", ["mnist"], [0], methods=["aevb"], sizes=[3])
+    run = RunFolder(store.results / "runs", config).path
     environment = json.loads((run / "environment.json").read_text())[0]
     for known in (environment["commit"], environment["started"], environment["packages"]["torch"], run.name):
         assert known in told
