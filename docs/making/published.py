@@ -87,7 +87,10 @@ def methods(protocol: str = "author") -> str:
         if set(names) <= {*EXPERIMENTS[2].methods}:
             continue
         reached = panel.groupby("samples")["method"].nunique()
-        at = float(reached[reached == len(names)].index.max())
+        by_all = reached[reached == len(names)].index
+        if by_all.empty:
+            continue
+        at = float(by_all.max())
         rows = panel[panel["samples"] == at].to_dict("records")
         cells = {label(row["method"], 24): f"{row['ours']:.1f} ± {row['standard_error']:.1f}" for row in rows}
         parts.append({"panel": f"{label(str(dataset))}, N_z = {size}", "samples": scientific(at), **cells})

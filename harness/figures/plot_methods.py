@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from harness.figures.compare import drawable, label, ranked, scientific, stretches
-from harness.figures.panel import DARK, OURS, STYLE, save, seeds_shown
+from harness.figures.compare import drawable, label, ranked, scientific
+from harness.figures.panel import DARK, OURS, STYLE, draw, save, seeds_shown
 
 COLUMNS = 5
 MEASURE = "lower_bound"
@@ -74,14 +74,7 @@ def _panel(axes: Axes, test: pd.DataFrame, later: set[str], costs: Mapping[str, 
     ends = shown[shown["method"].isin(later)].groupby(["method", "seed"])["at"].max()
     end = float(ends.max())
     begin = min(BEGIN * float(ends.min()), end / 2)
-    for method, curve in shown.groupby("method"):
-        for part in stretches(curve.assign(samples=curve["at"]), MEASURE):
-            line = OURS.line(str(method), "train")
-            line.set_data(part.samples, part.mean)
-            line.set_marker("o" if len(part.samples) == 1 else "")
-            axes.add_line(line)
-            if part.seeds > 1:
-                axes.fill_between(part.samples, part.low, part.high, color=line.get_color(), alpha=0.12, linewidth=0)
+    draw(axes, shown.assign(samples=shown["at"], split="train"), OURS, MEASURE)  # solid: there are no others
     seen = shown.loc[shown["at"].between(begin, end), MEASURE].astype(float)
     low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
     margin = 0.05 * (high - low) or 1.0

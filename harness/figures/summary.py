@@ -66,11 +66,11 @@ def too_short(curves: pd.DataFrame, comparison: pd.DataFrame, at: float, key: Se
 
     Empty where there are none. A curve's splits are one here.
     """
-    columns = [column for column in key if column != "split"]
+    of_curve = [column for column in key if column != "split"]
     own = curves if "published" not in curves else curves[~curves["published"].astype(bool)]
-    own = own.sort_values(["protocol", *columns], key=ranked)
-    rows = {tuple(row) for row in comparison[["protocol", *columns]].to_numpy()}
-    names = [name for name in dict.fromkeys(map(tuple, own[["protocol", *columns]].to_numpy())) if name not in rows]
+    own = own.sort_values(["protocol", *of_curve], key=ranked)
+    rows = {tuple(row) for row in comparison[["protocol", *of_curve]].to_numpy()}
+    names = [name for name in dict.fromkeys(map(tuple, own[["protocol", *of_curve]].to_numpy())) if name not in rows]
     if not names:
         return ""
     told = [" ".join(label(str(part)) for part in name) for _, *name in names[:TOLD]]

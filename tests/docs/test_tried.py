@@ -48,8 +48,10 @@ def test_later_methods_are_compared_where_the_first_of_all_ends(tmp_path, monkey
         for k, method in enumerate(names)
     ]
     rows += [("author", "mnist", 5, "aevb", "test", 1e6, -90.0, 0.1)]
+    rows += [("author", "mnist", 10, name, "test", at, -90.0, 0.1) for name, at in {"aevb": 1e6, "iwae": 1e7}.items()]
     store(tmp_path, monkeypatch, [off_by(0, "author")], rows)
     table = methods()
     assert "MNIST, N_z = 3 | 10⁶ | -100.0 ± 0.2 | -101.0 ± 0.2" in table
     assert "N_z = 5" not in table
+    assert "N_z = 10" not in table  # no count that both have
     assert methods("author+n_train=1000") == tried(2) == NONE_YET
