@@ -45,9 +45,10 @@ def plot_choices(table: pd.DataFrame, stem: Path) -> list[Path]:
                 _draw(axes, part, rows, value, error, dataset)
                 axes.set_title(f"{label(dataset)}: {title}", fontsize=10)
                 axes.set_xlabel("nats")
-            panels[2 * k + 1].legend(handles=_handles(part), fontsize=8, loc="lower right", framealpha=0.9)
         panels[0].set_yticks(range(len(rows)), [_name(rows, k) for k in range(len(rows))], fontsize=9)
         panels[0].set_ylim(len(rows) - 0.4, -0.6)
+        handles = _handles(table)
+        figure.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=len(handles), frameon=False)
         figure.suptitle(
             f"One choice at a time made otherwise, at {scientific(table['samples'].max())} samples. Bars: ± 2 standard "
             "errors over pairs of equal seeds, widened as these are few; hollow where they reach 0.\n"

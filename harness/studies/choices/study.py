@@ -101,7 +101,7 @@ def run_study(study: ChoicesStudy, request: Request) -> pd.DataFrame:
     folder, key = study_folder(request.results, NAME), [*CURVE]
     curves, runs = collect([job.folder for job in jobs], key, FIGURE2.measure)
     curves = curves[(curves["split"] == "test") & (curves["samples"] <= study.samples)]
-    table = tabulate(curves, read_published(2), study.seeds, study.samples, study.since)
+    table = tabulate(curves, runs, read_published(2), study.seeds, study.samples, study.since)
     order = ["protocol", *key, "seed"]
     write_text(folder / "config.json", json.dumps(asdict(study), indent=1))
     write_text(folder / "environment.json", json.dumps(describe(torch.device(device)), indent=1))

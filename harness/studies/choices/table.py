@@ -20,12 +20,14 @@ COLUMNS = [
 
 
 def tabulate(
-    curves: pd.DataFrame, published: pd.DataFrame, seeds: Sequence[int], samples: int, since: float
+    curves: pd.DataFrame, ended: pd.DataFrame, published: pd.DataFrame, seeds: Sequence[int], samples: int, since: float
 ) -> pd.DataFrame:
     """What each alternative changes, on each of its curves, over seeds that both have; test bounds, nats.
 
     Args:
         curves: of all runs; columns protocol, dataset, method, n_latent, seed, split, samples, lower_bound.
+        ended: how they ended; columns protocol, dataset, method, n_latent, seed, status. A run that diverges before its
+            first value has no curve.
         published: the paper's figure 2.
         seeds: that were asked for.
         samples: where values are compared.
@@ -33,7 +35,7 @@ def tabulate(
 
     Returns:
         Columns: choice, value, dataset, method, n_latent, samples, seeds (pairs), diverged (runs of the alternative
-        that have no value there), shift (alternative − protocol at `samples`, mean over pairs of equal seeds) with its
+        that did), shift (alternative − protocol at `samples`, mean over pairs of equal seeds) with its
         standard_error, spread and spread_otherwise (standard deviation over seeds, with the protocol and with the
         alternative), distance and distance_otherwise (of the seeds' mean from the paper's curve, root mean square along
         it), farther (by how much the alternative's single runs are farther from it, mean over pairs) with
@@ -42,6 +44,7 @@ def tabulate(
     test = drawable(curves, "lower_bound")
     runs = {name: run for name, run in test[test["split"] == "test"].groupby(["protocol", *CURVE, "seed"])}
     paper = {name: curve for name, curve in drawable(published).groupby([*CURVE, "split"])}
+    lost = ended[(ended["status"] == "diverged") & ended["seed"].isin(seeds)].groupby(["protocol", *CURVE]).size()
     rows = []
     for alternative in ALTERNATIVES:
         for curve in alternative.curves:
@@ -50,9 +53,11 @@ def tabulate(
                 (runs.get(("author", *name, seed)), runs.get((alternative.protocol, *name, seed))) for seed in seeds
             ]
             there = [(ours, other) for ours, other in pairs if ours is not None and other is not None]
-            if there:
+            diverged = int(lost.get((alternative.protocol, *name), 0))
+            if there or diverged:
                 at = _places(paper[(*name, "test")], since, samples)
-                rows.append(_row(alternative, curve, there, paper[(*name, "test")], at, seeds, samples))
+                told = {"diverged": diverged, "command": alternative.command(curve, seeds, samples)}
+                rows.append(_row(alternative, curve, there, paper[(*name, "test")], at, samples) | told)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -67,10 +72,10 @@ def _row(
     pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]],
     paper: pd.DataFrame,
     at: np.ndarray,
-    seeds: Sequence[int],
     samples: int,
 ) -> dict[str, object]:
     ends = np.array([[float(value_at(r["samples"], r["lower_bound"], samples)) for r in pair] for pair in pairs])
+    ends = ends.reshape(-1, 2)
     ended = np.isfinite(ends).all(1)
     theirs = value_at(paper["samples"], paper["lower_bound"], at)
     off = np.array([[value_at(r["samples"], r["lower_bound"], at) - theirs for r in pair] for pair in pairs])[ended]
@@ -85,7 +90,6 @@ def _row(
         **vars(curve),
         "samples": samples,
         "seeds": int(ended.sum()),
-        "diverged": int((~np.isfinite(ends[:, 1])).sum()),
         "shift": shift,
         "shift_error": shift_error,
         "spread": spread,
@@ -94,7 +98,6 @@ def _row(
         "distance_otherwise": otherwise,
         "farther": farther,
         "farther_error": farther_error,
-        "command": alternative.command(curve, seeds, samples),
     }
 
 
@@ -164,7 +167,8 @@ def verdicts(table: pd.DataFrame) -> list[str]:
             far = row["farther"], row["farther_error"]
             curve = f"{_curve(*(row[column] for column in CURVE))} against {row['value']} ({_pm(*far)})"
             found[decided(*far, row["seeds"])].append(curve)
-        if not any(found.values()):
+        lost = table[(table["choice"] == choice) & (table["diverged"] > 0)]
+        if not any(found.values()) and lost.empty:
             continue
         parts = [
             f"{text} {', '.join(found[side])}"
@@ -174,6 +178,11 @@ def verdicts(table: pd.DataFrame) -> list[str]:
         if found[0]:
             n = sum(map(len, found.values()))
             parts.append(f"undecided on {len(found[0])} of {n} curves" if parts else f"undecided on all {n} curves")
+        for _, row in lost.iterrows():
+            curve = _curve(*(row[column] for column in CURVE))
+            parts.append(
+                f"{row['diverged']} of {row['seeds'] + row['diverged']} runs of {curve} diverge at {row['value']}"
+            )
         sentences.append(f"{choice}: {'; '.join(parts)}.")
     return sentences
 

@@ -60,8 +60,14 @@ def as_runs(offsets):
     )
 
 
-def rows_of(offsets, seeds=(0, 1, 2)):
-    return tabulate(as_runs(offsets), read_published(2), seeds, 1_000_000, 3e5)
+def as_ended(diverged=()):
+    """How runs ended: the alternative's of these seeds diverged."""
+    runs = pd.DataFrame({"seed": range(3), "protocol": "author+estimator=b", **vars(CURVE)})
+    return runs.assign(status=["diverged" if seed in diverged else "finished" for seed in runs["seed"]])
+
+
+def rows_of(offsets, diverged=(), seeds=(0, 1, 2)):
+    return tabulate(as_runs(offsets), as_ended(diverged), read_published(2), seeds, 1_000_000, 3e5)
 
 
 @pytest.mark.usefixtures("_one_alternative")
@@ -86,9 +92,20 @@ def test_only_pairs_of_equal_seeds_count_and_a_run_without_a_value_is_told():
     other = {("author+estimator=b", 0): 1.0, ("author+estimator=b", 1): np.nan, ("author+estimator=b", 7): 9.0}
     curves = as_runs(ours | other)
     curves.loc[(curves["seed"] == 1) & (curves["protocol"] != "author") & (curves["samples"] < 4e5), "lower_bound"] = 0
-    (row,) = tabulate(curves, read_published(2), (0, 1, 2), 1_000_000, 3e5).to_dict("records")
-    assert (row["seeds"], row["diverged"], row["shift"]) == (1, 1, pytest.approx(1.0))
+    found = tabulate(curves, as_ended(diverged=[1, 2]), read_published(2), (0, 1, 2), 1_000_000, 3e5)
+    (row,) = found.to_dict("records")
+    assert (row["seeds"], row["diverged"], row["shift"]) == (1, 2, pytest.approx(1.0))
     assert np.isnan(row["shift_error"])
+    assert "2 of 3 runs of MNIST AEVB 10 diverge at B" in verdicts(found)[0]
+
+
+@pytest.mark.usefixtures("_one_alternative")
+def test_an_alternative_whose_runs_all_diverge_at_once_has_its_line():
+    found = rows_of({("author", seed): 0.0 for seed in range(3)}, diverged=[0, 1, 2])
+    (row,) = found.to_dict("records")
+    assert (row["seeds"], row["diverged"]) == (0, 3)
+    assert "0, 3 diverged" in format_choices(found)
+    assert verdicts(found) == ["estimator: 3 of 3 runs of MNIST AEVB 10 diverge at B."]
 
 
 @pytest.mark.usefixtures("_one_alternative")
