@@ -97,6 +97,7 @@ def run_study(study: ChoicesStudy, request: Request) -> pd.DataFrame:
             jobs.append(
                 Job(config, study.samples, request.shelves.runs, request.data, device, request.engine, request.command)
             )
+    computes = request.force or not all(job.is_done() for job in jobs)
     failures = compute(Plan(jobs, missing), request, Display())
     folder, key = study_folder(request.results, NAME), [*CURVE]
     curves, runs = collect([job.folder for job in jobs], key, FIGURE2.measure)
@@ -104,7 +105,8 @@ def run_study(study: ChoicesStudy, request: Request) -> pd.DataFrame:
     table = tabulate(curves, runs, read_published(2), study.seeds, study.samples, study.since)
     order = ["protocol", *key, "seed"]
     write_text(folder / "config.json", json.dumps(asdict(study), indent=1))
-    write_text(folder / "environment.json", json.dumps(describe(torch.device(device)), indent=1))
+    if computes or not (folder / "environment.json").exists():
+        write_text(folder / "environment.json", json.dumps(describe(torch.device(device)), indent=1))
     write_text(folder / "runs.csv", runs.sort_values(order).to_csv(index=False))
     kept = curves[[*order, "split", "samples", "lower_bound"]].sort_values([*order, "samples"])
     write_text(folder / "curves.csv", kept.to_csv(index=False, float_format="%.3f"))

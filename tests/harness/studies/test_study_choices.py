@@ -144,7 +144,9 @@ def test_runs_are_shared_and_the_figure_is_drawn(tmp_path, capsys):
     found = run_study(small, request)
     assert len(found) == 1
     assert len([*(tmp_path / "runs").iterdir()]) == 4
+    computed_by = (tmp_path / "studies" / "choices" / "environment.json").read_bytes()
     again = run_study(small, request)
+    assert (tmp_path / "studies" / "choices" / "environment.json").read_bytes() == computed_by
     assert "0 training steps computed" in capsys.readouterr().err
     pd.testing.assert_frame_equal(found, again)
     first = [path.read_bytes() for path in plot_choices(found, tmp_path / "a")]
