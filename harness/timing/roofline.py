@@ -124,7 +124,7 @@ def _axes(axes: Axes, own: pd.DataFrame, bounds: pd.DataFrame) -> None:
     slopes = bounds.loc[bounds["roof"] != "products", "rate"] / GIGA
     ridge = [peak / slope for slope in slopes]
     low = min([*own["intensity"], *ridge]) / ROOM**2
-    bottom = min([*own["gflops"], *(low * slope for slope in slopes)])
+    bottom = min([*(own["gflops"] / ROOM), *(low * slope for slope in slopes)])
     axes.set(xscale="log", yscale="log", xlim=(low, max([*own["intensity"], *ridge]) * ROOM))
     axes.set_ylim(bottom, np.nanmax([peak, own["gflops"].max()]) * ROOM)
 

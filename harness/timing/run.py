@@ -58,13 +58,12 @@ def show_benchmarks(devices: Sequence[str], results: Path, methods: Sequence[str
         remember(folder)  # what is written over now
         for path in keep(records, folder):
             print(f"wrote {path}")
-        remember(folder)
         show_measured(results)
     return right
 
 
 def show_measured(results: Path) -> None:
-    """Tables and figures of all devices that the folder `benchmarks` of the results knows.
+    """Tables and figures of all devices that the folder `benchmarks` of the results knows, and its history.
 
     Raises:
         UserError: it knows none.
@@ -73,6 +72,7 @@ def show_measured(results: Path) -> None:
     table, roofs, steps = read(folder), read_roofs(folder), read_steps(folder)
     curves, source = _figure2(results)
     times = time_to_bound(curves)
+    remember(folder)
     print(format_benchmarks(table))
     for device, rows in roofs.groupby("device", sort=False):
         print(f"\nwhat bounds {device}\n{format_table(format_roofs(rows))}")
