@@ -52,7 +52,8 @@ def plot_choices(table: pd.DataFrame, stem: Path) -> list[Path]:
         figure.suptitle(
             f"One choice at a time made otherwise, at {scientific(table['samples'].max())} samples. Bars: ± 2 standard "
             "errors over pairs of equal seeds, widened as these are few; hollow where they reach 0.\n"
-            "Right of 0 in the second panels, the paper's curve speaks for the protocol.",
+            "Right of 0 in the second panels, the paper's curve speaks for the protocol; there the error is also that "
+            "of the paper's one seed.",
             fontsize=10, x=0.01, ha="left", color=DARK,
         )  # fmt: skip
         return [save(figure, stem, kind) for kind in ("png", "svg")]

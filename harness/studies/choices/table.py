@@ -9,6 +9,7 @@ import pandas as pd
 from harness.figures.agreement import POINTS, rms
 from harness.figures.compare import drawable, label, scientific, value_at
 from harness.store.columns import format_sections, paragraph
+from harness.studies.choices.evidence import farther
 from harness.studies.choices.roster import ALTERNATIVES, CHOICES, Alternative, Curve
 from harness.studies.verdict import above, widened
 
@@ -35,11 +36,12 @@ def tabulate(
 
     Returns:
         Columns: choice, value, dataset, method, n_latent, samples, seeds (pairs), diverged (runs of the alternative
-        that did), shift (alternative − protocol at `samples`, mean over pairs of equal seeds) with its
-        standard_error, spread and spread_otherwise (standard deviation over seeds, with the protocol and with the
-        alternative), distance and distance_otherwise (of the seeds' mean from the paper's curve, root mean square along
-        it), farther (by how much the alternative's single runs are farther from it, mean over pairs) with
-        its standard error, and the command that computes the alternative's runs.
+        that did), shift (alternative − protocol at `samples`, mean over pairs of equal seeds) with its standard_error,
+        spread and spread_otherwise (standard deviation over seeds, with the protocol and with the alternative),
+        distance and distance_otherwise (of the seeds' mean from the paper's curve, root mean square along it), farther
+        (by how much the alternative's runs are farther from the paper's one run than the protocol's, see
+        `harness.studies.choices.evidence.farther`) with its standard error, and the command that computes the
+        alternative's runs.
     """
     test = drawable(curves, "lower_bound")
     runs = {name: run for name, run in test[test["split"] == "test"].groupby(["protocol", *CURVE, "seed"])}
@@ -79,9 +81,8 @@ def _row(
     ended = np.isfinite(ends).all(1)
     theirs = value_at(paper["samples"], paper["lower_bound"], at)
     off = np.array([[value_at(r["samples"], r["lower_bound"], at) - theirs for r in pair] for pair in pairs])[ended]
-    far = np.sqrt(np.square(off).mean(-1)) if len(at) and len(off) else np.full((len(off), 2), np.nan)
     shift, shift_error = _mean(ends[ended, 1] - ends[ended, 0])
-    farther, farther_error = _mean(far[:, 1] - far[:, 0])
+    score, score_error = farther(off[:, 0], off[:, 1]) if len(at) and len(off) else (math.nan, math.nan)
     spread, spread_otherwise = (float(ends[ended, k].std(ddof=1)) if ended.sum() > 1 else math.nan for k in (0, 1))
     distance, otherwise = (rms(off[:, k].mean(0)) if len(at) and len(off) else math.nan for k in (0, 1))
     return {
@@ -96,8 +97,8 @@ def _row(
         "spread_otherwise": spread_otherwise,
         "distance": distance,
         "distance_otherwise": otherwise,
-        "farther": farther,
-        "farther_error": farther_error,
+        "farther": score,
+        "farther_error": score_error,
     }
 
 
@@ -142,7 +143,7 @@ def format_choices(table: pd.DataFrame) -> str:
         "One choice at a time made otherwise, test bound, nats. "
         f"Shift at {scientific(table['samples'].max())} samples, otherwise − protocol, ± s.e.; spread over seeds; "
         "distance (RMS) of the seeds' mean from the paper's curve; by "
-        "how much single runs are farther from it, ± s.e."
+        "how much runs are farther from it (energy score), ± s.e. of seeds, the paper's too."
     )
     return "\n".join([paragraph(head), format_sections(sections, rows, ["seeds"]), *map(paragraph, verdicts(table))])
 
