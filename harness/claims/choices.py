@@ -52,7 +52,8 @@ def _distances(results: Results) -> list[Item]:
 
 
 def _curve(row: pd.Series) -> str:
-    return f"{label(row['dataset'])} {row['n_latent']}"
+    of = "" if row["method"] == "aevb" else f" {label(row['method'])}"
+    return f"{label(row['dataset'])}{of} {row['n_latent']}"
 
 
 def _degrees(seeds: int) -> float:
