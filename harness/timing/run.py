@@ -10,6 +10,7 @@ from aevb import shipped
 from aevb.errors import UserError
 from aevb.places import short_name
 from harness.experiments.methods import method_of
+from harness.experiments.paper import FIGURE2
 from harness.figures.costs import METHODS_FOLDER
 from harness.figures.plan import choose_device
 from harness.runs.learners import learner_class
@@ -109,10 +110,11 @@ def _kinds(devices: Sequence[str]) -> list[str]:
 
 
 def _figure2(results: Path) -> tuple[pd.DataFrame, str]:
-    """Figure 2 of the store, or the project's own, and where that is; protocol "author"."""
+    """Figure 2 of the store, or the project's own, and where that is: the paper's methods, protocol "author"."""
     place = Shelves(results).place("figure2", "figure2.csv")
     if place is None:
         raise UserError(f"there must be a figure 2; {results} has none, nor has the project: compute one")
     curves = read_table(place, "protocol")
     name = place.parent.relative_to(ROOT) if place.is_relative_to(ROOT) else place.parent
-    return curves[curves["protocol"] == "author"], str(name)
+    curves = curves[(curves["protocol"] == "author") & curves["method"].isin(FIGURE2.methods)]
+    return curves, str(name)
