@@ -44,7 +44,7 @@ def _distances(results: Results) -> list[Item]:
         return []
     return [
         Item(
-            f"{_curve(row)}, RMS distance", row["rms"], "nats", row["standard_error"], _degrees(row["seeds"]),
+            f"{_curve(row)}, RMS distance", row["rms"], "nats", row["difference_error"], _degrees(row["seeds"]),
             low=limit(row["dataset"]), seeds=int(row["seeds"]), begin=row["begin"], end=row["end"],
         )
         for _, row in agreement(curves, read_published(2), FIGURE2.compared_from).iterrows()

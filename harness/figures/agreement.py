@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from harness.figures.compare import KEY, drawable, ranked, value_at
+from harness.figures.compare import KEY, drawable, over_seeds, ranked, value_at, with_one_more
 
 POINTS = 41  # evenly spaced on a log axis, where the figures' points would lie
 
@@ -19,9 +19,9 @@ def agreement(
 ) -> pd.DataFrame:
     """The distance of each of our curves from the paper's, for each protocol, in nats.
 
-    Differences are of the mean over seeds, at sample counts evenly spaced on a log axis, from where both curves have
-    begun to where the first of all ends. Training bounds are running means since the point before, the paper's first
-    ones over the warm-up too: they are compared from the paper's third point on.
+    Differences are of the mean over the seeds that are there, at sample counts evenly spaced on a log axis, from where
+    both curves have begun to where the paper's or the last of ours ends. Training bounds are running means since the
+    point before, the paper's first ones over the warm-up too: they are compared from the paper's third point on.
 
     Args:
         curves: ours, with protocol and seed.
@@ -32,8 +32,9 @@ def agreement(
 
     Returns:
         Columns: protocol, the `key`, begin and end of the range (training samples), rms (of the mean's difference),
-        standard_error (of the mean's difference, root mean square along the range; NaN for one seed), largest
-        (difference, with its sign), largest_at, seed_rms (the root mean square of single seeds' distances), seeds.
+        standard_error (of the mean, root mean square along the range; NaN for one seed), difference_error (of the
+        difference, the paper's one seed taken to vary as ours do), largest (difference, with its sign), largest_at,
+        seed_rms (the root mean square of single seeds' distances), seeds (at half of the points or more).
     """
     paper = {name: curve for name, curve in drawable(published, value).groupby(list(key))}
     rows = []
@@ -45,17 +46,28 @@ def agreement(
         begin = max(since[dataset], *(curve["samples"].min() for curve in (theirs, *runs)))
         if value == "lower_bound" and name[-1] == "train":
             begin = max(begin, theirs["samples"].nsmallest(3).iloc[-1])
-        end = min(curve["samples"].max() for curve in (theirs, *runs))
+        end = min(theirs["samples"].max(), max(run["samples"].max() for run in runs))
         if end <= begin:
             continue
         at = np.geomspace(begin, end, POINTS)
         ours = np.stack([value_at(run["samples"], run[value], at) for run in runs])
         off = ours - value_at(theirs["samples"], theirs[value], at)
-        mean = off.mean(0)
-        error = off.std(0, ddof=1) / np.sqrt(len(off)) if len(off) > 1 else np.full(POINTS, np.nan)
-        worst = int(np.abs(mean).argmax())
-        rows.append((protocol, *name, begin, end, rms(mean), rms(error), mean[worst], at[worst], rms(off), len(off)))
-    numbers = ["begin", "end", "rms", "standard_error", "largest", "largest_at", "seed_rms", "seeds"]
+        mean, spread, seeds = over_seeds(off)
+        error, both = rms(spread / np.sqrt(seeds)), rms(with_one_more(spread, seeds))
+        worst, each = int(np.abs(mean).argmax()), rms(off[np.isfinite(off)])
+        several = int(np.median(seeds))
+        rows.append((protocol, *name, begin, end, rms(mean), error, both, mean[worst], at[worst], each, several))
+    numbers = [
+        "begin",
+        "end",
+        "rms",
+        "standard_error",
+        "difference_error",
+        "largest",
+        "largest_at",
+        "seed_rms",
+        "seeds",
+    ]
     table = pd.DataFrame(rows, columns=["protocol", *key, *numbers])
     return table.sort_values(["protocol", *key], key=ranked, ignore_index=True)
 

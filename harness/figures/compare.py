@@ -77,8 +77,9 @@ def compare(
     """Ours, the paper's and the difference (ours − paper, nats), for each protocol, curve and sample count reached.
 
     Columns: protocol, the `key`, samples, ours (mean over the seeds that reach the count), standard_error (spread of
-    the seeds / √seeds; the run's own where there is one seed), seeds, paper, difference (NaN without the paper's) and
-    published (it comes with the project, and is not the reader's own).
+    the seeds / √seeds, see `over_seeds`; the run's own where no spread is known), seeds, paper, difference (NaN without
+    the paper's), difference_error (its standard error, the paper's one seed taken to vary as ours do) and published (it
+    comes with the project, and is not the reader's own).
     """
     paper = {name: curve for name, curve in drawable(published, value).groupby(list(key))}
     at = sorted(at)
@@ -89,19 +90,38 @@ def compare(
         own_error = np.stack([value_at(run["samples"], run["standard_error"], at) for run in runs])
         theirs = paper.get(tuple(name), published.head(0))
         not_own = bool(group["published"].any()) if "published" in group else False
-        for count, ours, errors, theirs_at in zip(
-            at, reached.T, own_error.T, value_at(theirs["samples"], theirs[value], at), strict=True
-        ):
-            there = np.isfinite(ours)
-            seeds = int(there.sum())
-            if seeds == 0:
-                continue
-            mean = float(ours[there].mean())
-            error = float(ours[there].std(ddof=1) / np.sqrt(seeds) if seeds > 1 else errors[there][0])
-            rows.append((protocol, *name, count, mean, error, seeds, theirs_at, mean - theirs_at, not_own))
-    numbers = ["samples", "ours", "standard_error", "seeds", "paper", "difference", "published"]
+        counts = np.flatnonzero(np.isfinite(reached).any(0))
+        mean, spread, seeds = over_seeds(reached[:, counts])
+        own = pd.DataFrame(own_error[:, counts]).max().to_numpy()
+        error = np.where(np.isfinite(spread), spread / np.sqrt(seeds), own)
+        both = np.where(np.isfinite(spread), with_one_more(spread, seeds), own)
+        theirs_at = value_at(theirs["samples"], theirs[value], np.array(at)[counts])
+        for k, row in enumerate(zip(mean, error, seeds, theirs_at, mean - theirs_at, both, strict=True)):
+            rows.append((protocol, *name, at[counts[k]], *row, not_own))
+    numbers = ["samples", "ours", "standard_error", "seeds", "paper", "difference", "difference_error", "published"]
     table = pd.DataFrame(rows, columns=["protocol", *key, *numbers])
     return table.sort_values(["protocol", *key, "samples"], key=ranked, ignore_index=True)
+
+
+def over_seeds(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Mean, spread and number of the seeds at each point, of those that are there.
+
+    Where one seed goes on alone, its spread is taken to be that of the last point at which there were several.
+
+    Args:
+        values: (seeds, points), NaN where a seed has no value; at each point one has.
+    """
+    there = np.isfinite(values)
+    seeds = there.sum(0)
+    mean = np.where(there, values, 0).sum(0) / seeds
+    squares = np.where(there, np.square(values - mean), 0).sum(0)
+    spread = np.sqrt(np.divide(squares, seeds - 1, out=np.full(len(seeds), np.nan), where=seeds > 1))
+    return mean, pd.Series(spread).ffill().to_numpy(), seeds
+
+
+def with_one_more(spread: NDArray[np.float64], seeds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The standard error of the difference between a mean over seeds and one more run like them: the paper's."""
+    return spread * np.sqrt(1 + 1 / seeds)
 
 
 def ranked(column: pd.Series) -> pd.Series:

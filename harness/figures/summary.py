@@ -21,9 +21,9 @@ def limit(dataset: str) -> float:
     return LIMITS.get(dataset, LIMIT)
 
 
-def stands_out(difference: float, standard_error: float, dataset: str) -> bool:
-    """Beyond both two standard errors and the limit; where the error is not known, beyond the limit."""
-    known = 0.0 if np.isnan(standard_error) else standard_error
+def stands_out(difference: float, error: float, dataset: str) -> bool:
+    """Beyond both two of its standard errors and the limit; where the error is not known, beyond the limit."""
+    known = 0.0 if np.isnan(error) else error
     return bool(abs(difference) > max(2 * known, limit(dataset)))
 
 
@@ -31,7 +31,7 @@ def on_the_whole(distances: pd.DataFrame) -> str:
     """How many curves agree with the paper's, and how well; empty where there are none to compare."""
     if distances.empty:
         return ""
-    rows = zip(distances["rms"], distances["standard_error"], distances["dataset"], strict=True)
+    rows = zip(distances["rms"], distances["difference_error"], distances["dataset"], strict=True)
     agree = sum(not stands_out(*row) for row in rows)
     worst = distances.sort_values("rms").iloc[-1]
     where = " ".join(label(str(worst[column])) for column in NAMED if column in distances)
@@ -49,9 +49,9 @@ NAMED = ("dataset", "n_latent", "n_train", "method", "split")
 def format_summary(comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str] = KEY) -> str:
     """A section for each protocol: a row for each curve, at the last sample count at which it is compared.
 
-    Ours is the mean over seeds, ± its standard error, as is the difference; RMS is the distance all along, in the range
-    that the last column begins. A mark stands where `stands_out` holds; "–" where the paper has no value, and a star at
-    published curves where not all are.
+    Ours is the mean over seeds ± its standard error; the error of the difference is that of the paper's one seed too.
+    RMS is the distance all along, in the range that the last column begins. A mark stands where `stands_out` holds; "–"
+    where the paper has no value, and a star at published curves where not all are.
     """
     if comparison.empty:
         return "No run has reached a sample count at which it could be compared."
@@ -96,7 +96,7 @@ def _rows(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key:
     for name, curve in comparison.groupby(list(key), sort=False):
         last = curve.iloc[-1]
         found = along.get(tuple(name))
-        marked = pd.notna(last["difference"]) and stands_out(last["difference"], last["standard_error"], str(name[0]))
+        marked = pd.notna(last["difference"]) and stands_out(last["difference"], last["difference_error"], str(name[0]))
         table.append(
             [
                 *(label(str(part), letters) for part in name),
@@ -122,7 +122,7 @@ def _rows(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key:
 
 
 def _difference(last: Any) -> str:
-    return "–" if pd.isna(last["difference"]) else f"{last['difference']:+z.1f} ± {last['standard_error']:.1f}"
+    return "–" if pd.isna(last["difference"]) else f"{last['difference']:+z.1f} ± {last['difference_error']:.1f}"
 
 
 def _number(value: float, form: str) -> str:

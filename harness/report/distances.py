@@ -20,8 +20,9 @@ from harness.store.run_folder import RunFolder
 class Row:
     """A curve, and at each sample count ours, the paper's, and the difference (nats).
 
-    The standard error of ours, which is the difference's too, stands with the difference, or where there is none with
-    ours. The fourth part of a cell tells that the difference is beyond two standard errors and the limit.
+    The standard error of the difference, which is that of the paper's one seed too, stands with it, or where there is
+    none that of ours with ours. The fourth part of a cell tells that the difference is beyond two standard errors and
+    the limit.
     """
 
     method: str
@@ -66,12 +67,17 @@ def distances(
 
 
 def _cell(dataset: str, at: Mapping[str, Any]) -> tuple[str, str, str, bool]:
-    error, difference = at["standard_error"], at["difference"]
-    spread = "" if pd.isna(error) else f" ± {error:.1f}"
+    error, own, difference = at["difference_error"], at["standard_error"], at["difference"]
     ours, paper, off = (_number(at[name], form) for name, form in
                         (("ours", "z.1f"), ("paper", "z.1f"), ("difference", "+z.1f")))  # fmt: skip
     far = bool(pd.notna(difference)) and stands_out(difference, error, dataset)
-    return (ours, paper, off + spread, far) if off != "–" else (ours + spread * (ours != "–"), paper, off, far)
+    if off == "–":
+        return ours + _plus_minus(own) * (ours != "–"), paper, off, far
+    return ours, paper, off + _plus_minus(error), far
+
+
+def _plus_minus(error: float) -> str:
+    return "" if pd.isna(error) else f" ± {error:.1f}"
 
 
 def _number(value: float, form: str) -> str:
@@ -82,7 +88,7 @@ def _whole(along: pd.DataFrame) -> dict[str, object]:
     """How many curves agree with the paper's, and how well, as `harness.figures.summary.on_the_whole` counts."""
     if along.empty:
         return {}
-    agree = sum(not stands_out(*row) for row in along[["rms", "standard_error", "dataset"]].itertuples(index=False))
+    agree = sum(not stands_out(*row) for row in along[["rms", "difference_error", "dataset"]].itertuples(index=False))
     return {
         "agree": agree,
         "of": len(along),

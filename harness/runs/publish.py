@@ -24,11 +24,12 @@ from harness.store.tensors import load_saved, save
 
 PROTOCOL = "author"  # of models
 MOST_NATS, MOST_SHARE = 0.05, 1e-4  # that float16 may move the mean test bound: so much, or that share of it
+BENCHMARKS = "benchmarks"
 FILES = ("config.json", "environment.json", "curve.csv", "status.json")
 
 
 def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) -> Iterator[str]:
-    """Copy studies, and finished runs that are a figure's and reach farther than what is published; a line for each.
+    """Copy studies, benchmarks, and finished runs that are a figure's and reach farther than what is published; a line for each.
 
     Models come along for the runs that figures 4 and 5 and the demos show: the last one that is kept. Their weights are
     halved, unless that moves the bound.
@@ -74,9 +75,19 @@ def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) 
                 data_of_study = without_places(data_of_study.decode()).encode()
             write_bytes(target_of_study / path.name, data_of_study)
         yield f"published: the study {study.name}, without its parts"
+    yield from _benchmarks(shelves.own / BENCHMARKS)
     index = [_entry(folder) for folder in _with_models(root)]
     write_text(shipped.RESULTS / INDEX, json.dumps(index, indent=1, sort_keys=True) + "\n")
     yield f"published: {len(index)} models, {sum(entry['bytes'] for entry in index) / 1e6:.1f} MB"
+
+
+def _benchmarks(folder: Path) -> Iterator[str]:
+    """Copy what was timed on each device; pictures and tables of all devices, `--benchmark --plot-only` makes there."""
+    for path in sorted(folder.glob("*.json")):
+        write_text(shipped.RESULTS / BENCHMARKS / path.name, without_places(path.read_text()))
+        table = path.with_suffix(".csv")
+        write_bytes(shipped.RESULTS / BENCHMARKS / table.name, table.read_bytes())
+        yield f"published: the benchmarks of {path.stem}; draw them: --benchmark --plot-only --results results/reference"
 
 
 def without_places(environments: str) -> str:

@@ -32,6 +32,7 @@ def test_a_shift_is_the_distance_and_seeds_that_differ_both_ways_cancel():
     np.testing.assert_allclose(table["rms"], 1.0, rtol=1e-9)
     np.testing.assert_allclose(table["largest"], 1.0, rtol=1e-9)
     np.testing.assert_allclose(table["standard_error"], 2.0, rtol=1e-9)  # of the values 3 and -1: 2√2 / √2
+    np.testing.assert_allclose(table["difference_error"], np.sqrt(8 * (1 + 1 / 2)), rtol=1e-9)
     np.testing.assert_allclose(table["seed_rms"], np.sqrt(5), rtol=1e-9)
     assert (table["seeds"] == 2).all()
 

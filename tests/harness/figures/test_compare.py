@@ -3,12 +3,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import kstest, t
 
 from aevb import shipped
 from aevb.errors import UserError
 from harness.experiments.paper_curves import read_published
 from harness.figures import compare as module
-from harness.figures.compare import compare, label, scientific, stretches, value_at
+from harness.figures.compare import compare, label, over_seeds, scientific, stretches, value_at, with_one_more
 
 FIGURE3 = ("dataset", "n_train", "method", "split")
 
@@ -66,6 +67,23 @@ def test_seeds_are_averaged_and_their_spread_gives_the_standard_error() -> None:
     np.testing.assert_allclose(table["ours"], [-142.0, -128.5])
     # Variances with n − 1: (4 + 1 + 9) / 2 = 7 and (2.25 + 2.25) / 1 = 4.5.
     np.testing.assert_allclose(table["standard_error"], [np.sqrt(7 / 3), np.sqrt(4.5 / 2)])
+
+
+def test_the_error_of_a_difference_covers_what_the_papers_one_seed_may_be_off():
+    """Where the paper's run is one like ours, two standard errors miss its distance as seldom as they should."""
+    rng, n = np.random.default_rng(0), 5
+    runs, paper = rng.normal(0, 3, (n, 4000)), rng.normal(0, 3, 4000)
+    mean, spread, seeds = over_seeds(runs)
+    assert kstest((mean - paper) / with_one_more(spread, seeds), t(n - 1).cdf).pvalue > 1e-3
+
+
+def test_a_seed_that_goes_on_alone_has_the_spread_of_where_others_ended():
+    mean, spread, seeds = over_seeds(np.array([[1.0, 1.0, 7.0], [3.0, 5.0, np.nan]]))
+    np.testing.assert_allclose(mean, [2, 3, 7])
+    np.testing.assert_allclose(spread, [np.sqrt(2), np.sqrt(8), np.sqrt(8)])
+    assert [*seeds] == [2, 2, 1]
+    alone = over_seeds(np.array([[1.0, 2.0]]))
+    assert np.isnan(alone[1]).all()
 
 
 def test_one_seed_keeps_its_own_standard_error() -> None:

@@ -255,6 +255,22 @@ def test_runs_are_published_without_checkpoints_and_with_a_model_in_half_precisi
     assert {tensor.dtype for tensor in load_saved(there / "models" / "2000.pt")["model"].values()} == {kind}
 
 
+def test_what_a_device_was_timed_at_is_published_without_its_places(array, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "elsewhere" / "shipped.py"))
+    mine = Path("results/benchmarks")
+    mine.mkdir(parents=True)
+    (mine / "GPU.json").write_text(
+        json.dumps({"environment": {"command": "reproduce.py --results /r"}, "measured": []})
+    )
+    (mine / "GPU.csv").write_text("a\n1\n")
+    (mine / "history.csv").write_text("not a device's")
+    line, _ = publish_runs(Shelves(Path("results")), array)
+    assert line.startswith("published: the benchmarks of GPU")
+    there = shipped.RESULTS / "benchmarks"
+    assert {path.name for path in there.iterdir()} == {"GPU.csv", "GPU.json"}
+    assert json.loads((there / "GPU.json").read_text())["environment"]["command"] == "reproduce.py --results DIR"
+
+
 def test_a_published_model_that_was_changed_or_is_none_is_refused(published):
     entry = {"dataset": "d", "n_latent": 2, "method": "aevb", "seed": 0, "samples": 5, "file": "model.pt"}
     content = b"not a model"
