@@ -29,7 +29,7 @@ FILES = ("config.json", "environment.json", "curve.csv", "status.json")
 
 
 def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) -> Iterator[str]:
-    """Copy studies, benchmarks, and finished runs that are a figure's and reach farther than what is published; a line for each.
+    """Copy studies, benchmarks, and a figure's finished runs that reach farther than the published; a line for each.
 
     Models come along for the runs that figures 4 and 5 and the demos show: the last one that is kept. Their weights are
     halved, unless that moves the bound.
@@ -82,17 +82,27 @@ def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) 
 
 
 def _benchmarks(folder: Path) -> Iterator[str]:
-    """Copy what was timed on each device; pictures and tables of all devices, `--benchmark --plot-only` makes there."""
+    """Copy what was timed on each device."""
     for path in sorted(folder.glob("*.json")):
         write_text(shipped.RESULTS / BENCHMARKS / path.name, without_places(path.read_text()))
         table = path.with_suffix(".csv")
         write_bytes(shipped.RESULTS / BENCHMARKS / table.name, table.read_bytes())
-        yield f"published: the benchmarks of {path.stem}; draw them: --benchmark --plot-only --results results/reference"
+        yield f"published: the benchmarks of {path.stem}, without pictures: --benchmark --plot-only draws them"
 
 
-def without_places(environments: str) -> str:
-    """An environment.json whose commands do not tell where on somebody's machine results and data were."""
-    return re.sub(r"(--(?:results|data)[ =])(?:'[^']*'|[^\s\"']+)", r"\1DIR", environments)
+def without_places(content: str) -> str:
+    """JSON of environments whose commands do not tell where on somebody's machine results and data were."""
+    return json.dumps(_without_places(json.loads(content)), indent=1)
+
+
+def _without_places(content: Any, key: str = "") -> Any:
+    if isinstance(content, dict):
+        return {name: _without_places(value, name) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_without_places(value) for value in content]
+    if key == "command" and isinstance(content, str):
+        return re.sub(r"(--(?:results|data)[ =])(?:'[^']*'|[^\s\"']+)", r"\1DIR", content)
+    return content
 
 
 def _configs(experiment: Experiment) -> Iterable[Config]:

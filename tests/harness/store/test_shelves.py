@@ -316,7 +316,9 @@ def test_half_precision_keeps_what_does_not_fit():
 
 def test_published_commands_tell_no_places():
     command = "python reproduce.py --results '/home/me/my runs' --data=/data --workers 2 --figure 5"
-    found = json.loads(without_places(json.dumps([{"command": command}, {"command": "python reproduce.py --data /d"}])))
+    other = {"command": "python reproduce.py --data /d", "diff": '+"--results /r"'}
+    found = json.loads(without_places(json.dumps([{"command": command}, other])))
+    assert found[1]["diff"] == other["diff"]
     assert [each["command"] for each in found] == [
         "python reproduce.py --results DIR --data=DIR --workers 2 --figure 5", "python reproduce.py --data DIR",
     ]  # fmt: skip
