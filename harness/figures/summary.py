@@ -37,9 +37,15 @@ def on_the_whole(distances: pd.DataFrame) -> str:
     where = " ".join(label(str(worst[column])) for column in NAMED if column in distances)
     return (
         f"{agree} of {len(distances)} curves agree with the paper's, within 2 standard errors or "
-        f"{LIMIT:g} nat ({LIMITS['frey_face']:g} on Frey Face); RMS distance: median {distances['rms'].median():.1f}, "
+        f"{_limits(distances['dataset'])}; RMS distance: median {distances['rms'].median():.1f}, "
         f"largest {worst['rms']:.1f} nats ({where})"
     )
+
+
+def _limits(datasets: pd.Series) -> str:
+    """The limits of these datasets, in words."""
+    other = f" ({LIMITS['frey_face']:g} on Frey Face)" if (datasets == "frey_face").any() else ""
+    return f"{LIMIT:g} nat{other}"
 
 
 LONGEST_NAME = 12  # letters
@@ -115,7 +121,7 @@ def _rows(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key:
     few, many = comparison["seeds"].min(), comparison["seeds"].max()
     seeds = f"mean of {few} to {many} seeds" if few < many else f"mean of {many} seeds" if many > 1 else "one seed"
     whose = "; published with the project, not computed here" if published.all() else ""
-    notes = [f"{MARK} beyond 2 standard errors and {LIMIT:g} nat ({LIMITS['frey_face']:g} on Frey Face)"]
+    notes = [f"{MARK} beyond 2 standard errors and {_limits(comparison['dataset'])}"]
     notes += ["* published with the project, not computed here"] if starred else []
     head = [f"protocol {protocol}, nats, {seeds} ± standard error{whose}"]
     return "\n".join([*head, *rows, *(notes if any(MARK in row[-3] for row in table[1:]) else notes[1:])])
