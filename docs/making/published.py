@@ -16,7 +16,7 @@ from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.compare import label, scientific
 from harness.figures.show import by_methods, in_panels
-from harness.figures.summary import format_summary, on_the_whole
+from harness.figures.summary import format_summary, on_the_whole, unexplained
 from harness.studies.choices.table import format_choices
 from harness.studies.gaps.table import format_gaps
 from harness.studies.marginal import table as marginal
@@ -40,8 +40,9 @@ def summary(figure: int) -> str:
 
 
 def whole(figure: int) -> str:
-    """How many of a figure's curves agree with the paper's, and how well: a sentence."""
-    return on_the_whole(_compared(figure)[1]) + "."
+    """How many of a figure's curves agree with the paper's, how well, and which do not: sentences."""
+    distances = _compared(figure)[1]
+    return " ".join(f"{told}." for told in (on_the_whole(distances), unexplained(distances)) if told)
 
 
 def tried(figure: int) -> str:

@@ -19,7 +19,7 @@ from harness.figures.plot3 import plot_figure3
 from harness.figures.plot_methods import plot_methods
 from harness.figures.reestimate import collect_estimates, format_bias
 from harness.figures.request import Request
-from harness.figures.summary import format_summary, on_the_whole, too_short
+from harness.figures.summary import format_summary, on_the_whole, too_short, unexplained
 from harness.figures.trust import format_trust
 from harness.store.collect import collect
 from harness.store.columns import fold
@@ -88,6 +88,8 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         beside = stem.with_name(f"{stem.name}-methods")
         paths += plot_methods(of_all_methods, experiment.methods, *method_costs(request.shelves), beside)
     print(in_print(comparison, distances, key))  # once all is drawn, for who reads may go away
+    if told := unexplained(distances):
+        print(fold(told))
     if len(comparison) and (told := too_short(curves, comparison, min(experiment.compared_at), key)):
         print(fold(told))
     if experiment.measure == "marginal_log_likelihood":

@@ -42,6 +42,24 @@ def on_the_whole(distances: pd.DataFrame) -> str:
     )
 
 
+def unexplained(distances: pd.DataFrame) -> str:
+    """The curves of the author's protocol that do not agree with the paper's, as a sentence; empty where all do.
+
+    None of them has a cause that an experiment has shown. One seed alone may be off by chance.
+    """
+    several = distances["difference_error"].notna() & (distances["protocol"] == "author")
+    rows = distances[several].to_dict("records")
+    splits: dict[str, list[str]] = {}
+    for row in rows:
+        if stands_out(row["rms"], row["difference_error"], row["dataset"]):
+            curve = " ".join(label(str(row[column])) for column in NAMED[:-1] if column in row)
+            splits.setdefault(curve, []).append(str(row["split"]))
+    if not splits:
+        return ""
+    names = ", ".join(f"{curve} {' and '.join(found)}" for curve, found in splits.items())
+    return f"Unexplained: {names}. No experiment has shown yet why these do not agree"
+
+
 def _limits(datasets: pd.Series) -> str:
     """The limits of these datasets, in words."""
     other = f" ({LIMITS['frey_face']:g} on Frey Face)" if (datasets == "frey_face").any() else ""

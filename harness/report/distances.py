@@ -92,6 +92,7 @@ def _whole(along: pd.DataFrame) -> dict[str, object]:
     return {
         "agree": agree,
         "of": len(along),
+        "left": len(along) - agree,
         "limit": f"{LIMIT:g}",
         "frey": f"{LIMITS['frey_face']:g}",
         "median": f"{along['rms'].median():.1f}",

@@ -5,7 +5,7 @@ import pytest
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.compare import KEY, compare, label
-from harness.figures.summary import format_summary, on_the_whole, stands_out, too_short
+from harness.figures.summary import format_summary, on_the_whole, stands_out, too_short, unexplained
 
 SINCE = {"mnist": 3e5, "frey_face": 5e5}
 
@@ -73,6 +73,24 @@ def test_the_line_on_the_whole_counts_curves_that_agree():
     assert text.startswith("28 of 36 curves agree")
     assert "median 0.0, largest 30.0 nats" in text
     assert on_the_whole(agreement(as_ours(paper), paper, {})) == ""
+
+
+def test_curves_that_do_not_agree_are_named_as_unexplained_where_there_are_seeds_to_tell():
+    paper = read_published(2)
+    near = paper["n_latent"] != 20
+    runs = [
+        as_ours(
+            paper.assign(lower_bound=paper["lower_bound"] + 0.5 * seed + np.where(near, 0, 30)), seed, protocol="author"
+        )
+        for seed in range(3)
+    ]
+    text = unexplained(agreement(pd.concat(runs), paper, SINCE))
+    assert text.startswith(
+        "Unexplained: MNIST 20 AEVB train and test, MNIST 20 wake-sleep train and test, Frey Face 20"
+    )
+    assert " 10 " not in text
+    assert unexplained(agreement(runs[0], paper, SINCE)) == ""
+    assert unexplained(agreement(pd.concat(runs).assign(protocol="paper"), paper, SINCE)) == ""
 
 
 def test_what_is_missing_is_marked():
