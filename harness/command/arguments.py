@@ -7,6 +7,7 @@ from harness.claims.roster import NAMES as CLAIMS
 from harness.command.parsing import Help, Parser, address, method, place_of_files, whole
 from harness.experiments.methods import METHODS
 from harness.experiments.paper import EXPERIMENTS, FIGURE2, PICTURES
+from harness.experiments.protocols import in_whole_numbers
 from harness.store.invocation import invocation
 
 DESCRIPTION = """Reproduce the experiments of "Auto-Encoding Variational Bayes"
@@ -129,7 +130,13 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
         help="how far to go: smoke (seconds), quick (minutes) or paper (half a day)",
     )
     what.add_argument("--samples", type=whole(1), metavar="N", help="samples for each curve, instead of the scale's")
-    what.add_argument("--protocol", default="author", metavar="P", help="author (default) or paper, and +field=value")
+    what.add_argument(
+        "--protocol",
+        type=in_whole_numbers,
+        default="author",
+        metavar="P",
+        help="author (default) or paper, and +field=value",
+    )
     what.add_argument("--seed", nargs="+", type=whole(0), default=(0,), metavar="S", help="a run for each (0)")
     how = p.add_argument_group("how to run it")
     how.add_argument(

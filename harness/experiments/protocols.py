@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aevb.errors import UserError, did_you_mean
@@ -20,6 +21,8 @@ _WHAT_IS_RUN = (
 )
 _OWN_FIELD = re.compile(rf"({'|'.join(OWN)})\.([^\W\d]\w*)", re.ASCII)
 CHANGEABLE = tuple(field.name for field in fields(Config) if field.name not in _WHAT_IS_RUN)
+_WHOLE = {field.name for field in fields(Config) if field.type is int or field.name == "hidden"}
+_LONGEST_NUMBER = 40  # letters, and digits before the point
 
 
 def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
@@ -34,6 +37,7 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     Raises:
         UserError: the protocol, a field or a value is unknown.
     """
+    protocol = in_whole_numbers(protocol)
     changes = dict(_change(text) for text in protocol.split("+")[1:])
     if "n_train" in changes and "n_train" in experiment:
         raise UserError("n_train may not be changed where each panel has its own, as in figure 3: use --train instead")
@@ -51,6 +55,32 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     if method.like == "mcem" and chosen.get("step_size") == "auto":
         chosen["step_size"] = max(STEP_SIZE_CANDIDATES)  # "auto" compares lower bounds, which MCEM does not have
     return Config(dataset=dataset, protocol=protocol, **chosen)
+
+
+def in_whole_numbers(protocol: str) -> str:
+    """The protocol with 100 for 1e2 and 100.0 where a field is a whole number, so that it has one name and one id.
+
+    What is no whole number stays as it is, to be refused by its field.
+    """
+    name, *changes = protocol.split("+")
+    for n, change in enumerate(changes):
+        field, equals, value = change.partition("=")
+        if field in _WHOLE and equals:
+            changes[n] = f"{field}={re.sub(r'[^][, ]+', _in_digits, value)}"
+    return "+".join([name, *changes])
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """A whole number that is written as JSON has others."""
+    text = found[0]
+    if not re.fullmatch(r"\d+(\.\d+)?([eE]\d+)?", text, re.ASCII) or len(text) > _LONGEST_NUMBER:
+        return text
+    try:
+        number = Decimal(text)
+        whole = number.adjusted() < _LONGEST_NUMBER and number == number.to_integral_value()
+    except InvalidOperation:
+        return text
+    return f"{number:.0f}" if whole else text
 
 
 def check_protocol(protocol: str) -> None:

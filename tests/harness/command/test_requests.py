@@ -46,7 +46,8 @@ from tests.support import write_array
         ("--figure 2 --scale=--", "expected a value, got '--'"),
         ("--figure 2 --samples 1e19", "from 1 to 1e+18"),
         ("--figure 2 --latent 1e7 --dataset mnist", "at most 1e+06"),
-        ("--figure 2 --dataset mnist --protocol author+points_per_decade=1e9", "a whole number"),
+        ("--figure 2 --dataset mnist --protocol author+points_per_decade=1e9", "at most 1000, got 1000000000"),
+        ("--figure 2 --dataset mnist --protocol author+batch_size=1.5e0", "batch_size must be a whole number, got 1.5"),
         ("--figure 2 --dataset mnist --protocol author+points_per_decade=1001", "at most 1000"),
         ("--figure 2 --dataset mnist --protocol author+init_std=1e39", "at most 1e+06"),
         ("--figure 2 --dataset mnist --protocol author+hidden=[1000000,1000000]", "must fit in the memory"),
@@ -165,3 +166,11 @@ def test_a_home_that_the_shell_has_not_put_in_is_put_in(monkeypatch, tmp_path):
     (tmp_path / "faces").mkdir()
     options = read_options(["--figure", "2", "--results=~/here", "--data=~/faces"])
     assert (options.results, options.data) == (tmp_path / "here", tmp_path / "faces")
+
+
+def test_a_protocol_is_one_however_its_whole_numbers_are_written():
+    typed, plain = (
+        read_options(["--figure", "2", "--protocol", f"author+batch_size={size}+hidden={hidden}"]).protocol
+        for size, hidden in (("1e2", "[5e2,20.0]"), ("100", "[500,20]"))
+    )
+    assert typed == plain == "author+batch_size=100+hidden=[500,20]"

@@ -151,6 +151,46 @@ def test_a_protocol_can_be_changed_by_name(change, field, value):
 
 
 @pytest.mark.parametrize(
+    ("change", "plain"),
+    [
+        ("batch_size=1e2", "batch_size=100"),
+        ("batch_size=100.0", "batch_size=100"),
+        ("warm_up=0e9", "warm_up=0"),
+        ("first_point=1.5E3", "first_point=1500"),
+        ("first_point=123456789012345678.0", "first_point=123456789012345678"),
+        ("hidden=[5e2,20.0]", "hidden=[500,20]"),
+        ("hidden=[5e2, 1e1]", "hidden=[500, 10]"),
+        ("batch_size=1e2+step_size=1e-1", "batch_size=100+step_size=1e-1"),
+    ],
+)
+def test_a_whole_number_is_the_same_however_it_is_written(change, plain):
+    config, same = small(f"author+{change}", "mnist"), small(f"author+{plain}", "mnist")
+    assert config == same
+    assert config.id == same.id
+    assert config.protocol == f"author+{plain}"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("batch_size=1.5e0", "batch_size must be a whole number, got 1.5:"),
+        ("batch_size=1e-2", "batch_size must be a whole number, got 0.01:"),
+        ("batch_size=-1e2", "batch_size must be a whole number, got -100.0:"),
+        ("batch_size=1e400", "batch_size must be a whole number, got inf:"),
+        ("batch_size=1e39", "batch_size must be at most 1e+06, got 1000000000000000000000000000000000000000:"),
+        ("batch_size=1e999999999999", "batch_size must be a whole number, got inf:"),
+        ("batch_size=1e2x", "batch_size must be a whole number, got '1e2x':"),
+        ("hidden=[1.5e0]", "hidden must be a list of widths"),
+        ("hidden=5e2", "hidden must be a list of widths"),
+    ],
+)
+def test_a_number_that_is_not_whole_is_refused_however_it_is_written(change, says):
+    with pytest.raises(UserError) as error:
+        small(f"author+{change}", "mnist")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
     "change",
     ["", "warm_up", "warmup=3", "seed=1", "samples=9", "binarization=sometimes", "hidden=500", "hidden=[0]",
      "hidden=[1.5]", "step_size=-1", "step_size=fast", "step_size=0", "step_size=NaN",
