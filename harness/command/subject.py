@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from aevb import trained
 from aevb.checks import weights
 from aevb.data import load_dataset
 from aevb.data.array import check_real, read_arrays
@@ -17,13 +16,12 @@ from aevb.errors import DataError, UserError, one_line
 from aevb.evaluation import Q, as_density
 from aevb.joint import Joint
 from aevb.model import GenerativeModel
-from aevb.places import load_place, strangers_code
+from aevb.places import is_place, load_place, strangers_code
 from harness.runs.build import load, prepare
 from harness.runs.job import source
+from harness.runs.kept import read_model
 from harness.runs.verify import find_runs
-from harness.store.checksums import Damaged
-from harness.store.shelves import Shelves
-from harness.store.tensors import load_saved
+from harness.store.shelves import KeptModel, Shelves
 
 Subject = tuple[GenerativeModel, Q | None, Tensor]
 
@@ -120,10 +118,12 @@ def from_run(name: str, data: str | None, points: int, results: Path) -> Subject
     config, kept = folder.config, folder.model_samples()
     if not kept:
         raise UserError(f"a run must have kept a model to be evaluated, {folder.path.name} has none: train it")
-    try:
-        model, encoder = trained.build(load_saved(folder.model(kept[-1])))
-    except Damaged as error:
-        raise UserError(f"a kept model must be whole; {error}; what trains models mends it") from error
+    if is_place(config.decoder):  # a stored file does not choose what is imported
+        raise UserError(
+            f"a run's decoder must be one of the project's, {config.name} is of {config.decoder}: let code of yours "
+            "load it"
+        )
+    model, encoder, _ = read_model(KeptModel(folder, kept[-1]))
     print(f"{config.name}, {kept[-1]:,} training samples")
     if config.data_sha256 and data is None:
         raise UserError(f"{config.name} is on data of yours: name them with --data {config.dataset}")

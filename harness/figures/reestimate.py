@@ -91,11 +91,18 @@ def reestimate(snapshot: Snapshot) -> None:
         raise UserError(f"a kept model must be whole; {error}; compute the run anew with --force") from error
     data = prepare(config, load(config, snapshot.job.data), torch.device(snapshot.job.device))
     model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
-    model.load_state_dict(saved["model"])
+    try:
+        model.load_state_dict(saved["model"])
+        pointwise = saved["log_likelihood"]
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise UserError(
+            f"a kept model must be of its run; {snapshot.job.folder.model(snapshot.samples)} is of another: compute "
+            "the run anew with --force"
+        ) from error
     generator = stream("re-estimation", device=data.train.device)
     rows = []
     for split, points in (("train", data.train_points), ("test", data.test_points)):
-        appendix_d = saved["log_likelihood"][split]
+        appendix_d = pointwise[split]
         for name, x, estimate in (
             ("importance", points[:IMPORTANCE_POINTS], _importance),
             ("ais", points[:AIS_POINTS], _ais),

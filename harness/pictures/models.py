@@ -1,26 +1,21 @@
 """Trained models from the store, for figures 4 and 5, the demos and the report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-import torch
 from torch import Tensor
 
-from aevb import trained
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
 from aevb.model import GenerativeModel
-from aevb.places import is_place
 from harness.experiments.config import Config
 from harness.figures.compare import scientific
 from harness.figures.plan import Plan
 from harness.figures.request import Request
-from harness.runs.build import build_model
-from harness.store.checksums import Damaged
+from harness.runs.kept import read_model
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import KeptModel, state_of
-from harness.store.tensors import is_whole, load_saved
+from harness.store.tensors import is_whole
 
 
 @dataclass(frozen=True)
@@ -78,30 +73,14 @@ def _is_published(config: Config, request: Request) -> bool:
     return kept is not None and kept.folder.published and kept.samples >= request.length and is_whole(kept.path)
 
 
-def _own_decoder(config: Config, content: Mapping[str, Any]) -> Callable[[], GenerativeModel] | None:
-    """What makes a decoder by place, which the user's protocol has named; None for those of the project."""
-    if not is_place(config.decoder):
-        return None
-    return lambda: build_model(config, content["n_pixels"], torch.Generator())
-
-
 def load_trained(kept: KeptModel) -> Trained:
     """What the run has kept.
 
     Raises:
         UserError: the file is damaged, or holds something else.
     """
-    try:
-        content = load_saved(kept.path)
-        model, encoder = trained.build(content, _own_decoder(kept.folder.config, content))
-        if encoder is None:
-            raise KeyError("no encoder")
-        height, width = content["image_shape"] or (1, model.n_pixels)
-    except Damaged as error:
-        raise UserError(f"a kept model must be whole; {error}; what trains models mends it") from error
-    except (FileNotFoundError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(
-            f"a kept model must be of this version; {kept.path}: {reason}; compute the run anew with --force"
-        ) from error
+    model, encoder, content = read_model(kept)
+    if encoder is None:
+        raise UserError(f"a model to be shown must have an encoder, {kept.path} has none: choose a run of another")
+    height, width = content["image_shape"] or (1, model.n_pixels)
     return Trained(kept, model, encoder, (height, width), content.get("encoded"))

@@ -21,6 +21,7 @@ from harness.runs.steps import choose_step_size, library, samples_per_step
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
 from harness.store.checksums import Damaged
+from harness.store.files import remove
 from harness.store.locks import Hold
 from harness.store.status import State, Status
 from harness.store.tensors import is_whole, load_saved, save
@@ -212,7 +213,7 @@ class Run:
         """A model that is not whole goes, lest it be shown; that of the end is kept anew, for others later ones do."""
         for samples in self.folder.model_samples():
             if not is_whole(self.folder.model(samples)):
-                self.folder.model(samples).unlink()
+                remove(self.folder.model(samples))
                 notes.append(f"the model at {samples:,} samples was damaged")
 
     def _read_checkpoint(self, notes: list[str]) -> dict[str, Any]:
@@ -223,7 +224,7 @@ class Run:
             except FileNotFoundError:
                 continue
             except Damaged:
-                path.unlink()
+                remove(path)
                 notes.append(f"{path.name} was damaged")
                 continue
             self._check(state, path)

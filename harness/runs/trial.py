@@ -16,6 +16,7 @@ from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
 
 STEP_SIZE = 0.01
+TAKEN = {"split", "samples", "lower_bound", "standard_error", "seconds"}  # names of a curve's columns
 
 
 def try_learner(config: Config, dataset: Dataset) -> None:
@@ -51,6 +52,8 @@ def try_learner(config: Config, dataset: Dataset) -> None:
         isinstance(name, str) and isinstance(value, Real) for name, value in numbers.items()
     ):
         raise _broken(config, f"gave {numbers!r} as diagnostics, not a number for each name")
+    if taken := sorted({*numbers} & TAKEN):
+        raise _broken(config, f"gave diagnostics by names that a curve has for others, {', '.join(taken)}")
 
 
 def _broken(config: Config, what: str) -> UserError:

@@ -1,6 +1,5 @@
 """Stored runs computed anew in a clean place, and compared with what is stored: what a reviewer would do."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -15,10 +14,11 @@ from harness.runs.curve import ends_on_grid
 from harness.runs.job import Job
 from harness.runs.train import work
 from harness.store.checksums import Damaged, read_checked
+from harness.store.files import scratch
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves, stored_configs
 from harness.store.status import Status
-from harness.store.tables import read_table
+from harness.store.tables import read_table, reading
 from harness.store.tensors import load_saved
 from harness.workers.schedule import Failure, Place, failure, in_parallel
 
@@ -31,6 +31,7 @@ RULE = (
 )
 SAME = ("arithmetic", "device", "device_type", "instructions", "threads", "engine", "products")
 SAME_PACKAGES = ("torch", "numpy", "scipy")
+KINDS, ENGINES = ("cpu", "cuda"), ("fast", "reference")
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,18 @@ def verify(
         done: called with each verdict, and with what could not be computed.
     """
     right = True
-    with tempfile.TemporaryDirectory(prefix="aevb-verify-") as clean:
+    with scratch("aevb-verify-") as clean:
         jobs = {}
         for folder in folders:
             stored = _reach(folder)
             if not stored:
-                raise UserError(f"a run must have an end to be verified; {folder.config.name} has none: compute it")
-            jobs[job(folder, Path(clean), min(samples or stored, stored))] = folder
+                status = folder.status()
+                state = status.state if status is not None else "not begun"
+                raise UserError(
+                    f"a run must have an end to be verified; {folder.config.name} has none ({state}): compute it, or "
+                    "wait for the command that does"
+                )
+            jobs[job(folder, clean, min(samples or stored, stored))] = folder
 
         def judge(group: Sequence[Job], future: Future[list[Status]]) -> None:
             nonlocal right
@@ -112,7 +118,8 @@ def verify(
                 done(failure(one.config.name, error))
                 return
             try:
-                verdict = compare(jobs[one], one)
+                with reading(jobs[one].curve):
+                    verdict = compare(jobs[one], one)
             except UserError as unreadable:
                 verdict = Verdict("different", one.config.name, str(unreadable))
             right &= verdict.kind != "different"
@@ -141,6 +148,9 @@ def compare(stored: RunFolder, anew: Job) -> Verdict:
     theirs = theirs[theirs.index.get_level_values("samples") <= max(end, anew.samples)]
     if _reach(stored) > end and not ends_on_grid(stored.config, ours.index.get_level_values("samples")):
         ours = ours[ours.index.get_level_values("samples") != end]  # what goes farther has no point at that end
+    if odd_columns := sorted({*ours.columns} ^ {*theirs.columns}):
+        which = "computed anew" if odd_columns[0] in ours.columns else "stored"
+        return Verdict("different", name, f"{far}: only the curve {which} has a column {odd_columns[0]}")
     if not ours.index.equals(theirs.index):
         odd = ours.index.symmetric_difference(theirs.index)[0]
         which = "computed anew" if odd in ours.index else "stored"
@@ -200,7 +210,7 @@ def _alike(stored: Sequence[Mapping[str, Any]], here: Mapping[str, Any]) -> bool
     """All that has computed the run is what computes it now; what a record does not say, is not known to be alike."""
     return bool(stored) and all(
         [then.get(name, "") for name in SAME] == [here.get(name) for name in SAME]
-        and all(then["packages"].get(name, "") == here["packages"].get(name) for name in SAME_PACKAGES)
+        and all(then.get("packages", {}).get(name, "") == here["packages"].get(name) for name in SAME_PACKAGES)
         for then in stored
     )
 
@@ -237,7 +247,13 @@ def anew(folder: RunFolder, root: Path, samples: int, data: Path | None, device:
         UserError: there is no such device, or the user names another.
     """
     last = (folder.environments() or [{}])[-1]
-    kind = last.get("device_type", "cpu")
+    kind, engine = last.get("device_type", "cpu"), last.get("engine", "fast")
+    if kind not in KINDS or engine not in ENGINES:
+        raise UserError(
+            f"a run must be of a kind of device among {', '.join(KINDS)} and an engine among {', '.join(ENGINES)}; the "
+            f"record of {folder.path} says {kind!r} and {engine!r}: put back what was stored, or compute it anew with "
+            "--force"
+        )
     if device not in ("auto", kind) or (kind == "cuda" and not torch.cuda.is_available()):
         found = f"got --device {device}" if device not in ("auto", kind) else "torch finds no such device here"
         remedy = "leave --device out" if found.startswith("got") else "choose a machine that has one"
@@ -246,8 +262,7 @@ def anew(folder: RunFolder, root: Path, samples: int, data: Path | None, device:
             f"{folder.config.name} is of {kind} ({last.get('device', 'unknown')}), {found}: {remedy}, or verify a run "
             f"of {'cpu' if kind == 'cuda' else 'cuda'}{_beside(folder, kind)}"
         )
-    engine, products = last.get("engine", "fast"), last.get("products", "")
-    return Job(folder.config, samples, root, data, kind, engine, command, products)
+    return Job(folder.config, samples, root, data, kind, engine, command, last.get("products", ""))
 
 
 def _beside(folder: RunFolder, kind: str) -> str:

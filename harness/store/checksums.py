@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 
 from aevb.errors import UserError
-from harness.store.files import NotAFile, read_bytes, write_bytes, write_text
+from harness.store.files import NotAFile, encoded, read_bytes, remove, write_bytes, write_text
+from harness.store.records import parse_json
 
 NAME = "checksums.json"
 ABSENT = ""  # stands for the checksum of a file that is not there yet
@@ -27,7 +28,7 @@ def write_checked(path: Path, text: str, *, durable: bool = True) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    content = text.encode()
+    content = encoded(text)
     try:
         sums = named_sums(path.parent)
     except Damaged:
@@ -53,7 +54,7 @@ def forget_checked(path: Path) -> None:
         if ABSENT not in (known := sums.get(path.name, [ABSENT])):
             sums[path.name] = [ABSENT, *known]
             write_text(path.with_name(NAME), json.dumps(sums, indent=1, sort_keys=True))
-    path.unlink(missing_ok=True)
+    remove(path)
 
 
 def read_checked(path: Path) -> str:
@@ -88,14 +89,18 @@ def named_sums(folder: Path) -> dict[str, list[str]]:
     """
     path = folder / NAME
     try:
-        sums = json.loads(_read(path))
+        sums = parse_json(_read(path))
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise Damaged(f"{path}: {error}") from error
-    if not (isinstance(sums, dict) and all(isinstance(value, list) for value in sums.values())):
+    if not (isinstance(sums, dict) and all(map(_are_sums, sums.values()))):
         raise Damaged(f"{path}: no checksums")
     return sums
+
+
+def _are_sums(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _read(path: Path) -> bytes:

@@ -34,7 +34,8 @@ def collect(folders: Iterable[RunFolder], key: Sequence[str], measure: str) -> t
         if status is None:
             continue
         if len(curve):
-            others = [column for column in curve.columns if column not in front]
+            taken = (*names, *front, "seed", *LAST)  # a learner's diagnostics may have any names
+            others = [column for column in curve.columns if column not in taken]
             curve = curve.assign(**names, seed=config.seed, device=folder.devices(), published=folder.published)
             curve = curve[[*names, *front, *others, "device", "published"]]
             curves = [*curves, curve] if len(curves[0]) else [curve]

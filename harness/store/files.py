@@ -1,6 +1,7 @@
 """Files that land whole or not at all."""
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -57,10 +58,25 @@ class NotAFile(OSError):
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a regular file; raises NotAFile for anything else."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise NotAFile("it is not a file")
-    return path.read_bytes()
+    """The content of a regular file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        NotAFile: something else is in its place.
+        UserError: it may not be read, or its disk does not answer; what it holds may be whole.
+    """
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except NotADirectoryError as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotAFile("it is a link to itself") from error
+        raise unusable(error) from error
+    raise NotAFile("it is not a file")
 
 
 def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = True, previous: Path | None = None) -> None:
@@ -71,7 +87,44 @@ def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = True
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a text file atomically."""
-    write_bytes(path, text.encode(), durable=durable)
+    write_bytes(path, encoded(text), durable=durable)
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; of names of files that are none, bytes as escapes."""
+    return text.encode(errors="backslashreplace")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        UserError: it cannot be removed, or is a folder.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except NotADirectoryError:  # nor is its folder there
+        return
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+@contextmanager
+def scratch(prefix: str = "aevb-") -> Iterator[Path]:
+    """A folder for as long as the block lasts.
+
+    Raises:
+        UserError: there is no place for one.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as error:
+        raise UserError(
+            f"a folder for what is computed for a while must be had; {error.strerror or error}: make room, or name one "
+            "in TMPDIR"
+        ) from error
+    with folder as name:
+        yield Path(name)
 
 
 def check_writable(folder: Path) -> None:
@@ -106,4 +159,18 @@ def check_file(path: Path, option: str) -> None:
 def unwritable(path: Path, error: Exception) -> UserError:
     """What to tell a user whose results cannot be written."""
     reason = getattr(error, "strerror", None) or error
-    return UserError(f"results must be writable; {path}: {reason}; make room, or choose a folder with --results DIR")
+    odd = isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError) or _is_loop(error)
+    remedy = "move away what is in its place" if odd else "make room"
+    return UserError(f"results must be writable; {path}: {reason}; {remedy}, or choose a folder with --results DIR")
+
+
+def unusable(error: OSError) -> UserError:
+    """What to tell a user whose file cannot be used, whatever for; the error names it."""
+    return UserError(
+        f"files must be such that they can be read; {error.filename}: {error.strerror or error}; give this user the "
+        "right to, or look after the disk"
+    )
+
+
+def _is_loop(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.ELOOP

@@ -1,6 +1,5 @@
 """The result store: one folder for each run. Every file lands whole or not at all, and its damage is noticed."""
 
-import io
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,8 +15,9 @@ from aevb.places import short_name
 from harness.experiments.config import Config
 from harness.store.checksums import ABSENT, Damaged, forget_checked, named_sums, read_checked, write_checked
 from harness.store.checksums import NAME as CHECKSUMS
-from harness.store.files import unwritable
+from harness.store.files import remove, unwritable
 from harness.store.locks import Hold, hold
+from harness.store.records import parse_curve, parse_environments
 from harness.store.status import Status, parse_status
 
 
@@ -67,19 +67,22 @@ class RunFolder:
 
     def forget_model(self, samples: int) -> None:
         """Remove a kept model, and the better estimates of it."""
-        self.model(samples).unlink(missing_ok=True)
-        self.estimates(samples).unlink(missing_ok=True)
+        remove(self.model(samples))
+        remove(self.estimates(samples))
 
     def _numbered(self, kind: str) -> list[int]:
         names = (path.stem for path in (self.path / "models").glob(f"*.{kind}"))
-        return sorted(int(name) for name in names if name.isdecimal())
+        return sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
 
     def lock(self, should_stop: Callable[[], bool] = lambda: False) -> AbstractContextManager[Hold | None]:
         """Held by the one process that works on the run; see `harness.store.locks.hold`."""
         return hold(self.path / ".lock", should_stop)
 
     def status(self) -> Status | None:
-        """Latest status, or None where the run was never begun. One that is damaged is that of a failed run."""
+        """Latest status, or None where the run was never begun. One that is damaged is that of a failed run.
+
+        So is one that may not be read.
+        """
         try:
             return self._read_status()
         except FileNotFoundError:
@@ -87,6 +90,8 @@ class RunFolder:
         except (Damaged, ValueError, TypeError):
             path = self.path / "status.json"
             return Status("failed", message=f"{path} is damaged; the command that computes the run mends it")
+        except UserError as error:
+            return Status("failed", message=str(error))
 
     def write_status(self, status: Status, *, durable: bool = False) -> None:
         """Replace the status; a final one is durable in any case."""
@@ -113,7 +118,7 @@ class RunFolder:
         """
         for pattern in (".*.[0-9]*", "models/.*.[0-9]*"):
             for left_by_the_killed in self.path.glob(pattern):
-                left_by_the_killed.unlink(missing_ok=True)
+                remove(left_by_the_killed)
         earlier = self.environments_or(saved)
         write_checked(self.path / "config.json", self.config.to_json())
         return self.write_environments(earlier, environment)
@@ -143,14 +148,11 @@ class RunFolder:
         """
         path = self.path / "environment.json"
         try:
-            values = json.loads(read_checked(path))
-            if not isinstance(values, list):
-                raise ValueError("no list")
+            return parse_environments(read_checked(path))
         except FileNotFoundError:
             return []
         except (Damaged, ValueError) as error:
             raise _not_whole("environment", path, error) from error
-        return values
 
     def environments_or(self, saved: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """What has computed the run; where the file is damaged or lost, what else is known of that."""
@@ -187,12 +189,8 @@ class RunFolder:
         Raises:
             UserError: the file is damaged.
         """
-        needed = {"split", "samples", self.config.measure, "standard_error", "seconds"}
         try:
-            curve = pd.read_csv(io.StringIO(read_checked(self.curve)))
-            if absent := needed - {*curve.columns}:
-                raise ValueError(f"no column {', '.join(sorted(absent))}")
-            return curve.astype({"samples": int, self.config.measure: float})
+            return parse_curve(read_checked(self.curve), self.config.measure)
         except FileNotFoundError:
             return pd.DataFrame()
         except (Damaged, ValueError) as error:  # pandas' errors are ValueErrors
@@ -247,12 +245,15 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget all that was computed; called by the holder of the lock, which stays."""
-        for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name not in (".lock", "stale"):
-                path.unlink()
-        (self.path / "stale").unlink(missing_ok=True)  # last: a process that dies before this leaves it to the next
+        try:
+            for path in self.path.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name not in (".lock", "stale"):
+                    path.unlink()
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        remove(self.path / "stale")  # last: a process that dies before this leaves it to the next
 
 
 def _with(earlier: Sequence[dict[str, Any]], environment: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The reader's results, and those that come with the project: what the former lack is taken from the latter."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,12 +160,19 @@ def stored_configs(root: Path) -> list[Config]:
             continue
         except (UserError, ValueError, TypeError) as error:
             left_out.append(f"{path.parent.name}: {str(error).splitlines()[0].removeprefix(f'{path}: ')}")
+    left_out += [f"{path.name}: it has none" for path in sorted(root.glob("*")) if _lacks_config(path)]
     if left_out:
         tell_once(
             f"left out: {len(left_out)} run(s) in {root} whose config.json is damaged or of another version "
             f"({left_out[0]}); the command that computed them mends or renews them"
         )
     return configs
+
+
+def _lacks_config(path: Path) -> bool:
+    """A folder of a run that was copied in part, say; one that is being computed anew has no curve, or is stale."""
+    there = {name for name in ("config.json", "curve.csv", "stale") if os.path.lexists(path / name)}
+    return there == {"curve.csv"} or ("config.json" in there and not (path / "config.json").exists())
 
 
 def older_runs(results: Path) -> list[Path]:

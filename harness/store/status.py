@@ -1,8 +1,10 @@
 """Where a run stands."""
 
-import json
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
+
+from aevb.errors import one_line
+from harness.store.records import is_count, is_finite, parse_json
 
 State = Literal["running", "interrupted", "finished", "diverged", "failed"]
 
@@ -49,12 +51,19 @@ def parse_status(text: str) -> Status:
     Raises:
         ValueError: it is none.
     """
-    values = json.loads(text)
+    values = parse_json(text)
     if not isinstance(values, dict) or values.get("state") not in get_args(State):
         raise ValueError("no state")
     status = Status(**{f.name: values[f.name] for f in fields(Status) if f.name in values})
     if status.state == "finished" and "completed" not in values:  # of a version in which a run had one length
         status = replace(status, completed=status.samples)
-    if not (all(isinstance(n, int) for n in (status.samples, status.completed)) and isinstance(status.message, str)):
-        raise ValueError("samples or message of another kind")
-    return status
+    if not all(map(is_count, (status.samples, status.completed, status.steps))) or status.completed > status.samples:
+        raise ValueError("samples or steps of another kind")
+    numbers = (status.bound, status.samples_per_second, status.step_size)
+    if not all(number is None or is_finite(number) for number in numbers) or not is_finite(status.evaluation_seconds):
+        raise ValueError("a number of another kind")
+    if (status.samples_per_second or 0) < 0 or status.evaluation_seconds < 0:
+        raise ValueError("a time below zero")
+    if not isinstance(status.message, str):
+        raise ValueError("a message of another kind")
+    return replace(status, message=one_line(status.message))

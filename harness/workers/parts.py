@@ -16,7 +16,7 @@ from aevb import shipped
 from aevb.errors import UserError
 from harness.store.checksums import Damaged, read_checked, write_checked
 from harness.store.environment import describe
-from harness.store.files import write_text
+from harness.store.files import remove, write_text
 from harness.store.locks import hold
 from harness.store.notices import tell_once
 from harness.store.shelves import Shelves
@@ -177,7 +177,7 @@ def _forget(part: Part) -> None:
     """Remove its files, unless another process is at them: then they are being computed anew."""
     with hold(_lock(part), lambda: True) as ours:
         for path in part.files if ours else ():
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def _name(part: Part) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from aevb.errors import UserError, one_line
+from harness.store.files import unusable
 
 SECONDS_BETWEEN_LOOKS = 0.25
 
@@ -38,6 +39,8 @@ def failure(name: str, error: BaseException) -> Failure:
     """That of a task, with its error in one line."""
     if isinstance(error, WorkerDied):
         return Failure(name, f"{error}; the same command resumes")
+    if isinstance(error, OSError) and error.filename is not None:
+        error = unusable(error)
     return Failure(name, one_line(error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"))
 
 

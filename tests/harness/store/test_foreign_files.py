@@ -1,0 +1,296 @@
+"""What others have done to a store, also one without checksums: it is mended, or told in one line; no data go."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aevb.errors import UserError
+from harness.command.main import main
+from harness.experiments.paper import FIGURE2
+from harness.pictures.models import load_trained
+from harness.runs.job import Job
+from harness.runs.train import run
+from harness.runs.verify import anew, verify
+from harness.store import notices
+from harness.store.collect import collect
+from harness.store.shelves import KeptModel, Shelves, newest_array, state_of, stored_configs
+from harness.workers.local import Local
+from tests.bad_input import check_message
+from tests.support import small_job
+from tests.tally import tally
+
+
+@pytest.fixture(autouse=True)
+def _nothing_told_yet(monkeypatch):
+    monkeypatch.setattr(notices, "_told", set())
+
+
+@pytest.fixture
+def whole(tmp_path, array) -> Job:
+    """A finished run of a store that keeps no checksums."""
+    job = small_job(tmp_path, array, samples=4_000, first_point=100)
+    run(job)
+    (job.folder.path / "checksums.json").unlink()
+    return job
+
+
+def look_at(job):
+    """What `--list` and figures read of a run: nothing is raised."""
+    folder, shelves = job.folder, Shelves(job.root.parent)
+    shelves.curves(FIGURE2, job.config.protocol, {})
+    newest_array([folder])
+    collect([folder], ("dataset",), "lower_bound")
+    state_of(folder), folder.device_type(), folder.model_samples(), folder.estimated_samples()
+
+
+def cell(column, text):
+    """The second row has this text in the column."""
+
+    def change(content):
+        rows = [line.split(",") for line in content.splitlines()]
+        rows[2][rows[0].index(column)] = text
+        return "".join(",".join(row) + "\n" for row in rows)
+
+    return change
+
+
+def lines(change):
+    return lambda content: "".join(line + "\n" for line in change(content.splitlines()))
+
+
+CURVES = {
+    "semicolons": lambda content: content.replace(",", ";"),
+    "tabs": lambda content: content.replace(",", "\t"),
+    "a comma for a point": lambda content: content.replace(",", ";").replace(".", ","),
+    "without rows": lines(lambda rows: rows[:1]),
+    "cut in a row": lambda content: content[:-40],
+    "cut in a number": lambda content: content[:-3],
+    "sorted from its end": lines(lambda rows: [rows[0], *rows[:0:-1]]),
+    "rows twice": lines(lambda rows: [*rows, rows[-1]]),
+    "a quote": lambda content: content[:150] + '"' + content[151:],
+    "no bytes, but zeros": lambda content: content[:150] + "\0\0\0" + content[153:],
+    **{f"{column} {text}": cell(column, text) for column, text in (
+        ("samples", "1.5"), ("samples", "-100"), ("samples", "0"), ("samples", "1e30"), ("samples", ""),
+        ("samples", "Jan 03"), ("lower_bound", "nan"), ("lower_bound", "-inf"), ("lower_bound", "#NUM!"),
+        ("standard_error", "x"), ("seconds", ""), ("seconds", "inf"), ("split", "valid"), ("split", ""),
+    )},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CURVES.values(), ids=CURVES)
+def test_a_curve_that_cannot_be_one_is_told_and_mended(change, whole, capsys):
+    before = whole.folder.curve.read_text()
+    whole.folder.curve.write_bytes(change(before).encode())
+    assert whole.folder.damaged() == ["curve.csv"]
+    curves, runs = collect([whole.folder], ("dataset",), "lower_bound")
+    assert curves.empty
+    assert runs["status"].tolist() == ["failed"]
+    assert "the command that computes the run mends it" in capsys.readouterr().err
+    told = []
+    job = lambda folder, root, samples: anew(folder, root, samples, whole.data, "cpu", "")  # noqa: E731
+    verify([whole.folder], job, 500, Local(1), told.append)
+    check_message(str(told[0]))
+    assert run(whole).message == "curve.csv was damaged and is mended"
+    assert whole.folder.curve.read_text() == before
+    tally("foreign files")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda content: content.replace(b"\n", b"\r\n"), lambda content: b"\xef\xbb\xbf" + content]
+)
+def test_a_curve_with_another_systems_line_ends_or_mark_is_the_same_curve(change, whole):
+    before = whole.folder.read_curve()
+    whole.folder.curve.write_bytes(change(whole.folder.curve.read_bytes()))
+    assert whole.folder.read_curve().equals(before)
+    assert whole.is_done()
+
+
+DEEP = "[" * 100_000
+STATUSES = {
+    "bound": [float("nan"), "x", [1]], "samples_per_second": [float("inf"), "fast", -1], "step_size": ["x", True],
+    "evaluation_seconds": [None, "x", -1.0], "samples": [True, -5, 10**400, 1.5, "1"], "completed": [5_000, None],
+    "steps": ["x", -1], "message": [None, 3], "state": [["finished"], None, "done"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in STATUSES.items() for value in values])
+def test_a_status_that_no_run_can_have_is_told_and_mended(field, value, whole):
+    path, before = whole.folder.path / "status.json", whole.folder.status()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    assert whole.folder.status().state == "failed"
+    assert whole.folder.damaged() == ["status.json"]
+    look_at(whole)
+    mended = run(whole)
+    assert (mended.state, mended.samples, mended.message) == (
+        "finished", before.samples, "status.json was damaged and is mended",
+    )  # fmt: skip
+    tally("foreign files")
+
+
+def test_a_message_is_one_line_that_a_terminal_can_show(whole):
+    path = whole.folder.path / "status.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"message": "a\nb\x1b[31m\udc80"}))
+    assert whole.folder.status().message == r"a b\x1b[31m\udc80"
+
+
+RECORDS = {
+    "texts": ["x"], "nothing": [None], "an object": {"started": "x"}, "a date that is a number": [{"started": 5}],
+    "no dates": [{"resumed": None}], "packages in a list": [{"packages": []}], "devices": [{"device": ["a"]}],
+    "a kind that is none": [{"device_type": None}], "versions": [{"packages": {"torch": 2}}],
+    "instructions": [{"instructions": "avx2"}], "instructions without names": [{"instructions": {"torch": "AVX2"}}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [*map(json.dumps, RECORDS.values()), DEEP, "{"], ids=[*RECORDS, "deep", "half"])
+def test_a_record_of_environments_that_is_none_is_told_and_mended(content, whole):
+    path = whole.folder.path / "environment.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match="the command that computes the run mends it"):
+        whole.folder.environments()
+    assert (whole.folder.devices(), whole.folder.device_type()) == ("", "")
+    look_at(whole)
+    assert run(whole).message == "environment.json was damaged and is mended"
+    assert whole.folder.environments()
+    tally("foreign files")
+
+
+@pytest.mark.parametrize("name", ["status.json", "config.json", "checksums.json"])
+def test_lists_within_lists_without_end_are_damage(name, whole):
+    (whole.folder.path / name).write_text(DEEP)
+    assert whole.folder.damaged() == [name]
+    look_at(whole)
+    assert run(whole).message == f"{name} was damaged and is mended"
+    tally("foreign files")
+
+
+FILES = ("curve.csv", "status.json", "environment.json", "config.json", "checksums.json", "checkpoint.pt")
+MODEL = "models/4000.pt"
+
+
+def in_its_place(path, make):
+    path.unlink(missing_ok=True)
+    make(path)
+
+
+@pytest.mark.parametrize("name", [*FILES, MODEL])
+def test_a_folder_in_the_place_of_a_file_is_told_and_stays(name, whole, capsys):
+    path = whole.folder.path / name
+    in_its_place(path, Path.mkdir)
+    (path / "mine").write_text("stays")
+    look_at(whole)
+    wanted = replace(whole, samples=8_000, for_model=True)
+    with pytest.raises(
+        UserError, match=rf"results must be writable; .*{path.name}: .*; move away what is in its place"
+    ):
+        run(wanted)
+    assert (path / "mine").read_text() == "stays"
+    shutil.rmtree(path)
+    assert run(wanted).state == "finished"
+    tally("foreign files")
+
+
+@pytest.mark.parametrize("name", [*FILES, MODEL])
+@pytest.mark.parametrize("target", ["itself", "nowhere"])
+def test_a_link_that_leads_nowhere_is_told_and_mended(name, target, whole):
+    path = whole.folder.path / name
+    in_its_place(path, lambda path: path.symlink_to(path.name if target == "itself" else "nowhere"))
+    look_at(whole)
+    wanted = replace(whole, samples=8_000, for_model=True)
+    assert run(wanted).state == "finished"
+    assert wanted.is_done()
+    assert whole.folder.damaged() == []
+    tally("foreign files")
+
+
+def test_a_run_that_lies_elsewhere_is_gone_on_with_there_and_begun_anew_there(whole, tmp_path):
+    away, models = tmp_path / "away", tmp_path / "models"
+    (whole.folder.path / "models").rename(models)
+    (whole.folder.path / "models").symlink_to(models)
+    whole.folder.path.rename(away)
+    whole.folder.path.symlink_to(away)
+    assert whole.is_done()
+    assert run(replace(whole, samples=8_000)).state == "finished"
+    assert (models / "8000.pt").exists()
+    whole.folder.mark_stale()
+    assert run(whole).state == "finished"
+    assert whole.folder.model_samples() == [100, 1_000, 4_000]
+    assert (away / "curve.csv").exists()
+
+
+def test_what_may_not_be_read_is_told_and_not_taken_for_damage(whole, monkeypatch, capsys):
+    """As on a disk that does not answer for a while: what it holds is whole."""
+    read, files = Path.read_bytes, {p: p.read_bytes() for p in whole.folder.path.rglob("*") if p.is_file()}
+
+    def refuse(path):
+        if path.suffix in (".pt", ".json"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        assert "files must be such that they can be read; " in whole.folder.status().message
+        look_at(whole)
+        assert "Permission denied; give this user the right to, or look after the disk" in capsys.readouterr().err
+        with pytest.raises(UserError, match=r"files must be .*[.]pt: Permission denied"):
+            run(replace(whole, samples=8_000))
+    kept = {path: path.read_bytes() for path in files if path.name != "status.json"}
+    assert kept == {path: content for path, content in files.items() if path.name != "status.json"}
+    assert run(replace(whole, samples=8_000)).state == "finished"
+
+
+def test_other_files_beside_the_models_are_no_models(whole):
+    found = whole.folder.model_samples()
+    for name in ("x.pt", "-5.pt", "1e3.pt", "0007.pt", "٣.pt", "10.pt.bak", "²3.pt"):
+        (whole.folder.path / "models" / name).write_text("no model")
+    assert whole.folder.model_samples() == found
+
+
+@pytest.mark.parametrize("change", [{"hidden": (5,)}, {"n_latent": 3}, {"decoder": "gaussian"}, "other", "list"])
+def test_the_model_of_another_run_is_refused(change, whole, tmp_path):
+    path = whole.folder.model(4_000)
+    if isinstance(change, dict):
+        other = replace(whole, config=replace(whole.config, **change), root=tmp_path / "others")
+        run(other)
+        shutil.copy(other.folder.model(4_000), path)
+    else:
+        from harness.store.tensors import save
+
+        save({"w": 1} if change == "other" else [1], path)
+    with pytest.raises(UserError, match=r"a kept model must be of this version; .*4000.pt: .*anew with --force"):
+        load_trained(KeptModel(whole.folder, 4_000))
+    tally("foreign files")
+
+
+@pytest.mark.parametrize("name", ["copy", "{}~", "{} (1)", "seed1"])
+def test_a_run_copied_under_another_name_is_left_out_and_told(name, whole, capsys):
+    own = whole.folder.path
+    target = own.with_name(own.name.replace("seed0", "seed1") if name == "seed1" else name.format(own.name))
+    shutil.copytree(own, target)
+    assert stored_configs(whole.root) == [whole.config]
+    said = capsys.readouterr().err
+    assert said.startswith(f"left out: 1 run(s) in {whole.root} whose config.json is")
+    assert f"({target.name}: not the config that the folder is named for)" in said
+
+
+@pytest.mark.parametrize("left", [{"curve.csv"}, {"curve.csv", "checkpoint.pt", "status.json"}])
+def test_a_run_that_was_copied_in_part_is_told(left, whole, capsys):
+    for path in whole.folder.path.iterdir():
+        if path.name not in left:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert stored_configs(whole.root) == []
+    assert f"({whole.folder.path.name}: it has none)" in capsys.readouterr().err
+
+
+def test_a_store_whose_name_is_no_text_is_drawn(array, tmp_path):
+    """A file system has bytes for names."""
+    store = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9"))
+    job = small_job(store, array, samples=1_000, evaluation_points=10_000)
+    run(job)
+    job.folder.curve.write_text("damaged")
+    request = ["--figure", "2", "--protocol", job.config.protocol, "--plot-only", "--results", str(store)]
+    assert main([*request, "--dataset", "stripes.npy"]) == 0
+    assert b"\\udce9t\\udce9" in (store / "figure2" / "runs.csv").read_bytes()
