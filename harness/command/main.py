@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
@@ -30,7 +31,9 @@ from harness.runs.job import Job, source
 from harness.runs.migrate import migrate
 from harness.runs.publish import publish_runs
 from harness.runs.verify import anew, find_runs, verify
+from harness.store.files import unusable
 from harness.store.invocation import program
+from harness.store.locks import in_turn
 from harness.store.run_folder import RunFolder
 from harness.studies.choices import study as study_choices
 from harness.studies.gaps import study as study_gaps
@@ -90,6 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"{program()}: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:  # of a stream
+            raise
+        print(f"{program()}: error: {unusable(error)}", file=sys.stderr)
+        return 2
     except PartsFailed as error:
         print(*error.failures, sep="\n", file=sys.stderr)
         return 1
@@ -138,12 +146,13 @@ def tell_diverged(plan: Plan, request: Request) -> bool:
 
 
 def show(request: Request, configs: Sequence[Config], plan: Plan) -> None:
-    """Draw what the store holds."""
-    if request.experiment.figure in PICTURES:
-        publish_pictures(request, configs, plan.missing)
-    else:
-        arrays = {config.dataset: config.data_sha256 for config in configs if config.data_sha256}
-        publish(request, plan.missing, arrays)
+    """Draw what the store holds; where another command draws the same figure, after it, lest older curves win."""
+    with in_turn(request.folder) if request.shelves.runs.is_dir() else nullcontext():
+        if request.experiment.figure in PICTURES:
+            publish_pictures(request, configs, plan.missing)
+        else:
+            arrays = {config.dataset: config.data_sha256 for config in configs if config.data_sha256}
+            publish(request, plan.missing, arrays)
 
 
 def verify_runs(request: Request, wanted: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from harness.experiments.config import Config
 from harness.runs.build import build_model, load
 from harness.runs.curve import ends_on_grid
 from harness.store.checksums import read_checked, write_checked
-from harness.store.locks import hold
+from harness.store.locks import hold, in_turn
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves, older_runs
 from harness.store.status import Status, parse_status
@@ -48,6 +48,13 @@ def migrate(results: Path) -> list[str]:
     Raises:
         UserError: a file cannot be read or written.
     """
+    if not (older_runs(results) or _with_studies(results)):
+        return []
+    with in_turn(results / ASIDE):
+        return _migrate(results)
+
+
+def _migrate(results: Path) -> list[str]:
     shelves, lines = Shelves(results), list[str]()
     found: dict[Config, list[OlderRun]] = {}
     for path in older_runs(results):

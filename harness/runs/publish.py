@@ -18,6 +18,7 @@ from harness.experiments.paper import DEMO, EXPERIMENTS, PICTURES, Experiment
 from harness.runs.build import evaluation_generator, load, prepare
 from harness.store.checksums import read_checked, write_checked
 from harness.store.files import write_bytes, write_text
+from harness.store.records import parse_json
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves, state_of, stored_configs
 from harness.store.tensors import load_saved, save
@@ -47,26 +48,14 @@ def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) 
     shelves.check_own()
     shown = {config for experiment in (*PICTURES.values(), DEMO) for config in _configs(experiment)}
     for folder in shelves.own_runs():
-        config, status = folder.config, folder.status()
+        config = folder.config
         figures = (*EXPERIMENTS.values(), *PICTURES.values())
-        if config.protocol != protocol or not any(figure.defines(config) for figure in figures):
-            continue
-        target = RunFolder(root, config, published=True)
-        there = target.status()
-        farther = status is not None and (there is None or status.samples > there.samples)
-        if status is None or status.state != "finished" or not farther or not folder.is_done(status.completed):
-            why = "" if farther else ", no farther than what is published"
-            yield f"left: {config.name}: {state_of(folder)}{why}"
-            continue
-        note = ""  # the model first: where it is not as it should be, nothing of the run is published
-        if config in shown and folder.model_samples():
-            note = _publish_model(folder, target, data)
-        for name in FILES:
-            content = read_checked(folder.path / name)
-            write_checked(target.path / name, without_places(content) if name == "environment.json" else content)
-        for samples in folder.estimated_samples():
-            write_checked(target.estimates(samples), read_checked(folder.estimates(samples)))
-        yield f"published: {config.name}, {status.samples:,} samples{note}"
+        if config.protocol == protocol and any(figure.defines(config) for figure in figures):
+            with folder.lock(should_stop=lambda: True) as held:  # what goes on would have files of two lengths
+                if held is None:
+                    yield f"left: {config.name}: another command is computing it"
+                else:
+                    yield _publish_run(folder, RunFolder(root, config, published=True), data, config in shown)
     for study in sorted(path for path in (shelves.own / "studies").glob("*") if path.is_dir()):
         target_of_study = shipped.RESULTS / "studies" / study.name
         for path in (path for path in study.iterdir() if path.is_file() and not path.name.startswith(".")):
@@ -81,6 +70,24 @@ def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) 
     yield f"published: {len(index)} models, {sum(entry['bytes'] for entry in index) / 1e6:.1f} MB"
 
 
+def _publish_run(folder: RunFolder, target: RunFolder, data: Path | None, shown: bool) -> str:
+    """Copy a run, where it is finished and farther; `shown` with its model. A line that says so, or why not."""
+    status, there = folder.status(), target.status()
+    farther = status is not None and (there is None or status.samples > there.samples)
+    if status is None or status.state != "finished" or not farther or not folder.is_done(status.completed):
+        why = "" if farther else ", no farther than what is published"
+        return f"left: {folder.config.name}: {state_of(folder)}{why}"
+    note = ""  # the model first: where it is not as it should be, nothing of the run is published
+    if shown and folder.model_samples():
+        note = _publish_model(folder, target, data)
+    for name in FILES:
+        content = read_checked(folder.path / name)
+        write_checked(target.path / name, without_places(content) if name == "environment.json" else content)
+    for samples in folder.estimated_samples():
+        write_checked(target.estimates(samples), read_checked(folder.estimates(samples)))
+    return f"published: {folder.config.name}, {status.samples:,} samples{note}"
+
+
 def _benchmarks(folder: Path) -> Iterator[str]:
     """Copy what was timed on each device."""
     for path in sorted(folder.glob("*.json")):
@@ -92,7 +99,7 @@ def _benchmarks(folder: Path) -> Iterator[str]:
 
 def without_places(content: str) -> str:
     """JSON of environments whose commands do not tell where on somebody's machine results and data were."""
-    return json.dumps(_without_places(json.loads(content)), indent=1)
+    return json.dumps(_without_places(parse_json(content)), indent=1)
 
 
 def _without_places(content: Any, key: str = "") -> Any:

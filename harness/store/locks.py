@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from aevb.errors import UserError
 from harness.store.files import unwritable
+from harness.store.notices import tell_once
 
 SECONDS_BETWEEN_TRIES = 0.5
 
@@ -60,3 +61,21 @@ def hold(path: Path, should_stop: Callable[[], bool] = lambda: False) -> Iterato
         yield held
     finally:
         lock.release()
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Commands that fill this folder do so one after the other, each from what is stored then; who waits is told.
+
+    The lock lies beside the folder, which may come to nothing.
+
+    Raises:
+        UserError: as `hold`.
+    """
+
+    def waiting() -> bool:
+        tell_once(f"another command is at work in {folder}: this one goes on when that is done")
+        return False
+
+    with hold(folder.with_name(f".{folder.name}.lock"), waiting):
+        yield

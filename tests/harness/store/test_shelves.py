@@ -322,6 +322,11 @@ def test_published_commands_tell_no_places():
     assert [each["command"] for each in found] == [
         "python reproduce.py --results DIR --data=DIR --workers 2 --figure 5", "python reproduce.py --data DIR",
     ]  # fmt: skip
+    record = {
+        "command": "python reproduce.py --results here",
+        "diff": """+f("--results '", "it's --data 'x', y='")\n""",
+    }
+    assert json.loads(without_places(json.dumps(record))) == record | {"command": "python reproduce.py --results DIR"}
     told = [path for path in (ROOT / "results" / "reference").rglob("*.json") if '"command"' in path.read_text()]
     assert len(told) > 100
     assert not [path.name for path in told if re.search(r"--(results|data)[ =]'?/", path.read_text())]
