@@ -1,7 +1,6 @@
 """All cases for a number of seeds, in this process or in several."""
 
 import math
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -14,6 +13,7 @@ from aevb.data import load_dataset
 from aevb.errors import one_line
 from harness.check.case import Case, Place
 from harness.check.waves import write_waves
+from harness.store.files import scratch
 from harness.workers.local import Local
 from harness.workers.schedule import in_parallel
 
@@ -68,8 +68,8 @@ def measure_all(
         results[task.case.name] = future.result()
         done(task, future)
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_waves(Path(folder))
+    with scratch() as folder:
+        path = write_waves(folder)
         place = Place(path, load_dataset(str(path)).sha256, engine, device)
         tasks = [Task(case, n_seeds, place) for case in cases]
         if workers > 1:

@@ -1,14 +1,13 @@
 """Short runs through the runner that computes the figures."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from harness.check.case import Place
 from harness.runs.job import Job
 from harness.runs.train import run
+from harness.store.files import scratch
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Training:
         """Nats; where the run diverged, at the points before."""
         fields = {name: value for name, value in self.fields.items() if name != "samples"}
         config = place.config(self.dataset, self.protocol, method=self.method, seed=seed, **fields)
-        with tempfile.TemporaryDirectory() as folder:
-            job = Job(config, self.samples, Path(folder), place.data(self.dataset), place.device, place.engine)
+        with scratch() as folder:
+            job = Job(config, self.samples, folder, place.data(self.dataset), place.device, place.engine)
             run(job)
             curve = job.folder.read_curve()
         if curve.empty:

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -88,6 +89,10 @@ def place_of_files(text: str) -> Path:
     """Reader of a path; "~", which a shell leaves where it follows an equals sign, is the home folder."""
     if not text:
         raise argparse.ArgumentTypeError("must be a path, got '': name one, or leave the option out")
+    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in text):  # what is printed has a path in each line
+        raise argparse.ArgumentTypeError(
+            f"must be a path without line breaks and other control characters, got {text!r}: choose another"
+        )
     return Path(os.path.expanduser(text))
 
 

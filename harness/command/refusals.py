@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+from aevb import shipped
 from aevb.errors import UserError
 from harness.command.arguments import DEMOS, parser
 
@@ -77,6 +78,7 @@ def check(options: argparse.Namespace) -> None:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out")
     _check_results(options.results)
+    _check_not_the_projects(options.results)
     if options.data is not None and not os.path.isdir(options.data):
         raise UserError(
             f"--data must name a folder: expected an existing folder, got {options.data}; "
@@ -111,3 +113,15 @@ def _check_results(folder: Path) -> None:
         is_folder, reason = False, str(error)
     if not is_folder:
         raise UserError(f"results must be in a folder; {folder}: {reason}; choose another with --results DIR")
+
+
+def _check_not_the_projects(folder: Path) -> None:
+    """Refuse folders within what comes with the project; that itself may be drawn anew, and nothing is computed in it.
+
+    Called once it is known that the folder is one, or is not there.
+    """
+    place, own = folder.resolve(), shipped.RESULTS.resolve()
+    if place.is_relative_to(shipped.PAPER.resolve()) or own in place.parents:
+        raise UserError(
+            f"what comes with the project must stay as it is, and {folder} is within it: choose another --results DIR"
+        )

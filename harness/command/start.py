@@ -46,6 +46,8 @@ def _run() -> int:
     from harness.command.options import is_long, read_options
     from harness.command.parsing import EVALUATE
 
+    if _is_nowhere():
+        return 2
     if sys.argv[1:2] == [EVALUATE]:
         return _run_other(sys.argv[2:])
     try:
@@ -70,6 +72,16 @@ def _run() -> int:
     for number in STOPS:
         signal.signal(number, signal.default_int_handler)
     return main()
+
+
+def _is_nowhere() -> bool:
+    """The working folder is gone, for which libraries would end the process; it is told."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        _say(f"error: the working folder must be there; {error.strerror}: change to one with `cd`")
+        return True
+    return False
 
 
 def _run_other(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """What a user asks for."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from aevb.data import NAMES
 from aevb.places import is_place
-from harness.experiments.config import Config
+from harness.experiments.config import LONGEST_NAME, Config
 from harness.experiments.paper import FIGURE2, Experiment
 from harness.runs.job import source
 from harness.store.shelves import KeptModel, Shelves
@@ -68,6 +69,20 @@ class Request:
     def folder(self) -> Path:
         """Where the figure is kept."""
         return self.results / f"figure{self.experiment.figure}"
+
+    @property
+    def name(self) -> str:
+        """Of the figure's files, less their kinds: of another protocol than "author" that one is part of it.
+
+        A protocol that is too long for a name of a file is cut, and told by its hash.
+        """
+        name = f"figure{self.experiment.figure}"
+        if self.protocol == "author":
+            return name
+        long = len(self.protocol.encode()) > LONGEST_NAME
+        digest = hashlib.sha256(self.protocol.encode()).hexdigest()[:8]
+        cut = self.protocol.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
+        return f"{name}-{f'{cut}-{digest}' if long else self.protocol}"
 
     @property
     def shelves(self) -> Shelves:

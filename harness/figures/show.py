@@ -57,7 +57,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         of = f" on {', '.join(request.datasets)}" if request.datasets else ""
         raise UserError(
             f"there must be runs to draw; {request.shelves.runs} has none of protocol {request.protocol}{of}: "
-            "compute some, without --plot-only"
+            "compute some, without --plot-only, or wait for a command that computes them anew"
         )
     order, key = ["protocol", *experiment.key, "seed"], (*experiment.key, "split")
     published = read_published(experiment.figure)
@@ -82,7 +82,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     )
     remedies = {dataset: error.remedy for dataset, error in missing.items()}
     # The protocol that fits the paper's curves is the figure; another's has its name.
-    stem = request.folder / (name if request.protocol == "author" else f"{name}-{request.protocol}")
+    stem = request.folder / request.name
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
     if experiment.measure == "lower_bound":
         beside = stem.with_name(f"{stem.name}-methods")

@@ -81,10 +81,7 @@ def _publish(request: Request, configs: Sequence[Config], missing: Mapping[str, 
         ]
         for row in rows.values()
     ]
-    name = f"figure{figure}"
-    # As for the other figures, what is not the author's protocol has its name; and seed 0 is the figure.
-    name += "" if request.protocol == "author" else f"-{request.protocol}"
-    name += f"-seed{seed}" if seed else ""
+    name = request.name + (f"-seed{seed}" if seed else "")  # seed 0 is the figure
     caption = f"protocol {request.protocol}; seed {seed}" + (f"; {ages[0]}" if len(ages) == 1 else "")
     if not all(is_image(trained.shape) for trained in shown):
         caption += "; rows that are no images are drawn as lines, from 0 to 1"

@@ -4,12 +4,12 @@ import hashlib
 import os
 import reprlib
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from aevb.errors import UserError
+from harness.store.files import scratch
 
 MOST_BYTES = 200_000  # of a diff
 CODE = ("aevb", "baselines", "harness", "benchmarks", "reproduce.py")  # a new file is the project's where it lies here
@@ -72,8 +72,8 @@ def worktree(root: Path, commit: str) -> Iterator[Path]:
     Raises:
         UserError: git cannot make one.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder).resolve() / "tree"
+    with scratch() as folder:
+        path = folder.resolve() / "tree"
         try:
             _git(root, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", str(path), commit)
         except subprocess.CalledProcessError as error:

@@ -2,8 +2,11 @@
 
 import pytest
 
+from aevb import shipped
 from harness.command import main as command_line
 from harness.command.options import read_options
+from harness.figures.request import Request
+from tests.bad_input import check_refusal, contents, run
 from tests.support import write_array
 
 
@@ -174,3 +177,45 @@ def test_a_protocol_is_one_however_its_whole_numbers_are_written():
         for size, hidden in (("1e2", "[5e2,20.0]"), ("100", "[500,20]"))
     )
     assert typed == plain == "author+batch_size=100+hidden=[500,20]"
+
+
+@pytest.mark.parametrize("place", ["reference/mine", "reference/runs", "published", "published/mine", "link"])
+@pytest.mark.parametrize("task", ["--figure 2", "--figure 4 --plot-only", "--claims", "--report"])
+def test_nothing_is_written_among_what_comes_with_the_project(place, task, tmp_path, monkeypatch):
+    for name in ("reference/runs", "published"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "reference" / "runs")
+    monkeypatch.setattr(shipped, "RESULTS", tmp_path / "reference")
+    monkeypatch.setattr(shipped, "PAPER", tmp_path / "published")
+    before = contents(tmp_path)
+    status, printed, complained = run([*task.split(), "--results", str(tmp_path / place)])
+    check_refusal(status, printed, complained)
+    assert "must stay as it is" in complained
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("text", ["results\n", "a\rb", "\x1b[31m", "\u2028"])
+@pytest.mark.parametrize("option", ["--results", "--data"])
+def test_a_path_that_would_break_the_lines_that_tell_it_is_refused(option, text):
+    status, printed, complained = run(["--figure", "2", option, text])
+    check_refusal(status, printed, complained)
+    assert f"argument {option}: must be a path without line breaks" in complained
+
+
+def test_a_protocol_of_any_length_has_a_name_for_its_files():
+    short = "author+hidden=[8]+warm_up=5"
+    assert Request(protocol="author").name == "figure2"
+    assert Request(protocol=short).name == f"figure2-{short}"
+    long = [Request(protocol=f"author{'+warm_up=5' * 40}+n_samples={n}").name for n in (1, 2)]
+    assert long[0] != long[1]
+    assert {len(name.encode()) for name in long} == {len("figure2-") + 150}
+
+
+def test_a_file_that_cannot_be_used_is_one_line_wherever_it_was_needed(monkeypatch, tmp_path):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "results" / "runs"))
+
+    monkeypatch.setattr(command_line, "show_catalogue", refuse)
+    status, printed, complained = run(["--list"])
+    check_refusal(status, printed, complained)
+    assert f"{tmp_path / 'results' / 'runs'}: Permission denied; give this user the right to" in complained

@@ -95,6 +95,20 @@ def test_a_refusal_keeps_its_status_where_nobody_can_be_told(closed, tmp_path):
         tally("odd environments")
 
 
+@pytest.mark.parametrize("line", ["--list", "--figure 2 --plot-only", "evaluate run"])
+def test_a_working_folder_that_is_gone_is_told(line, tmp_path):
+    """Libraries would end the process, or raise."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = [sys.executable, str(ROOT / "reproduce.py"), *line.split()]
+    done = subprocess.run(command, cwd=gone, capture_output=True, text=True, preexec_fn=gone.rmdir)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "reproduce.py: error: the working folder must be there; No such file or directory: change to one with `cd`\n"
+    )
+    tally("odd environments")
+
+
 TASKS = [
     "--figure 2 --dataset mnist --latent 3 --method aevb --samples 300", "--figure 2 --dataset frey_face",
     "--verify mnist-nz3-aevb-seed0 --samples 100", "--demo generate --dataset mnist --scale paper",

@@ -17,7 +17,7 @@ from aevb.errors import UserError
 from harness.command import main as command_line
 from harness.runs import train
 from harness.runs.train import Interrupted, run
-from harness.store.files import write_text
+from harness.store.files import scratch, write_text
 from harness.store.tensors import is_whole
 from tests import forked
 from tests.support import SMALL, curve, reproduce, small_job
@@ -172,6 +172,17 @@ def test_a_folder_that_is_taken_away_is_told_and_can_be_put_back(tmp_path, array
     run(job)
     pd.testing.assert_frame_equal(curve(job), curve(whole), check_exact=True)
     tally("unwritable folders")
+
+
+def test_where_there_is_no_place_for_what_is_computed_for_a_while_that_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    said = r"for a while must be had; No such file .*: make room, or name one in TMPDIR"
+    with pytest.raises(UserError, match=said), scratch():
+        pass
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch("mine-") as folder:
+        assert folder.parent == tmp_path
+    assert not folder.exists()
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_counts(tmp_path, monkeypatch):
