@@ -11,7 +11,8 @@ from harness.claims import better, bounds, choices, gradients, marginals, overfi
 from harness.claims.item import Item, Verdict, together
 from harness.claims.results import Hours, Results
 from harness.claims.roster import AEVB_ITSELF, CLAIMS, Claim
-from harness.store.tables import read_json, reading
+from harness.store.invocation import invocation
+from harness.store.tables import read_json, reading, showing
 
 Measure = Callable[[Results], list[Item]]
 MEASURES: Mapping[str, Measure] = {
@@ -72,9 +73,20 @@ class Measured:
 
 
 def measure_claims(results: Results, names: Iterable[str] = ()) -> list[Measured]:
-    """The claims of these names, or all, in the order of the roster."""
+    """The claims of these names, or all, in the order of the roster.
+
+    Raises:
+        UserError: what is stored is not as it was written.
+    """
     wanted = {*names}
-    return [_measure(claim, results) for claim in CLAIMS if not wanted or claim.id in wanted]
+    return [_measure_stored(claim, results) for claim in CLAIMS if not wanted or claim.id in wanted]
+
+
+def _measure_stored(claim: Claim, results: Results) -> Measured:
+    commands = [source.with_method(results.method).options(SEEDS, 0.0) for source in claim.sources]
+    makes = " or ".join(f"`{invocation()} {command}`" for command in commands)
+    with showing(results.shelves.own, f"what {claim.id} is measured on is made anew by {makes}"):
+        return _measure(claim, results)
 
 
 def _measure(claim: Claim, results: Results) -> Measured:

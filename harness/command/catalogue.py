@@ -17,7 +17,7 @@ from harness.store.columns import fold, format_table
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import state_of
 from harness.store.status import Status
-from harness.store.tables import read_table
+from harness.store.tables import read_table, reading
 from harness.studies.choices import study as study_choices
 from harness.studies.gaps import study as study_gaps
 from harness.studies.marginal import study as study_marginal
@@ -234,7 +234,8 @@ def _seconds(request: Request, study: str, table: str, part: Sequence[str]) -> f
     if path is None:
         return float("nan")
     rows = read_table(path, "seconds", *part)
-    return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
+    with reading(path):
+        return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
 
 
 def _study_row(study: str, scale: str, dataset: str, parts: Sequence[Part], seconds: float) -> dict[str, object]:

@@ -35,6 +35,7 @@ from harness.store.files import unusable
 from harness.store.invocation import program
 from harness.store.locks import in_turn
 from harness.store.run_folder import RunFolder
+from harness.store.tables import showing
 from harness.studies.choices import study as study_choices
 from harness.studies.gaps import study as study_gaps
 from harness.studies.marginal import study as study_marginal
@@ -44,7 +45,7 @@ from harness.studies.step_sizes import study as study_step_sizes
 from harness.timing.against import show_against
 from harness.timing.run import show_benchmarks, show_measured
 from harness.timing.to_target import show_to_target
-from harness.workers.parts import PartsFailed
+from harness.workers.parts import PartsFailed, study_folder
 from harness.workers.progress import Display
 from harness.workers.schedule import WorkerDied
 
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_protocol(request.protocol)
             show_claims(request.shelves, request.protocol, options.claims, *request.methods)
         elif options.study:
-            STUDIES[options.study](request)
+            show_study(request, options)
         elif options.demo:
             return demonstrate(request, options)
         elif options.report:
@@ -173,13 +174,21 @@ def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
     return verify(folders, job, request.samples, request.place, lambda line: print(line, flush=True))
 
 
+def show_study(request: Request, options: argparse.Namespace) -> None:
+    """A study, computed or as it is stored."""
+    folder, remedy = study_folder(request.results, options.study), "the command without --plot-only writes it anew"
+    with showing(folder, remedy) if options.plot_only else nullcontext():
+        STUDIES[options.study](request)
+
+
 def measure_speed(options: argparse.Namespace) -> bool:
     """The benchmarks, time to a target, or how this tree compares with a commit; whether all is as it should be."""
     if options.to_target:
         show_to_target(options.results)
         return True
     if options.plot_only:
-        show_measured(options.results)
+        with showing(options.results / "benchmarks", "move away what was changed, or time anew, without --plot-only"):
+            show_measured(options.results)
         return True
     if options.against is None:
         return show_benchmarks(options.device, options.results, options.method, anew=options.force)

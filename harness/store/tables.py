@@ -30,6 +30,27 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def showing(place: Path, remedy: str) -> Iterator[None]:
+    """What goes wrong in the block, which shows what is stored here, is the fault of that: columns that lack, say.
+
+    Args:
+        place: of what is shown.
+        remedy: what makes it anew.
+
+    Raises:
+        UserError: something did; of the system, nothing is taken for that.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(
+            f"results must be as they were written; {place}: {type(error).__name__}: {error}; {remedy}"
+        ) from error
+
+
 def read_json(path: Path, kind: type[Kind]) -> Kind:
     """An object (dict) or a list from a JSON file.
 
@@ -47,10 +68,13 @@ def read_table(path: Path, *columns: str) -> pd.DataFrame:
     """A table from a CSV file, which has these columns, and perhaps others.
 
     Raises:
-        UserError: it cannot be read, or lacks columns.
+        UserError: it cannot be read, lacks columns, or is cut in a row.
     """
     with reading(path):
-        table = pd.read_csv(io.BytesIO(read_bytes(path)))
+        content = read_bytes(path)
+        table = pd.read_csv(io.BytesIO(content))
+        if not content.endswith(b"\n"):
+            raise ValueError("its end is missing")
         if missing := {*columns} - {*table.columns}:
             raise ValueError(f"no column {', '.join(sorted(missing))}")
         return table

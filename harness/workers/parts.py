@@ -88,7 +88,7 @@ def is_done(part: Part) -> bool:
             if path.suffix == ".pt":
                 load_saved(path)
             else:
-                read_checked(path)
+                read_part(path)
     except FileNotFoundError:
         return False
     except Damaged as error:
@@ -156,7 +156,10 @@ def read_part(path: Path) -> pd.DataFrame:
         FileNotFoundError: there is no such file.
         Damaged: it is another.
     """
-    return pd.read_csv(io.StringIO(read_checked(path)))
+    try:
+        return pd.read_csv(io.StringIO(read_checked(path)))
+    except ValueError as error:  # pandas' errors are
+        raise Damaged(f"{path}: {error}") from error
 
 
 def gather(parts: Iterable[Part], which: int = -1) -> pd.DataFrame:

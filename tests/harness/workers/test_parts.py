@@ -137,6 +137,22 @@ def test_a_damaged_part_is_told_and_computed_anew(damage, tmp_path, capsys):
     tally("damaged files")
 
 
+@pytest.mark.parametrize("content", [b"", b'a,b\n"', b"\xff\xfe", b"a\n1\n2,3\n"])
+def test_a_part_without_a_checksum_that_is_no_table_is_told_and_computed_anew(content, tmp_path, capsys):
+    part = Noted(tmp_path, "a")
+    compute_parts([part], Local(1))
+    before = part.files[0].read_bytes()
+    (tmp_path / "checksums.json").unlink()
+    part.files[0].write_bytes(content)
+    with pytest.raises(UserError, match="parts must stay until they are gathered"):
+        gather([part])
+    assert not is_done(part)
+    assert "it is computed anew" in capsys.readouterr().err
+    compute_parts([part], Local(1))
+    assert part.files[0].read_bytes() == before
+    tally("damaged files")
+
+
 def test_tables_that_are_written_at_once_to_one_folder_all_have_their_checksums(tmp_path):
     paths = [tmp_path / f"{n}.csv" for n in range(40)]
     threads = [threading.Thread(target=write_part, args=(path, [{"n": path.stem}])) for path in paths]
