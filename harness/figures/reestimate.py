@@ -30,6 +30,10 @@ from harness.workers.parts import PartsFailed, compute_parts, read_part, write_p
 from harness.workers.schedule import Failure, Place
 
 IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
+NEEDED = (  # columns that are shown; `worst` is younger
+    *("split", "samples", "estimator", "datapoints", "bias", "bias_standard_error", "largest_deficit"),
+    *("without_estimate", "untrusted"),
+)
 AIS_POINTS = 20
 BIAS_HEADING = """\
 appendix D minus a better estimate, last logged point, nats. worst: the
@@ -152,6 +156,8 @@ def collect_estimates(folders: Iterable[RunFolder], key: Sequence[str]) -> pd.Da
         for samples in folder.estimated_samples():
             try:
                 table = read_part(folder.estimates(samples))
+                if absent := sorted({*NEEDED} - {*table.columns}):
+                    raise Damaged(f"{folder.estimates(samples)}: no column {', '.join(absent)}")
             except FileNotFoundError:
                 continue
             except Damaged as error:

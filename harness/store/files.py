@@ -160,7 +160,8 @@ def unwritable(path: Path, error: Exception) -> UserError:
     """What to tell a user whose results cannot be written."""
     reason = getattr(error, "strerror", None) or error
     odd = isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError) or _is_loop(error)
-    remedy = "move away what is in its place" if odd else "make room"
+    denied = isinstance(error, PermissionError)
+    remedy = "move away what is in its place" if odd else "give this user the right to" if denied else "make room"
     return UserError(f"results must be writable; {path}: {reason}; {remedy}, or choose a folder with --results DIR")
 
 

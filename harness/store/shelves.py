@@ -10,6 +10,7 @@ from aevb.errors import UserError
 from harness.experiments.config import Config
 from harness.experiments.paper import Experiment
 from harness.store.checksums import read_checked
+from harness.store.files import unusable
 from harness.store.notices import tell_once
 from harness.store.run_folder import RunFolder
 
@@ -160,13 +161,27 @@ def stored_configs(root: Path) -> list[Config]:
             continue
         except (UserError, ValueError, TypeError) as error:
             left_out.append(f"{path.parent.name}: {str(error).splitlines()[0].removeprefix(f'{path}: ')}")
-    left_out += [f"{path.name}: it has none" for path in sorted(root.glob("*")) if _lacks_config(path)]
+    for path in _children(root):
+        if _lacks_config(path):
+            left_out.append(f"{path.name}: it has none")
+        elif path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            left_out.append(f"{path.name}: it may not be read")
     if left_out:
         tell_once(
             f"left out: {len(left_out)} run(s) in {root} whose config.json is damaged or of another version "
             f"({left_out[0]}); the command that computed them mends or renews them"
         )
     return configs
+
+
+def _children(root: Path) -> list[Path]:
+    """All in a folder; nothing where it is not there."""
+    try:
+        return sorted(root.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:  # which globbing takes for an empty folder
+        raise unusable(error) from error
 
 
 def _lacks_config(path: Path) -> bool:

@@ -1,8 +1,10 @@
 """What others have done to a store, also one without checksums: it is mended, or told in one line; no data go."""
 
+import ctypes
 import json
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from aevb.errors import UserError
 from harness.command.main import main
 from harness.experiments.paper import FIGURE2
+from harness.figures.reestimate import collect_estimates
 from harness.pictures.models import load_trained
 from harness.runs.job import Job
 from harness.runs.train import run
@@ -18,7 +21,9 @@ from harness.runs.verify import anew, verify
 from harness.store import notices
 from harness.store.collect import collect
 from harness.store.shelves import KeptModel, Shelves, newest_array, state_of, stored_configs
+from harness.store.tensors import save
 from harness.workers.local import Local
+from tests import forked
 from tests.bad_input import check_message
 from tests.support import small_job
 from tests.tally import tally
@@ -257,8 +262,6 @@ def test_the_model_of_another_run_is_refused(change, whole, tmp_path):
         run(other)
         shutil.copy(other.folder.model(4_000), path)
     else:
-        from harness.store.tensors import save
-
         save({"w": 1} if change == "other" else [1], path)
     with pytest.raises(UserError, match=r"a kept model must be of this version; .*4000.pt: .*anew with --force"):
         load_trained(KeptModel(whole.folder, 4_000))
@@ -294,3 +297,41 @@ def test_a_store_whose_name_is_no_text_is_drawn(array, tmp_path):
     request = ["--figure", "2", "--protocol", job.config.protocol, "--plot-only", "--results", str(store)]
     assert main([*request, "--dataset", "stripes.npy"]) == 0
     assert b"\\udce9t\\udce9" in (store / "figure2" / "runs.csv").read_bytes()
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "split;samples\ntest;4000\n", ""])
+def test_better_estimates_that_are_none_are_left_out_and_told(content, whole, capsys):
+    whole.folder.estimates(4_000).write_text(content)
+    assert collect_estimates([whole.folder], ("dataset",)).empty
+    said = capsys.readouterr().err
+    assert said.startswith(f"left out: {whole.folder.estimates(4_000)}: ")
+    assert "--re-estimate computes it anew" in said
+
+
+def without_rights(folder, out):
+    """As one whom permissions bind, even if the tests are root's."""
+    header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert os.geteuid() or ctypes.CDLL(None).capset(header, none) == 0
+    with out.open("w") as sys.stderr:
+        try:
+            print(len(stored_configs(folder)), file=sys.stderr)
+        except UserError as error:
+            print(error, file=sys.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="privileges are dropped as on Linux")
+@pytest.mark.parametrize("which", ["the run", "all runs"])
+def test_a_folder_that_may_not_be_entered_is_told_and_not_taken_for_an_empty_one(which, whole, tmp_path):
+    folder, out = whole.folder.path if which == "the run" else whole.root, tmp_path / "told"
+    folder.chmod(0)
+    try:
+        assert forked.finish(forked.start(without_rights, whole.root, out)) == 0
+    finally:
+        folder.chmod(0o700)
+    said = out.read_text()
+    if which == "the run":
+        assert said.startswith(f"left out: 1 run(s) in {whole.root} ")
+        assert f"({whole.folder.path.name}: it may not be read)" in said
+        assert said.endswith("\n0\n")
+    else:
+        assert said.startswith(f"files must be such that they can be read; {whole.root}: Permission denied")
