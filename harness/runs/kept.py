@@ -51,6 +51,8 @@ def _check(config: Config, content: Mapping[str, Any]) -> None:
     """Refuse another run's model, copied to the place of this one's."""
     if "image_shape" not in content:  # a model that was saved by other means
         raise ValueError("it has no image_shape")
+    if content.get("run", config.id) != config.id:  # older ones do not say it
+        raise ValueError(f"it is of the run {content['run']}")
     told = {"n_latent": config.n_latent, "hidden": [*config.hidden]}
     told |= {} if is_place(config.decoder) else {"decoder": config.decoder}
     for name, wanted in told.items():

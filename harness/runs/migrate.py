@@ -18,7 +18,9 @@ from harness.experiments.config import Config
 from harness.runs.build import build_model, load
 from harness.runs.curve import ends_on_grid
 from harness.store.checksums import read_checked, write_checked
+from harness.store.files import unwritable
 from harness.store.locks import hold, in_turn
+from harness.store.records import parse_json
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves, older_runs
 from harness.store.status import Status, parse_status
@@ -83,7 +85,7 @@ def _migrate(results: Path) -> list[str]:
 
 
 def _older(path: Path) -> OlderRun:
-    values = json.loads(read_checked(path / "config.json"))
+    values = parse_json(read_checked(path / "config.json"))
     del values["samples"]
     status = parse_status(read_checked(path / "status.json"))
     return OlderRun(path, Config.from_json(json.dumps(values)), status)
@@ -189,13 +191,16 @@ def _bring_studies_over(results: Path, scale: str) -> list[str]:
         source, target = results / scale / study, results / "studies" / study
         if source.is_dir():
             shown = target.exists() and any(target.glob("*.csv"))
-            shutil.copytree(
-                source,
-                target,
-                dirs_exist_ok=True,
-                ignore=lambda folder, names, source=source, shown=shown: (
-                    [name for name in names if shown and name != "parts"] if Path(folder) == source else []
-                ),
-            )
+            try:
+                shutil.copytree(
+                    source,
+                    target,
+                    dirs_exist_ok=True,
+                    ignore=lambda folder, names, source=source, shown=shown: (
+                        [name for name in names if shown and name != "parts"] if Path(folder) == source else []
+                    ),
+                )
+            except shutil.Error as error:  # of some files; it names no file of its own
+                raise unwritable(target, error) from error
             lines.append(f"brought over: the study {study} of scale {scale}, to {target}")
     return lines

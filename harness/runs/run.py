@@ -26,6 +26,7 @@ from harness.store.locks import Hold
 from harness.store.status import State, Status
 from harness.store.tensors import is_whole, load_saved, save
 
+CHECKPOINT = ("device", "learner", "evaluator", "tape", "generator", "progress")  # what it holds at least
 ENCODED = 3_000  # test points on the map of a model with two latent variables
 
 
@@ -173,7 +174,7 @@ class Run:
         for name in ("model", "encoder"):
             if content[name] is not None:  # of a stack, parameters are parts of larger tensors
                 content[name] = {key: tensor.cpu().clone() for key, tensor in content[name].items()}
-        content |= {"samples": self.progress.samples, "image_shape": self.data.image_shape}
+        content |= {"run": self.config.id, "samples": self.progress.samples, "image_shape": self.data.image_shape}
         content |= {"log_likelihood": {split: nats.cpu() for split, nats in self._evaluator.pointwise.items()}}
         if isinstance(encoder, GaussianEncoder) and model.n_latent == 2:
             points = self.data.test_points[:ENCODED]
@@ -198,6 +199,7 @@ class Run:
         """Write a checkpoint."""
         self._hold.check()
         state = {
+            "run": self.config.id,
             "device": self._device.type,
             "learner": self.learner.state_dict(),
             "evaluator": self._evaluator.state_dict(),
@@ -236,8 +238,13 @@ class Run:
         return {}
 
     def _check(self, state: Mapping[str, Any], path: Path) -> None:
-        if "tape" not in state:
+        if not (isinstance(state, dict) and {*CHECKPOINT} <= {*state} and isinstance(state["progress"], dict)):
             raise _other_version(path)
+        if (run := state.get("run", self.config.id)) != self.config.id:  # older ones do not say it
+            raise UserError(
+                f"a checkpoint must be of its run; {path} is of {run}, got {self.config.id}: put back that of the run, "
+                "or compute it anew with --force"
+            )
         if state["device"] != self._device.type:
             raise UserError(
                 f"a run must end on the kind of device it began on; {path} is of {state['device']}, got "
@@ -249,10 +256,12 @@ class Run:
             self.learner.load_state_dict(saved["learner"])
             self._evaluator.load_state_dict(saved["evaluator"])
             self.progress = Progress(**saved["progress"])
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            if not isinstance(self.progress.rows, list):
+                raise TypeError("no rows")
+            self.tape.load_state_dict(saved["tape"])
+            self.generator.set_state(saved["generator"].cpu())
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise _other_version(self.folder.checkpoint) from error
-        self.tape.load_state_dict(saved["tape"])
-        self.generator.set_state(saved["generator"].cpu())
 
 
 def _other_version(path: Path) -> UserError:

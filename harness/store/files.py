@@ -53,6 +53,9 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+IN_ITS_PLACE = "move away what is in its place"
+
+
 class NotAFile(OSError):
     """A folder or a pipe, say, where a file should be; the latter would keep its reader waiting."""
 
@@ -159,19 +162,19 @@ def check_file(path: Path, option: str) -> None:
 def unwritable(path: Path, error: Exception) -> UserError:
     """What to tell a user whose results cannot be written."""
     reason = getattr(error, "strerror", None) or error
-    odd = isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError) or _is_loop(error)
     denied = isinstance(error, PermissionError)
-    remedy = "move away what is in its place" if odd else "give this user the right to" if denied else "make room"
+    remedy = IN_ITS_PLACE if _is_odd(error) else "give this user the right to" if denied else "make room"
     return UserError(f"results must be writable; {path}: {reason}; {remedy}, or choose a folder with --results DIR")
 
 
 def unusable(error: OSError) -> UserError:
     """What to tell a user whose file cannot be used, whatever for; the error names it."""
-    return UserError(
-        f"files must be such that they can be read; {error.filename}: {error.strerror or error}; give this user the "
-        "right to, or look after the disk"
-    )
+    remedy = IN_ITS_PLACE if _is_odd(error) else "give this user the right to, or look after the disk"
+    return UserError(f"files must be such that they can be read; {error.filename}: {error.strerror or error}; {remedy}")
 
 
-def _is_loop(error: Exception) -> bool:
+def _is_odd(error: Exception) -> bool:
+    """Something is in the place of a file or a folder that is none."""
+    if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
+        return True
     return isinstance(error, OSError) and error.errno == errno.ELOOP

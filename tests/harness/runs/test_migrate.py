@@ -123,3 +123,26 @@ def test_older_results_are_spoken_of_until_they_are_brought_over(array, capsys):
     capsys.readouterr()
     assert len(shelves.own_runs()) == 1
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, '{"samples": 5, "dataset": 3}'])
+def test_what_is_no_run_is_left_and_told(content, array, capsys):
+    folder, _ = older(array, 400, "quick")
+    (folder / "checksums.json").unlink()
+    (folder / "config.json").write_text(content)
+    assert main(["--migrate"]) == 0
+    assert f"left: {folder}: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["results/studies", "results/before-migration"])
+def test_a_file_in_the_place_of_a_folder_is_told_and_nothing_goes(place, capsys):
+    part = Path("results/quick/marginal/parts/a/part.csv")
+    part.parent.mkdir(parents=True)
+    part.write_text("a part")
+    Path(place).write_text("mine")
+    assert main(["--migrate"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{place}" in said
+    assert "move away what is in its place" in said
+    assert (part.read_text(), Path(place).read_text()) == ("a part", "mine")

@@ -24,7 +24,7 @@ from harness.store.shelves import KeptModel, Shelves, newest_array, state_of, st
 from harness.store.tensors import save
 from harness.workers.local import Local
 from tests import forked
-from tests.bad_input import check_message
+from tests.bad_input import check_message, contents
 from tests.support import small_job
 from tests.tally import tally
 
@@ -266,6 +266,21 @@ def test_the_model_of_another_run_is_refused(change, whole, tmp_path):
     with pytest.raises(UserError, match=r"a kept model must be of this version; .*4000.pt: .*anew with --force"):
         load_trained(KeptModel(whole.folder, 4_000))
     tally("foreign files")
+
+
+def test_the_model_and_the_checkpoint_of_another_seed_are_refused_and_stay(whole, tmp_path):
+    other = replace(whole, config=replace(whole.config, seed=1), root=tmp_path / "others")
+    run(other)
+    shutil.copy(other.folder.model(4_000), whole.folder.model(4_000))
+    with pytest.raises(UserError, match=f"4000.pt: it is of the run {other.config.id}; compute the run anew"):
+        load_trained(KeptModel(whole.folder, 4_000))
+    shutil.copy(other.folder.checkpoint, whole.folder.checkpoint)
+    before = contents(whole.folder.path / "models")
+    with pytest.raises(UserError, match=rf"must be of its run; .*checkpoint.pt is of {other.config.id}, got .*--force"):
+        run(replace(whole, samples=8_000))
+    assert whole.folder.checkpoint.read_bytes() == other.folder.checkpoint.read_bytes()
+    assert contents(whole.folder.path / "models") == before
+    tally("foreign files", 2)
 
 
 @pytest.mark.parametrize("name", ["copy", "{}~", "{} (1)", "seed1"])

@@ -115,7 +115,9 @@ def test_a_status_with_other_fields_is_understood(job):
     tally("folders of another version", 2)
 
 
-@pytest.mark.parametrize("lacks", ["tape", "learner", "weights", "progress field"])
+@pytest.mark.parametrize(
+    "lacks", ["tape", "learner", "weights", "progress field", "progress", "generator", "rows", "all"]
+)
 def test_a_checkpoint_of_another_layout_is_refused_with_the_remedy(lacks, tmp_path, array):
     job = small_job(tmp_path, array, samples=4_000)
     with pytest.raises(Interrupted):
@@ -125,6 +127,10 @@ def test_a_checkpoint_of_another_layout_is_refused_with_the_remedy(lacks, tmp_pa
         state["learner"]["model"].popitem()
     elif lacks == "progress field":
         state["progress"]["other"] = 3
+    elif lacks == "rows":
+        state["progress"]["rows"] = 3
+    elif lacks == "all":
+        state = ["nothing"]
     else:
         del state[lacks]
     save(state, job.folder.checkpoint)
