@@ -30,7 +30,7 @@ from harness.runs.train import run
 from harness.store import notices
 from harness.store.collect import collect
 from harness.store.shelves import Shelves
-from harness.store.tensors import load_saved
+from harness.store.tensors import load_saved, save
 from tests.support import ROOT, SMALL, curve, small_config, small_job
 
 LENGTH = 20_000
@@ -220,6 +220,8 @@ def test_panels_that_the_store_has_are_not_called_missing_for_want_of_data(tmp_p
     shutil.copytree(mnist, target.path)  # its curve and model are taken for Frey Face's
     (target.path / "checksums.json").unlink()
     (target.path / "config.json").write_text(frey.to_json())
+    model = target.model(100)
+    save(load_saved(model) | {"run": frey.id}, model)
     assert main(request) == 0
     assert "missing" not in capsys.readouterr().out
 
