@@ -156,5 +156,5 @@ def _entry(folder: RunFolder) -> dict[str, Any]:
         "file": folder.model(samples).relative_to(shipped.RESULTS).as_posix(),
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "commit": folder.environments()[-1].get("commit", ""),
+        "commit": (folder.environments() or [{}])[-1].get("commit", ""),
     }

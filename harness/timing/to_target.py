@@ -148,4 +148,4 @@ def first(curve: pd.DataFrame, target: float) -> tuple[float, float]:
 
 def _commit(job: Job) -> str:
     """Of what computed the run last."""
-    return str(job.folder.environments()[-1].get("commit") or "")
+    return str((job.folder.environments() or [{}])[-1].get("commit") or "")

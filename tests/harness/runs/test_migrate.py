@@ -134,15 +134,15 @@ def test_what_is_no_run_is_left_and_told(content, array, capsys):
     assert f"left: {folder}: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("place", ["results/studies", "results/before-migration"])
-def test_a_file_in_the_place_of_a_folder_is_told_and_nothing_goes(place, capsys):
+@pytest.mark.parametrize("blocked", ["results/studies", "results/before-migration"])
+def test_a_file_in_the_place_of_a_folder_is_told_and_nothing_goes(blocked, capsys):
     part = Path("results/quick/marginal/parts/a/part.csv")
     part.parent.mkdir(parents=True)
     part.write_text("a part")
-    Path(place).write_text("mine")
+    Path(blocked).write_text("mine")
     assert main(["--migrate"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert f"{place}" in said
+    assert blocked in said
     assert "move away what is in its place" in said
-    assert (part.read_text(), Path(place).read_text()) == ("a part", "mine")
+    assert (part.read_text(), Path(blocked).read_text()) == ("a part", "mine")
