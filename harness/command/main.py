@@ -75,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.demo:
             return demonstrate(request, options)
         elif options.report:
-            return 0 if make_report(request, train=not options.plot_only) else 1
+            remedy = "--study NAME --plot-only and --benchmark --plot-only tell what it is; compute that anew"
+            with showing(request.results, remedy):
+                return 0 if make_report(request, train=not options.plot_only) else 1
         elif options.benchmark:
             return 0 if measure_speed(options) else 1
         elif options.verify:

@@ -44,7 +44,7 @@ def showing(place: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        if isinstance(error, UserError):
+        if isinstance(error, UserError | UnicodeError):  # texts are decoded where they are read
             raise
         raise UserError(
             f"results must be as they were written; {place}: {type(error).__name__}: {error}; {remedy}"

@@ -93,6 +93,18 @@ def test_changed_timings_are_told_in_one_line(change, store):
     tally("changed tables")
 
 
+def test_the_page_is_not_made_of_a_changed_table(store, monkeypatch, tmp_path):
+    path = store("studies/marginal") / "marginal.csv"
+    path.write_text(CHANGES["other columns"](path.read_text()))
+    monkeypatch.setattr("harness.report.make._write_models", lambda _: None)
+    status, _, complained = run(["--report", "--plot-only"])
+    told, complaint = complained.splitlines(keepends=True)
+    assert told.startswith("reading what is stored")
+    check_refusal(status, "", complaint)
+    assert "results must be as they were written; results: KeyError" in complaint
+    assert not (tmp_path / "results" / "report.html").exists()
+
+
 def test_what_is_whole_is_shown(store):
     store("studies")
     store("benchmarks")
