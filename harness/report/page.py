@@ -106,7 +106,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
         )  # fmt: skip
 
     paths = [picture.path for part in parts.values() for picture in part.pictures]
-    without = page({path: Embedded("", 1, 1) for path in paths})
+    without = page({path: Embedded("", 10_000, 1_000) for path in paths})  # sizes that are as long to write as any
     return page(embed(paths, MAX_CHARACTERS - len(without.encode())))
 
 

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageSequence
@@ -15,6 +16,7 @@ from harness.store.tables import read_bytes, reading
 # What the page has texts for, beside the moving "interpolate".
 KINDS = ("figure4", "figure5", "generate", "reconstruct", "interpolate", "denoise", "inpaint")
 WIDTHS = (1400, 1200, 900, 700, 560, 440, 280)
+MOST_FRAMES = 40  # of a moving picture; more are seen in turn, each shown as long as those that it stands for
 # Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
 WITHOUT_DATA = {("generate", ".png"), ("interpolate", ".gif")}
 
@@ -84,27 +86,21 @@ def shows_data_not_ours(path: Path) -> bool:
 
 
 def embed(paths: Sequence[Path], budget: int) -> dict[Path, Embedded]:
-    """Data URIs of pictures, each as wide as its share of `budget` characters allows, or the narrowest.
+    """Data URIs of pictures that have `budget` characters together, or the narrowest.
 
-    What is left when all are at their narrowest is shared evenly; what one leaves of that goes to those after it, which
-    weigh more.
+    All grow from width to width together, those first that it costs least: none is wide while another could be wider
+    than it is.
     """
     made = {path: _encode(path, WIDTHS[-1]) for path in paths}
     left = budget - sum(len(picture.uri) for picture in made.values())
-    order = sorted(made, key=lambda path: (path.suffix != ".gif", len(made[path].uri)))
-    for k, path in enumerate(order):
-        least = len(made[path].uri)
-        made[path] = _within(path, least + max(left, 0) // (len(order) - k))
-        left -= len(made[path].uri) - least
+    for narrow, width in pairwise(reversed(WIDTHS)):
+        wider = {path: _encode(path, width) for path, picture in made.items() if picture.width == narrow}
+        costs = {path: len(picture.uri) - len(made[path].uri) for path, picture in wider.items()}
+        for path in sorted(costs, key=costs.__getitem__):
+            if costs[path] <= left:
+                made[path] = wider[path]
+                left -= costs[path]
     return made
-
-
-def _within(path: Path, share: int) -> Embedded:
-    for width in WIDTHS:
-        picture = _encode(path, width)
-        if len(picture.uri) <= share:
-            break
-    return picture
 
 
 def _encode(path: Path, width: int) -> Embedded:
@@ -124,10 +120,14 @@ def _encoded(content: bytes, width: int) -> Embedded:
 
 @lru_cache(maxsize=2)
 def _frames(content: bytes) -> tuple[list[Image.Image], list[int]]:
-    """Each on white, and how long it is shown, in milliseconds."""
-    flat, durations = [], []
+    """Each that is kept on white, and how long it is shown, in milliseconds."""
+    flat, durations = list[Image.Image](), list[int]()
     with Image.open(io.BytesIO(content)) as image:
-        for frame in ImageSequence.Iterator(image):
+        every = -(-getattr(image, "n_frames", 1) // MOST_FRAMES)
+        for k, frame in enumerate(ImageSequence.Iterator(image)):
+            if k % every:
+                durations[-1] += frame.info.get("duration", 0)
+                continue
             whole = frame.convert("RGBA")
             paper = Image.new("RGBA", whole.size, "white")
             paper.alpha_composite(whole)

@@ -77,4 +77,15 @@ def _pixels(x: Axis, y: Axis, at: ArrayLike, values: ArrayLike) -> NDArray[np.fl
 
 
 def _line(pixels: NDArray[np.float64]) -> str:
-    return "M" + "L".join(f"{px:.1f} {py:.1f}" for px, py in pixels)
+    """From the first point on in steps, which are shorter to write; tenths of a pixel, and no error adds up."""
+    tenths = np.round(pixels * 10).astype(int)
+    if not len(tenths):
+        return "M"
+    steps = [f"{_tenths(dx)}{'' if dy < 0 else ' '}{_tenths(dy)}" for dx, dy in np.diff(tenths, axis=0)]
+    begin = "M{:.1f} {:.1f}".format(*tenths[0] / 10)
+    return f"{begin}l{' '.join(steps).replace(' -', '-')}" if steps else begin
+
+
+def _tenths(value: int) -> str:
+    """So many tenths, as short as SVG reads it."""
+    return f"{value / 10:g}".replace("0.", ".", 1) if abs(value) < 10 else f"{value / 10:g}"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from fontTools.ttLib import TTFont
 
-from harness.report.charts import benchmarks, choices, marginal, reparameterization
+from harness.report.charts import benchmarks, choices, marginal, marks, reparameterization
 from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import heights
 from harness.report.fonts import MATH
@@ -53,6 +53,21 @@ def test_a_value_off_the_axis_has_no_dot():
 
 def number(cell):
     return float(re.match(r"[+−-]?[\d.,]+(e[+−-]?\d+)?", cell)[0].replace(MINUS, "-").replace(",", ""))
+
+
+def vertices(path):
+    """Where a path of steps comes by."""
+    numbers = [float(number) for number in re.findall(r"-?[\d.]+", path)]
+    return np.cumsum(np.reshape(numbers, (-1, 2)), axis=0)
+
+
+def test_a_stroke_of_many_steps_comes_by_where_each_of_its_values_is():
+    x, y = AXES["log"], AXES["linear"]
+    at, values = np.geomspace(1e5, 2.5e8, 100), np.random.default_rng(0).uniform(-150, -95, 100)
+    known = np.stack([x.place(at), y.place(values)], 1)
+    path = marks.stroke("train", x, y, at, values).path
+    assert vertices(path) == pytest.approx(known, abs=0.051)
+    assert len(path) < 8 * len(at), "short to write"
 
 
 def test_the_charts_of_the_estimators_tell_the_tables_bias_at_its_pixel():
@@ -115,7 +130,7 @@ def test_the_papers_speed_is_a_band_where_20_and_40_minutes_are():
     assert [chart.id for chart in cost.charts] == ["cost-n_latent", "cost-hidden", "cost-n_samples", "cost-importance"]
     (plot,) = cost.charts[0].plots
     (band,) = [mark for mark in plot.marks if "zone" in mark.look]
-    heights_of = {float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", band.path)}
+    heights_of = {round(float(y), 1) for _, y in vertices(band.path)}
     assert sorted(heights_of) == pytest.approx(sorted(plot.y.place(PAPER_SECONDS_PER_MILLION)), abs=0.06)
 
 
