@@ -1,7 +1,8 @@
 // Tables are sorted by the column whose head is pressed: numbers as numbers, once more the other way round.
 {
   function sortable(cell) {
-    const text = cell.textContent.replaceAll("\u2212", "-").replaceAll(",", "");
+    const text = cell.textContent.replaceAll("\u2212", "-").replaceAll(",", "").replace(/(·?)10([⁻⁰¹²³⁴-⁹]+)/, (_, dot, power) =>
+      (dot ? "e" : "1e") + [...power].map((c) => (c === "⁻" ? "-" : "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(c))).join(""));
     return Number.isNaN(parseFloat(text)) ? null : parseFloat(text);
   }
   function before(a, b) {

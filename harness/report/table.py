@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.figures.compare import scientific
 from harness.report.charts.axis import MINUS
+from harness.report.digits import tidy
 from harness.report.source import read
 from harness.store import machine
 from harness.store.tables import read_table, reading
@@ -86,7 +87,7 @@ def variance_table(table: pd.DataFrame, source: str) -> Table:
     """Variance ± standard error of each estimator's gradient at each stage of training, for the paper's M and L."""
     rows = table[(table["batch_size"] == PAPER_BATCH) & (table["n_samples"] == PAPER_SAMPLES)]
     numbers = rows[["variance", "standard_error"]].to_numpy()
-    cells = rows.assign(cell=[f"{variance:.3g} ± {error:.1g}".replace("-", MINUS) for variance, error in numbers])
+    cells = rows.assign(cell=[tidy(f"{variance:.3g} ± {error:.1g}") for variance, error in numbers])
     wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
     content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
     return Table("", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
@@ -117,7 +118,7 @@ def _times(ratio: float, error: float) -> str:
 
 def text_table(title: str, content: pd.DataFrame, source: str, caption: str = "") -> Table:
     """Cells that are text already."""
-    rows = [list(map(str, row)) for row in content.to_numpy()]
+    rows = [[tidy(str(cell)) for cell in row] for row in content.to_numpy()]
     return Table(title, [*content.columns], rows, source, caption=caption)
 
 
@@ -137,7 +138,7 @@ def number(value: Any) -> str:
 
 def _table(title: str, content: pd.DataFrame, source: str) -> Table:
     shown = content.iloc[:MAX_ROWS, :MAX_COLUMNS]
-    rows = [[number(value) for value in row] for row in shown.itertuples(index=False)]
+    rows = [[tidy(number(value)) for value in row] for row in shown.itertuples(index=False)]
     return Table(title, [str(name) for name in shown.columns], rows, source, max(len(content) - MAX_ROWS, 0))
 
 
@@ -145,5 +146,5 @@ def _bias(bias: float, spread: float, without_estimate: float) -> str:
     if pd.isna(bias):
         return f"– [{without_estimate:.0f}]"
     form = "{:+z.2f} ± {:.2f}" if max(abs(bias), spread) < 1000 else "{:+.0e} ± {:.0e}"
-    value = form.format(bias, spread).replace("-", MINUS)
+    value = tidy(form.format(bias, spread))
     return f"{value} [{without_estimate:.0f}]" if without_estimate else value

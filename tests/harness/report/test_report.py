@@ -160,7 +160,7 @@ def test_benchmarks_and_studies_are_shown_as_tables_with_their_origin(tmp_path):
     published = next((ROOT / "results" / "reference" / "benchmarks").glob("*.json"))
     shutil.copy(published, benchmarks)
     text = page(tmp_path)
-    assert "<td>1.23e+03 ± 2</td>" in text
+    assert "<td>1.23·10³ ± 2</td>" in text
     assert "c0ffee" in text
     timed = json.loads(published.read_text())
     assert timed["environment"]["commit"] in text

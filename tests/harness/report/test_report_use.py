@@ -160,6 +160,18 @@ def test_a_table_is_sorted_as_numbers(window):
     assert values[0] != sorted(values[0], key=str), "as text they would stand otherwise"
 
 
+def test_powers_of_ten_are_sorted_by_what_they_are_worth(window):
+    shown = ["10⁶", "–", "3·10⁻⁸ ± 10⁻⁹", "−2·10⁵", "1,000", "20", "−4.1·10⁻²"]
+    click(window, "#fold-denoise-1 > summary")
+    window.execute_script(
+        "const rows = [...document.querySelector('#fold-denoise-1 tbody').rows];"
+        "rows.forEach((row, k) => arguments[0][k] ? row.cells[2].textContent = arguments[0][k] : row.remove())", shown
+    )  # fmt: skip
+    click(window, "#fold-denoise-1 th:nth-child(3) .sort")
+    cells = window.find_elements("css selector", "#fold-denoise-1 td:nth-child(3)")
+    assert [cell.text for cell in cells] == ["−2·10⁵", "−4.1·10⁻²", "3·10⁻⁸ ± 10⁻⁹", "20", "1,000", "10⁶", "–"]
+
+
 def test_records_are_listed_as_numbers(window):
     sizes = [
         int(match[1])
