@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from harness.figures.compare import label
+from harness.figures.compare import label, scientific
 from harness.report.charts import marks
 from harness.report.charts.axis import Axis
 from harness.report.charts.benchmarks import ENGINES
@@ -13,6 +13,7 @@ from harness.report.charts.chart import WIDE, Chart, Group, Legend, Plot, Row, h
 from harness.timing.roofline import GIGA, points, roof_name
 
 ROOM = 2.0  # an axis goes so many times beyond what it shows
+MANY = 100  # times as much at the top as at the bottom: powers of ten are names enough
 LOOKS = {"memory": "plain", "cache": "signal", "products": "limit"}
 
 
@@ -24,7 +25,7 @@ def roofline_group(table: pd.DataFrame, roofs: pd.DataFrame, sources: Sequence[s
         roofs: what `harness.timing.roofline.tabulate_roofs` made, likewise.
         sources: ids of where it comes from.
     """
-    shown, charts = points(table), []
+    shown, charts = points(table[table["device"].isin(roofs["device"])]), []
     for k, device in enumerate(dict.fromkeys(roofs["device"])):
         own, bounds = shown[shown["device"] == device], roofs[roofs["device"] == device]
         if len(own):
@@ -36,7 +37,11 @@ def roofline_group(table: pd.DataFrame, roofs: pd.DataFrame, sources: Sequence[s
     )]  # fmt: skip
     legend += [(f"ours {name} train", (label(name),)) for name in dict.fromkeys(shown["method"])]
     legend += [(f"mark-{shape}", (name,)) for name, shape in ENGINES.items() if name in {*shown["kind"]}]
-    return [Group("roofline", charts, 1, legend)] if charts else []
+    return [Group("roofline", charts, min(len(charts), 2), legend)] if charts else []
+
+
+def _name(value: float) -> str:
+    return f"{value:,g}" if value < 1e4 else scientific(value)
 
 
 def _plot(own: pd.DataFrame, bounds: pd.DataFrame) -> Plot:
@@ -46,8 +51,9 @@ def _plot(own: pd.DataFrame, bounds: pd.DataFrame) -> Plot:
     low, high = min([*own["intensity"], *ridges]) / ROOM, max([*own["intensity"], *ridges]) * ROOM
     x = Axis(low, high, WIDE.left, WIDE.right, log=True)
     bottom, top = min(own["gflops"]) / ROOM, max(peak, own["gflops"].max()) * ROOM
-    named = tuple(digit * 10.0**k for k in range(-3, 7) for digit in (1, 2, 5) if bottom <= digit * 10.0**k <= top)
-    y = Axis(bottom, top, WIDE.bottom, WIDE.top, log=True, named=named, names=tuple(f"{value:g}" for value in named))
+    digits = (1, 2, 5) if top < MANY * bottom else (1,)
+    named = tuple(digit * 10.0**k for k in range(-3, 7) for digit in digits if bottom <= digit * 10.0**k <= top)
+    y = Axis(bottom, top, WIDE.bottom, WIDE.top, log=True, named=named, names=tuple(map(_name, named)))
     drawn, rows = [], []
     stops = np.array(sorted({round(value, 1) for value in own["intensity"]}))
     kind_of_device = bounds["device_type"].iloc[0]

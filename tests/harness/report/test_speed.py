@@ -97,6 +97,16 @@ def test_the_legend_names_each_devices_cache_and_every_engine_has_a_shape_of_its
     assert ["the L2 cache" in each for each in told] == [False, True]
 
 
+def test_the_legend_has_no_engine_that_no_chart_shows_and_an_axis_of_many_powers_names_them_alone():
+    slow = LEARNER | {"flops_per_second": 2e10}
+    fast = LEARNER | {"flops_per_second": 4e13}
+    elsewhere = LEARNER | {"precision": "bfloat16"}
+    table = pd.concat([tabulate([slow, fast]).assign(device="x"), tabulate([elsewhere]).assign(device="y")])
+    (group,) = roofline_group(table, tabulate_roofs(ROOFS).assign(device="x"), ["s"])
+    assert "bfloat16" not in {name for _, (name,) in group.legend}
+    assert [name for _, name in group.charts[0].plots[0].y.ticks()] == ["10", "100", "1,000", "10⁴"]
+
+
 def test_the_bars_of_a_step_are_as_high_as_its_shares_one_on_another():
     (group,) = step_group(tabulate_steps(STEPS).assign(device="x"), ["s"])
     (plot,) = group.charts[0].plots
