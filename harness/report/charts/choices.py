@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.figures.compare import label
+from harness.figures.compare import label, scientific
 from harness.report.charts import marks
 from harness.report.charts.axis import MINUS, Axis
 from harness.report.charts.marks import Mark
@@ -15,6 +15,7 @@ from harness.studies.choices.table import decided
 from harness.studies.verdict import ERRORS, widened
 
 WIDTH, HEIGHT, MARGIN = 200.0, 20.0, 8.0
+APART = 7.0  # pixels from dot to dot
 MEASURES = ("shift", "farther")
 SIZES = {2: 0, 3: 0, 5: 1, 10: 2, 20: 3}  # looks of effort, the darker the more latent variables
 SHAPES = {"aevb": "circle", "wake_sleep": "diamond"}
@@ -34,16 +35,24 @@ class Cell:
 
     whiskers: list[Mark]
     dots: list[Dot]
+    height: float
 
 
 @dataclass(frozen=True)
 class Forest:
-    """The chart: for each column its data set, its measure and its axis, for each line choice, value and cells."""
+    """The chart.
+
+    Attributes:
+        columns: of each its data set, its measure and its axis.
+        lines: of each its choice, its value and its cells.
+        told: on the whole: at how many `samples`, and of so many comparisons how many speak for and against the
+            protocol.
+    """
 
     columns: list[tuple[str, str, Axis]]
     lines: list[tuple[str, str, list[Cell]]]
+    told: dict[str, object]
     width: float = WIDTH
-    height: float = HEIGHT
 
 
 def forest(table: pd.DataFrame) -> Forest | None:
@@ -57,7 +66,14 @@ def forest(table: pd.DataFrame) -> Forest | None:
         parts = [(rows[rows["dataset"] == name], measure) for name in datasets for measure in MEASURES]
         cells = [_cell(part, measure, axis) for (part, measure), (_, _, axis) in zip(parts, columns, strict=True)]
         lines.append((str(choice), str(value), cells))
-    return Forest(columns, lines)
+    return Forest(columns, lines, _whole(table))
+
+
+def _whole(table: pd.DataFrame) -> dict[str, object]:
+    rows = table[np.isfinite(table["farther"].astype(float)) & np.isfinite(table["farther_error"].astype(float))]
+    sides = [decided(*row) for row in rows[["farther", "farther_error", "seeds"]].itertuples(index=False)]
+    samples = scientific(table["samples"].max())
+    return {"samples": samples, "of": len(sides), "speaks_for": sides.count(1), "against": sides.count(-1)}
 
 
 def _axis(dataset: str) -> Axis:
@@ -67,11 +83,11 @@ def _axis(dataset: str) -> Axis:
 
 def _cell(part: pd.DataFrame, measure: str, axis: Axis) -> Cell:
     there = part[np.isfinite(part[measure].astype(float))].to_dict("records")
-    whiskers, dots = [], []
+    whiskers, dots, height = [], [], max(HEIGHT, APART * len(there))
     for k, row in enumerate(there):
         value, error, seeds = float(row[measure]), float(row[f"{measure}_error"]), int(row["seeds"])
         look = f"effort-{SIZES.get(int(row['n_latent']), 0)}"
-        py = HEIGHT * (k + 0.5) / len(there)
+        py = height * (k + 0.5) / len(there)
         x = float(axis.place(np.clip(value, axis.low, axis.high)))
         reach = ERRORS * widened(error, seeds - 1)
         if np.isfinite(reach):
@@ -81,7 +97,7 @@ def _cell(part: pd.DataFrame, measure: str, axis: Axis) -> Cell:
         shape = SHAPES.get(str(row["method"]), "square")
         mark = marks.dot(f"{look}{sure}", x, py, 2.6, shape)
         dots.append(Dot(mark, f"{label(str(row['method']))}, N_z = {row['n_latent']}: {_told(value, error)}"))
-    return Cell(whiskers, dots)
+    return Cell(whiskers, dots, height)
 
 
 def _told(value: float, error: float) -> str:

@@ -138,6 +138,7 @@ def test_a_choices_dot_is_on_its_side_of_zero_and_hollow_where_other_seeds_could
     rows = [
         ("estimator", "B", "mnist", "aevb", 10, 3, -4.0, 0.1, 2.0, 5.0),
         ("pixels", "drawn", "mnist", "aevb", 3, 3, 9e5, 1.0, np.nan, np.nan),
+        *(("step size", "0.1", "mnist", "aevb", size, 3, 1.0, 0.1, -9.0 + size, 0.1) for size in (2, 3, 5, 10, 20)),
     ]
     names = [
         "choice",
@@ -151,9 +152,13 @@ def test_a_choices_dot_is_on_its_side_of_zero_and_hollow_where_other_seeds_could
         "farther",
         "farther_error",
     ]
-    table = pd.DataFrame(rows, columns=names)
+    table = pd.DataFrame(rows, columns=names).assign(samples=10**6)
     chart = choices.forest(table)
-    (_, _, (shift, farther)), (_, _, (beyond, absent)) = chart.lines
+    (_, _, (shift, farther)), (_, _, (beyond, absent)), (_, _, (many, _)) = chart.lines
+    assert chart.told == {"samples": "10⁶", "of": 6, "speaks_for": 2, "against": 3}
+    apart = np.diff([float(dot.mark.path.split()[1].partition("a")[0]) for dot in many.dots])
+    assert len(apart) == 4
+    assert (apart > 2 * 2.6).all(), "dots of a line do not cover each other"
     ((_, _, axis), _) = chart.columns
     assert "hollow" not in shift.dots[0].mark.look
     assert "hollow" in farther.dots[0].mark.look
