@@ -15,6 +15,7 @@ from harness.store.tables import read_bytes, reading
 
 # What the page has texts for, beside the moving "interpolate".
 KINDS = ("figure4", "figure5", "generate", "reconstruct", "interpolate", "denoise", "inpaint")
+FIRST = KINDS[:2]  # the paper's figures have most written in them
 WIDTHS = (1400, 1200, 900, 700, 560, 440, 280)
 MOST_FRAMES = 40  # of a moving picture; more are seen in turn, each shown as long as those that it stands for
 # Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
@@ -88,15 +89,14 @@ def shows_data_not_ours(path: Path) -> bool:
 def embed(paths: Sequence[Path], budget: int) -> dict[Path, Embedded]:
     """Data URIs of pictures that have `budget` characters together, or the narrowest.
 
-    All grow from width to width together, those first that it costs least: none is wide while another could be wider
-    than it is.
+    All grow from width to width together, the paper's figures first, then those that it costs least.
     """
     made = {path: _encode(path, WIDTHS[-1]) for path in paths}
     left = budget - sum(len(picture.uri) for picture in made.values())
     for narrow, width in pairwise(reversed(WIDTHS)):
         wider = {path: _encode(path, width) for path, picture in made.items() if picture.width == narrow}
         costs = {path: len(picture.uri) - len(made[path].uri) for path, picture in wider.items()}
-        for path in sorted(costs, key=costs.__getitem__):
+        for path in sorted(costs, key=lambda path: (path.stem.partition("-")[0] not in FIRST, costs[path])):
             if costs[path] <= left:
                 made[path] = wider[path]
                 left -= costs[path]
@@ -113,7 +113,7 @@ def _encoded(content: bytes, width: int) -> Embedded:
     flat, durations = _frames(content)
     frames = [_shrunk(frame, width) for frame in flat]
     buffer = io.BytesIO()
-    frames[0].save(buffer, "WEBP", quality=76 if len(frames) == 1 else 45, method=4, **_animation(frames, durations))
+    frames[0].save(buffer, "WEBP", quality=76 if len(frames) == 1 else 45, method=6, **_animation(frames, durations))
     uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return Embedded(uri, *frames[0].size)
 

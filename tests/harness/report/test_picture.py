@@ -32,6 +32,14 @@ def test_pictures_grow_together_until_none_finds_room_to_be_wider(drawn, budget)
     assert noise.width < WIDTHS[0] or budget > weight > 200_000
 
 
+def test_the_papers_figures_grow_first(drawn):
+    figure = drawn[1].rename(drawn[1].with_name("figure5.png"))
+    budgets = np.linspace(50_000, 300_000, 8).astype(int)
+    widths = [[picture.width for picture in embed([drawn[0], figure], budget).values()] for budget in budgets]
+    assert all(first >= other for other, first in widths[-2:])
+    assert widths == sorted(widths, key=lambda pair: pair[1]), "with more room it is wider"
+
+
 def test_of_many_frames_some_are_kept_and_they_take_as_long(tmp_path):
     count, each = 2 * MOST_FRAMES + 5, 50
     frames = [Image.new("L", (64, 48), k) for k in range(count)]
