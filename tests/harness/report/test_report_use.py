@@ -11,6 +11,7 @@ from tests.report_store import make_store
 from tests.support import wait_until
 
 DESK, PHONE = (1440, 900), (360, 740)
+PAPER = (695, 1032)  # A4 without its margins
 
 
 @pytest.fixture(scope="module")
@@ -235,9 +236,13 @@ def test_the_page_prints_as_a_handout(language, window, page, capsys):
             "return [...document.querySelectorAll(named)]"
             ".filter(e => e.checkVisibility()).map(e => e.outerHTML.slice(0, 80))"
         )
+        resize(window, *PAPER)
+        beside = window.execute_script("const { scrollWidth, clientWidth } = root; return scrollWidth - clientWidth")
     finally:
         window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        resize(window, *DESK)
     assert controls == []
+    assert beside == 0, "a browser prints all smaller where anything is wider than the paper"
     theme = "dispatchEvent(new Event(arguments[0])); return document.documentElement.dataset.theme"
     assert [window.execute_script(theme, event) for event in ("beforeprint", "afterprint")] == ["light", "dark"]
     pdf = base64.b64decode(window.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
