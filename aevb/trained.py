@@ -69,7 +69,7 @@ def load_published(
 def published_models() -> list[dict[str, Any]]:
     """An entry for each model that comes with the project: dataset, n_latent, method, seed, samples, file and more."""
     path = shipped.RESULTS / INDEX
-    entries: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return entries
 
 

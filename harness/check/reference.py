@@ -96,7 +96,7 @@ def read_reference(path: Path, cases: Sequence[Case]) -> list[Line]:
         UserError: the file is missing or damaged, or was made for other cases or seeds.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         definition, stored = content["definition"], content["lines"]
         lines = [Line(s["case"], s["quantity"], s["exact"], tuple(s["values"])) for s in stored]
     except FileNotFoundError as error:

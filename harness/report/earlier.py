@@ -32,7 +32,7 @@ def write_earlier(last: Trained, name: Path) -> Iterator[Path]:
     for samples in times(last):
         target = name.with_stem(f"{name.stem}@{samples}")
         if last.folder.published:
-            write_text(target, published_file(last.folder, samples).read_text())
+            write_text(target, published_file(last.folder, samples).read_text(encoding="utf-8"))
         else:
             export_earlier(load_trained(KeptModel(last.folder, samples)), target, view)
         yield target

@@ -21,6 +21,7 @@ from harness.report.page import render
 from harness.report.weights import FINE, ROUGH, export
 from harness.store.files import write_text
 from harness.store.invocation import invocation
+from harness.store.locks import in_turn
 from harness.workers.progress import Display
 
 
@@ -46,11 +47,12 @@ def make_report(request: Request, *, train: bool) -> bool:
         show_missing(plan, request)
     print("reading what is stored and drawing the page: a minute or so …", file=sys.stderr, flush=True)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the steps of the rounding are small; more threads wait for each other
-    _write_models(request)
-    torch.set_num_threads(threads)
     page = request.results / "report.html"
-    write_text(page, render(request.shelves, request.protocol, commands(request)))
+    with in_turn(request.results / "models"):
+        torch.set_num_threads(1)  # the steps of the rounding are small; more threads wait for each other
+        _write_models(request)
+        torch.set_num_threads(threads)
+        write_text(page, render(request.shelves, request.protocol, commands(request)))
     print(f"wrote {page}, {page.stat().st_size / 1e6:.1f} MB")
     return not failed
 

@@ -126,7 +126,7 @@ def data(value: Any) -> Markup:
 
 
 def _asset(name: str) -> Markup:
-    return Markup(Path(__file__).with_name(name).read_text())
+    return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
 def _worst(path: Path) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def quote(file: str, function: str, having: str) -> Quote:
         LookupError: there is none.
     """
     path = LIBRARY / file
-    source = path.read_text()
+    source = path.read_text(encoding="utf-8")
     body: list[ast.stmt] = ast.parse(source).body
     for name in function.split("."):
         body = next((node.body for node in body if getattr(node, "name", "") == name and hasattr(node, "body")), [])

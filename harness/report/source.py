@@ -71,8 +71,8 @@ def benchmark_source(name: str, path: Path) -> Source:
 def picture_sources(name: str, title: str, record: Path) -> list[Source]:
     """What the file beside a picture says: how it was drawn, then each run whose model it shows."""
     content = read(record, dict)
-    drawn, runs = _environment(content.pop("drawn_with", None)), content.pop("runs", [])
     with reading(record):
+        drawn, runs = _environment(content.pop("drawn_with", None)), content.pop("runs", [])
         shown = [_run(Config.from_json(json.dumps(r["config"])), r["folder"], {}, r["environments"]) for r in runs]
     return [Source(name, title, str(record), drawn, content), *shown]
 

@@ -91,7 +91,7 @@ def _publish_run(folder: RunFolder, target: RunFolder, data: Path | None, shown:
 def _benchmarks(folder: Path) -> Iterator[str]:
     """Copy what was timed on each device."""
     for path in sorted(folder.glob("*.json")):
-        write_text(shipped.RESULTS / BENCHMARKS / path.name, without_places(path.read_text()))
+        write_text(shipped.RESULTS / BENCHMARKS / path.name, without_places(path.read_text(encoding="utf-8")))
         table = path.with_suffix(".csv")
         write_bytes(shipped.RESULTS / BENCHMARKS / table.name, table.read_bytes())
         yield f"published: the benchmarks of {path.stem}, without pictures: --benchmark --plot-only draws them"

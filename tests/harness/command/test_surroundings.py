@@ -149,3 +149,13 @@ def test_eighty_columns_are_enough_for_all_that_is_printed(line, tmp_path):
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) > 9
         assert within_80_columns(done.stdout) == []
+
+
+def test_what_the_page_is_made_of_is_read_in_any_locale():
+    code = (
+        "from harness.report.page import SCRIPTS, STYLES, _asset; from harness.report.quote import quotes; "
+        "assert all(map(_asset, [*STYLES, *SCRIPTS])) and quotes()"
+    )
+    odd = environment(**ENCODINGS["the C locale"])
+    made = subprocess.run([sys.executable, "-c", code], env=odd, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
