@@ -17,6 +17,7 @@ from harness.figures.panel import DARK, OURS, STYLE, draw, save, seeds_shown
 COLUMNS = 5
 MEASURE = "lower_bound"
 AXES = {"samples": "# training samples evaluated", "time": "AEVB's samples in the same time"}
+FEW = 0.05  # share of a panel's points that may lie below it
 BEGIN = 0.1  # of a curve's length: before it all still climb from the bottom
 
 
@@ -76,13 +77,19 @@ def _panel(axes: Axes, test: pd.DataFrame, later: set[str], costs: Mapping[str, 
     begin = min(BEGIN * float(ends.min()), end / 2)
     draw(axes, shown.assign(samples=shown["at"], split="train"), OURS, MEASURE)  # solid: there are no others
     seen = shown.loc[shown["at"].between(begin, end), MEASURE].astype(float)
-    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
+    low, high = _ends(seen) if len(seen) else (0.0, 1.0)
     margin = 0.05 * (high - low) or 1.0
     axes.set(xscale="log", xlim=(begin, end), ylim=(low - margin, high + margin))
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.tick_params(length=0, pad=5)
+
+
+def _ends(seen: pd.Series) -> tuple[float, float]:
+    """Lowest and highest value, less a few far below all others: what a method does not climb may fall at times."""
+    few, high = float(seen.quantile(FEW)), float(seen.max())
+    return max(float(seen.min()), few - (high - few) / 4), high
 
 
 def _named(method: str, costs: Mapping[str, float]) -> str:

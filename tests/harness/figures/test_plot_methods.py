@@ -88,3 +88,12 @@ def test_figure_2_can_be_of_few_datapoints_and_figure_3_has_its_own():
     assert FIGURE2.defines(config)
     with pytest.raises(UserError, match="figure 3: use --train"):
         FIGURE3.configs("author+n_train=1000", ["mnist"], [0])
+
+
+def test_a_point_far_below_runs_out_of_its_panel_and_a_curve_does_not():
+    curve = pd.Series([*np.linspace(-200, -140, 40), -850.0])
+    low, high = module._ends(curve)
+    assert -230 < low < -200
+    assert high == -140
+    both = pd.Series([*np.linspace(-200, -140, 40), *np.linspace(-850, -400, 20)])
+    assert module._ends(both) == (-850, -140)
