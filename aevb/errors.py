@@ -1,6 +1,7 @@
 """The errors a user can cause, and therefore mend."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable
 
 LONGEST = 2000  # characters of a message
@@ -25,8 +26,15 @@ class ArgumentError(UserError, ValueError):
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """ "; did you mean mnist?" where a known name is near, else nothing: to be added to an error's remedy."""
     names = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(str(word)[:100].casefold(), names, n=1, cutoff=0.6)
-    return f"; did you mean {names[near[0]]}?" if near else ""
+    text = str(word)[:100].casefold()
+
+    def likeness(name: str) -> tuple[float, int]:
+        """Of equally near names that of the same letters is meant, in another order."""
+        shared = Counter(text) & Counter(name)
+        return difflib.SequenceMatcher(None, name, text).ratio(), shared.total()
+
+    near = difflib.get_close_matches(text, names, n=9, cutoff=0.6)
+    return f"; did you mean {names[max(near, key=likeness)]}?" if near else ""
 
 
 def one_line(text: object) -> str:

@@ -113,7 +113,7 @@ def _encoded(content: bytes, width: int) -> Embedded:
     flat, durations = _frames(content)
     frames = [_shrunk(frame, width) for frame in flat]
     buffer = io.BytesIO()
-    frames[0].save(buffer, "WEBP", quality=76 if len(frames) == 1 else 45, method=6, **_animation(frames, durations))
+    frames[0].save(buffer, "WEBP", quality=72 if len(frames) == 1 else 45, method=4, **_animation(frames, durations))
     uri = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return Embedded(uri, *frames[0].size)
 
