@@ -84,7 +84,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     # The protocol that fits the paper's curves is the figure; another's has its name.
     stem = request.folder / request.name
     paths = PLOTS[experiment.figure](curves, published, runs, remedies, stem)
-    if experiment.measure == "lower_bound":
+    if experiment.measure == "lower_bound" and _later_are_wanted(of_all_methods, experiment, request):
         beside = stem.with_name(f"{stem.name}-methods")
         paths += plot_methods(of_all_methods, experiment.methods, *method_costs(request.shelves), beside)
     print(in_print(comparison, distances, key))  # once all is drawn, for who reads may go away
@@ -98,6 +98,12 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         print(format_bias(estimates, experiment.key))
     for path in paths:
         print(f"wrote {path}")
+
+
+def _later_are_wanted(curves: pd.DataFrame, experiment: Experiment, request: Request) -> bool:
+    """The reader has runs of later methods, asks for one, or has no runs at all and sees what is published."""
+    own = curves[~curves["published"].astype(bool)]
+    return own.empty or not {*own["method"], *request.methods} <= {*experiment.methods}
 
 
 def in_print(comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str]) -> str:
