@@ -94,7 +94,7 @@ def _whole(along: pd.DataFrame) -> dict[str, object]:
         "of": len(along),
         "left": len(along) - agree,
         "limit": f"{LIMIT:g}",
-        "frey": f"{LIMITS['frey_face']:g}",
+        "frey": f"{LIMITS['frey_face']:g}" if (along["dataset"] == "frey_face").any() else "",
         "median": f"{along['rms'].median():.1f}",
         "largest": f"{along['rms'].max():.1f}",
     }
