@@ -118,7 +118,7 @@ def _encoded(content: bytes, width: int) -> Embedded:
     return Embedded(uri, *frames[0].size)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=10)  # all of a page: each is read for every width
 def _frames(content: bytes) -> tuple[list[Image.Image], list[int]]:
     """Each that is kept on white, and how long it is shown, in milliseconds."""
     flat, durations = list[Image.Image](), list[int]()
