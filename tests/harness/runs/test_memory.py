@@ -54,12 +54,13 @@ def test_a_run_that_does_not_fit_into_memory_fails_by_name_and_the_rest_complete
 
 def holder(folder: Path) -> int | None:
     """The process that holds a run's lock."""
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if link.readlink() == folder / ".lock" and int(link.parts[2]) != os.getpid():
-                return int(link.parts[2])
-        except OSError:
+            links = [link.readlink() for link in (process / "fd").iterdir()]
+        except OSError:  # it has ended meanwhile
             continue
+        if folder / ".lock" in links and int(process.name) != os.getpid():
+            return int(process.name)
     return None
 
 
