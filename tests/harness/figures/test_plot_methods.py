@@ -11,6 +11,8 @@ from harness.figures import plot_methods as module
 from harness.figures.costs import CASE, METHODS_FOLDER, method_costs
 from harness.figures.panel import OURS
 from harness.figures.plot_methods import plot_methods
+from harness.figures.request import Request
+from harness.figures.show import _later_are_wanted
 from harness.store.shelves import Shelves
 
 PAPERS = FIGURE2.methods
@@ -97,3 +99,14 @@ def test_a_point_far_below_runs_out_of_its_panel_and_a_curve_does_not():
     assert high == -140
     both = pd.Series([*np.linspace(-200, -140, 40), *np.linspace(-850, -400, 20)])
     assert module._ends(both) == (-850, -140)
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "wanted"),
+    [((), (), True), (("aevb",), (), False), (("aevb", "iwae"), (), True), (("aevb",), ("aevb", "stl"), True),
+     (("aevb", "wake_sleep"), ("aevb",), False)],
+)  # fmt: skip
+def test_later_methods_are_drawn_where_the_reader_has_or_asks_for_them_or_has_nothing(own, asked, wanted):
+    there = curves("aevb", "wake_sleep", "dreg").assign(published=True)
+    mine = [curves(method).assign(published=False) for method in own]
+    assert _later_are_wanted(pd.concat([there, *mine]), FIGURE2, Request(methods=asked)) is wanted
