@@ -57,17 +57,8 @@ def agreement(
         worst, each = int(np.abs(mean).argmax()), rms(off[np.isfinite(off)])
         several = int(np.median(seeds))
         rows.append((protocol, *name, begin, end, rms(mean), error, both, mean[worst], at[worst], each, several))
-    numbers = [
-        "begin",
-        "end",
-        "rms",
-        "standard_error",
-        "difference_error",
-        "largest",
-        "largest_at",
-        "seed_rms",
-        "seeds",
-    ]
+    errors = ["rms", "standard_error", "difference_error"]
+    numbers = ["begin", "end", *errors, "largest", "largest_at", "seed_rms", "seeds"]
     table = pd.DataFrame(rows, columns=["protocol", *key, *numbers])
     return table.sort_values(["protocol", *key], key=ranked, ignore_index=True)
 

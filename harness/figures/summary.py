@@ -14,6 +14,8 @@ LIMITS: Mapping[str, float] = {"mnist": 1.0, "frey_face": 10.0}
 LIMIT = 1.0
 MARK = "!"
 TOLD = 6  # curves without a row that are named
+LONGEST_NAME = 12  # letters
+NAMED = ("dataset", "n_latent", "n_train", "method", "split")
 
 
 def limit(dataset: str) -> float:
@@ -64,10 +66,6 @@ def _limits(datasets: pd.Series) -> str:
     """The limits of these datasets, in words."""
     other = f" ({LIMITS['frey_face']:g} on Frey Face)" if (datasets == "frey_face").any() else ""
     return f"{LIMIT:g} nat{other}"
-
-
-LONGEST_NAME = 12  # letters
-NAMED = ("dataset", "n_latent", "n_train", "method", "split")
 
 
 def format_summary(comparison: pd.DataFrame, distances: pd.DataFrame, key: Sequence[str] = KEY) -> str:
