@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from tests import forking, head_start
+from tests.fresh_report import fresh_report
 from tests.stranger import own_files
 from tests.support import write_array
 from tests.tally import taken, total
 from tests.tally import tally as count
 
-__all__ = ["own_files"]  # a fixture
+__all__ = ["fresh_report", "own_files"]  # fixtures
 
 
 def pytest_configure() -> None:

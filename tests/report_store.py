@@ -30,6 +30,15 @@ from harness.store.tensors import save
 from tests.support import ROOT, wait_until
 
 SAMPLES, EARLIER = 10**6, 10**5
+MODELS = {
+    file_name(dataset, n_latent, samples if samples != SAMPLES else None).removesuffix(".json"): (
+        *SHOWN.configs("author", [dataset], [0], sizes=[n_latent]),
+        samples,
+    )
+    for dataset, n_latent, samples in (
+        ("mnist", 2, SAMPLES), ("mnist", 5, SAMPLES), ("frey_face", 2, SAMPLES), ("mnist", 2, EARLIER),
+    )
+}  # fmt: skip
 PIXELS = {"mnist": 784, "frey_face": 560}
 SHAPES = {"mnist": (28, 28), "frey_face": (28, 20)}
 
@@ -47,31 +56,31 @@ def command(task: str) -> str:
     return f"python reproduce.py {task}"
 
 
-def make_store(folder: Path) -> Store:
-    """The store with its page: the project's runs and studies as if they were the reader's, but for the models."""
+def make_store(folder: Path) -> None:
+    """Fill it with the project's runs and studies as if they were the reader's, but for the models, and their page."""
     results = folder / "results"
     for name in ("runs", "studies/marginal"):
         shutil.copytree(ROOT / "results" / "reference" / name, results / name)
-    shelves, models = Shelves(results), dict[str, Trained]()
-
-    def keep(dataset: str, n_latent: int, samples: int = SAMPLES) -> Trained:
-        (config,) = SHOWN.configs("author", [dataset], [0], sizes=[n_latent])
-        model = load_trained(random_model(shelves, config, samples))
-        name = file_name(dataset, n_latent, samples if samples != SAMPLES else None)
-        flat = models.get(f"{dataset}-2")
+    shelves = Shelves(results)
+    for name, (config, samples) in MODELS.items():
+        model, path = load_trained(random_model(shelves, config, samples)), results / "models" / f"{name}.json"
         if samples != SAMPLES:
-            export_earlier(model, results / "models" / name, view_of(models[f"{dataset}-2"]))
+            export_earlier(model, path, view_of(kept_model(shelves, *MODELS["mnist-2"])))
         else:
-            export(model, results / "models" / name, step=FINE if n_latent == 2 else ROUGH, picks=flat is None)
-        models[name.removesuffix(".json")] = model
-        return model
+            export(model, path, step=FINE if config.n_latent == 2 else ROUGH, picks=config.n_latent == 2)
+    (folder / "report.html").write_text(render(shelves, "author", command))
 
-    for dataset, n_latent in (("mnist", 2), ("mnist", 5), ("frey_face", 2)):
-        keep(dataset, n_latent)
-    keep("mnist", 2, EARLIER)
-    page = results / "report.html"
-    page.write_text(render(shelves, "author", command))
-    return Store(results, models, page)
+
+def kept_model(shelves: Shelves, config: Config, samples: int) -> Trained:
+    """One of the store's."""
+    return load_trained(KeptModel(shelves.own_run(config), samples))
+
+
+def read_store(folder: Path) -> Store:
+    """What `make_store` has made there."""
+    shelves = Shelves(folder / "results")
+    models = {name: kept_model(shelves, *model) for name, model in MODELS.items()}
+    return Store(shelves.own, models, folder / "report.html")
 
 
 def published(n_latent: int, dataset: str = "mnist") -> Trained:

@@ -32,7 +32,8 @@ def _fit(text: Text, missing: frozenset[str]) -> None:
 
 
 def _missing(words: str) -> frozenset[str]:
-    return frozenset(c for c in words if c != "\n" and ord(c) not in _letters(findfont(FONT)))
+    ours = _letters(findfont(FONT))
+    return frozenset(c for c in words if c != "\n" and ord(c) not in ours)
 
 
 @cache

@@ -176,11 +176,15 @@ def legends(axes: Axes, methods: Sequence[str], drawn: Iterable[str] = ()) -> No
 
 
 def save(figure: Figure, stem: Path, kind: str, dpi: float = 160) -> Path:
-    """Write beside the target, then rename: a reader never sees half a picture; its size in pixels has a limit."""
+    """Write beside the target, then rename: a reader never sees half a picture; its size in pixels has a limit.
+
+    What a first kind had laid out stays so in the next.
+    """
     path = stem.with_name(f"{stem.name}.{kind}")
     width, height = figure.get_size_inches()
     dpi = min(dpi, LONGEST / max(width, height), math.sqrt(LARGEST / (width * height)))
     with matplotlib.rc_context(STYLE), replacing(path) as temporary:
         fit_letters(figure)
         figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
+        figure.set_layout_engine(None)
     return path

@@ -4,24 +4,31 @@ import pytest
 
 from tests.browser import chromium, requests, resize
 from tests.machine_page import LAPTOP, next_frame
-from tests.report_store import make_store, settle
+from tests.made_once import made_once
+from tests.report_store import make_store, read_store, settle
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory):
     """Random models, and the page that shows them."""
-    return make_store(tmp_path_factory.mktemp("report"))
+    return read_store(made_once(tmp_path_factory, "report", make_store))
 
 
 @pytest.fixture(scope="module")
-def opened(store, tmp_path_factory):
-    """The page in a browser, when all of its models are unpacked."""
+def browser(tmp_path_factory):
+    """A browser that remembers nothing of another module."""
     with chromium(tmp_path_factory.mktemp("profile")) as window:
         window.get("about:blank")  # away from the browser's own first page, which may still be asking for things
         requests(window)
-        window.get(store.page.as_uri())
-        settle(window, store)
         yield window
+
+
+@pytest.fixture(scope="module")
+def opened(browser, store):
+    """The page in a browser, when all of its models are unpacked."""
+    browser.get(store.page.as_uri())
+    settle(browser, store)
+    return browser
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from aevb.errors import UserError
 from harness.command import main as command_line
 from harness.experiments.paper import FIGURE4
 from harness.pictures.models import load_trained
+from harness.report import make
 from harness.report.earlier import publish_earlier, published_file, times, write_earlier
 from harness.report.weights import view_of
 from harness.store.run_folder import RunFolder
@@ -86,6 +87,7 @@ def test_a_store_that_lacks_a_time_that_is_published_takes_none_away(project, sh
 def test_the_readers_own_earlier_models_are_shown_before_published_ones(project, shelves, tmp_path, monkeypatch):
     assert len([*publish_earlier(shelves)]) == 1
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(make, "render", lambda *_: "")  # the models are enough
 
     def shown() -> list[tuple[int, bool]]:
         assert command_line.main(["--report", "--plot-only"]) == 0

@@ -2,7 +2,6 @@ import base64
 import json
 import re
 import shutil
-import time
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from harness.report.source import benchmark_source, folder_source
 from harness.report.text import HERE, LANGUAGES, PLACEHOLDER, catalogue
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
+from tests.fresh_report import STALE
 from tests.report_store import command, unheld
 from tests.support import ROOT, reproduce
 
@@ -76,8 +76,8 @@ def test_an_empty_store_makes_a_page_of_commands(alone):
     assert '<canvas id="machine-x"' not in text
 
 
-def test_a_fresh_clones_page_is_filled_from_what_is_published(tmp_path):
-    text, reference = page(tmp_path / "results"), ROOT / "results" / "reference"
+def test_a_fresh_clones_page_is_filled_from_what_is_published(fresh_report):
+    text, reference = fresh_report.page + unheld(fresh_report.page), ROOT / "results" / "reference"
     assert TEXTS["figure.none"]["en"] not in text
     shown = {section: text.partition(f'id="{section}"')[2].partition("</section>")[0] for section in SECTIONS}
     for section, content in shown.items():
@@ -89,18 +89,13 @@ def test_a_fresh_clones_page_is_filled_from_what_is_published(tmp_path):
     assert demos == {name for name in demos if f'id="demo-{name}"' in shown["demos"]}
 
 
-def test_a_fresh_clones_report_is_there_in_half_a_minute_with_trained_models(tmp_path, capsys):
-    began = time.monotonic()
-    done = reproduce("--report", cwd=tmp_path)
-    seconds = time.monotonic() - began
-    assert done.returncode == 0, done.stderr
-    text = (tmp_path / "results" / "report.html").read_text()
-    (models,) = re.findall(r'id="models">(.*?)</script>', text)
+def test_a_fresh_clones_report_is_there_in_half_a_minute_with_trained_models(fresh_report, capsys):
+    (models,) = re.findall(r'id="models">(.*?)</script>', fresh_report.page)
     assert {*json.loads(models)} >= {"mnist-2", "mnist-20", "frey_face-2"}
-    assert "training" not in done.stdout
+    assert "training" not in fresh_report.stdout
     with capsys.disabled():
-        print(f"\n--report in a fresh folder, without network: {seconds:.0f} s")
-    assert seconds < 120, "the limit is for a machine that does much else"
+        print(f"\n--report in a fresh folder, without network: {fresh_report.seconds:.0f} s")
+    assert fresh_report.seconds < 120, "the limit is for a machine that does much else"
 
 
 def test_the_page_stays_below_eight_megabytes_whatever_the_pictures(alone):
@@ -233,13 +228,8 @@ def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_pat
     assert report.exists()
 
 
-def test_without_anything_computed_the_page_has_every_model_that_comes_with_the_project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    left = tmp_path / "results" / "models" / "mnist-7.json"
-    left.parent.mkdir(parents=True)
-    left.write_text("{}")
-    assert command_line.main(["--report", "--plot-only"]) == 0
-    text = (tmp_path / "results" / "report.html").read_text()
+def test_without_anything_computed_the_page_has_every_model_that_comes_with_the_project(fresh_report):
+    text = fresh_report.page
     assert len(text.encode()) < 8_000_000
     widths = [int(width) for width in re.findall(r'<img src="data:[^"]*" width="(\d+)"', text)]
     assert len(widths) > 5
@@ -252,5 +242,5 @@ def test_without_anything_computed_the_page_has_every_model_that_comes_with_the_
     for dataset in ("mnist", "frey_face"):  # and how those of the plane came to be
         assert len([name for name in models if name.startswith(f"{dataset}-2@")]) >= 2
     assert [name for name, content in models.items() if "images" in content] == ["mnist-2"]
-    assert not left.exists(), "what no run stands behind is removed"
+    assert not (fresh_report.folder / STALE).exists(), "what no run stands behind is removed"
     assert not any("points" in content for name, content in models.items() if content["nLatent"] != 2)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import chromium, find, requests, resize
-from tests.report_store import make_store
+from tests.browser import find, requests, resize
 
 # WCAG 2.2: 1.4.3 for text and for large text, 1.4.11 for what is drawn.
 TEXT, LARGE, DRAWN = 4.5, 3.0, 3.0
@@ -26,18 +25,10 @@ let last = performance.now();
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return make_store(tmp_path_factory.mktemp("report"))
-
-
-@pytest.fixture(scope="module")
-def window(store, tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("profile")) as window:
-        resize(window, 1440, 900)
-        window.get("about:blank")
-        requests(window)
-        window.get(store.page.as_uri())
-        yield window
+def window(browser, store):
+    resize(browser, 1440, 900)
+    browser.get(store.page.as_uri())
+    return browser
 
 
 def test_the_page_is_light_soon_there_silent_and_alone(window, store, capsys):

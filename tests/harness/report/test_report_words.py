@@ -6,10 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.report.page import render
 from harness.report.text import HERE, catalogue
-from harness.store.shelves import Shelves
-from tests.report_store import command
 from tests.support import ROOT
 
 TEXTS = catalogue()
@@ -90,9 +87,9 @@ class Visible(HTMLParser):
             self.found.append(data)
 
 
-def test_the_korean_page_has_nothing_in_english_but_names(tmp_path):
+def test_the_korean_page_has_nothing_in_english_but_names(fresh_report):
     reader = Visible()
-    reader.feed(render(Shelves(tmp_path), "author", command))
+    reader.feed(fresh_report.page)
     assert len("".join(reader.found)) > 5_000
     cards = r"NVIDIA [A-Z]+\d+(?: \d+GB [A-Z]+\d)?"
     machines = r"Intel\S*(?: Xeon\S* Processor)?|AMD[ -]EPYC(?:.*?(?:virtual|MiB, $))?|[\d.]+ MiB|GB/s"
@@ -101,8 +98,8 @@ def test_the_korean_page_has_nothing_in_english_but_names(tmp_path):
     assert left == set()
 
 
-def test_a_symbol_within_a_word_is_set_as_a_symbol(tmp_path):
-    page = render(Shelves(tmp_path), "author", command)
+def test_a_symbol_within_a_word_is_set_as_a_symbol(fresh_report):
+    page = fresh_report.page
     assert "Manifolds are smooth; <math>" in page
     alone = re.findall(r'(?: |lang="ko">)<math>(?:(?!</math>).)*</math>[가-힣]', page)
     assert alone == [], "no line is broken between a symbol and its particle"
