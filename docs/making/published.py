@@ -123,7 +123,7 @@ def verdicts(name: str) -> str:
 
 
 def times() -> str:
-    """Seconds until a bound that all methods of a panel reach."""
+    """Time until a bound that all methods of a panel reach."""
     return _fenced(format_times(pd.read_csv(shipped.RESULTS / "benchmarks" / "time_to_bound.csv")))
 
 

@@ -175,16 +175,19 @@ def legends(axes: Axes, methods: Sequence[str], drawn: Iterable[str] = ()) -> No
         axes.add_artist(legend)
 
 
-def save(figure: Figure, stem: Path, kind: str, dpi: float = 160) -> Path:
+def save(figure: Figure, stem: Path, kinds: Sequence[str] = ("png", "svg"), dpi: float = 160) -> list[Path]:
     """Write beside the target, then rename: a reader never sees half a picture; its size in pixels has a limit.
 
-    What a first kind had laid out stays so in the next.
+    What is laid out for the first kind stays so for the others.
     """
-    path = stem.with_name(f"{stem.name}.{kind}")
     width, height = figure.get_size_inches()
     dpi = min(dpi, LONGEST / max(width, height), math.sqrt(LARGEST / (width * height)))
-    with matplotlib.rc_context(STYLE), replacing(path) as temporary:
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in kinds]
+    with matplotlib.rc_context(STYLE):
         fit_letters(figure)
-        figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
-        figure.set_layout_engine(None)
-    return path
+        for path, kind in zip(paths, kinds, strict=True):
+            with replacing(path) as temporary:
+                metadata = {"Date": None} if kind == "svg" else None
+                figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)
+            figure.set_layout_engine(None)
+    return paths

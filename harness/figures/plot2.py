@@ -95,7 +95,7 @@ def plot_figure2(
             axes.set_xlabel("# training samples evaluated")
         legends(figure.add_subplot(grid[1, COLUMNS - 1]), ("aevb", "wake_sleep"), runs["method"])
         figure.supxlabel(_caption(protocols, ours, all_published(runs)), fontsize=9.5, color=DARK)
-        return [save(figure, stem, kind) for kind in ("png", "svg")]
+        return save(figure, stem)
 
 
 def _rows_beyond_the_paper(ours: pd.DataFrame, runs: pd.DataFrame) -> list[Row]:

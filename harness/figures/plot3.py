@@ -75,7 +75,7 @@ def plot_figure3(
                     axes.set_ylabel(r"log $p(\mathbf{x})$ (nats)" + (", enlarged" if i else ""))
         legends(figure.add_subplot(grid[0, -1]), METHODS, runs["method"])
         figure.supxlabel(_caption(sorted({*runs["protocol"]}), ours, all_published(runs)), fontsize=9.5, color=DARK)
-        return [save(figure, stem, kind) for kind in ("png", "svg")]
+        return save(figure, stem)
 
 
 def _doubts(curves: pd.DataFrame) -> list[str]:

@@ -66,7 +66,7 @@ def plot_methods(
         figure.legend(lines, names, loc="outside upper left", ncols=more, frameon=False, handlelength=2.8)
         caption = textwrap.fill(_caption(test, others, source), 40 * columns)
         figure.supxlabel(caption, fontsize=9.5, color=DARK)
-        return [save(figure, stem, kind) for kind in ("png", "svg")]
+        return save(figure, stem)
 
 
 def _panel(axes: Axes, test: pd.DataFrame, later: set[str], costs: Mapping[str, float]) -> None:

@@ -77,7 +77,7 @@ def plot_panels(rows: Sequence[Sequence[Panel]], caption: str, stem: Path) -> li
             for axes, panel in zip(part.subplots(1, len(row), width_ratios=ratios, squeeze=False)[0], row, strict=True):
                 _draw(axes, panel)
         _caption(figure, caption)
-        return [save(figure, stem, kind, PRINT_DPI) for kind in ("png", "svg")]
+        return save(figure, stem, dpi=PRINT_DPI)
 
 
 def plot_strips(strips: Sequence[Strip], headings: Sequence[str], caption: str, stem: Path) -> Path:
@@ -101,7 +101,8 @@ def plot_strips(strips: Sequence[Strip], headings: Sequence[str], caption: str, 
         axes.set_xticks([n * (width + GAP) + width / 2 - 0.5 for n in range(len(headings))], headings)
         axes.tick_params(length=0, labelsize=9, top=True, labeltop=True, bottom=False, labelbottom=False)
         _caption(figure, caption, y=0.07 / total[1], va="bottom")
-        return save(figure, stem, "png", PRINT_DPI)
+        (path,) = save(figure, stem, ["png"], PRINT_DPI)
+        return path
 
 
 def _width(panel: Panel) -> float:

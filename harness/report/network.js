@@ -71,20 +71,30 @@ async function unpackModel(content) {
 /** What W is applied to: the input itself, or what a linear layer within this one makes of it. */
 const inputOf = (layer, input) => (layer.inner ? linear(layer.inner, input) : input);
 
-/** W·input + b, W with a row for each output. */
+/** W·input + b, W with a row for each output; of four rows at once, so that the input is read once for them. */
 function linear(layer, given) {
   const { nIn, nOut, weight, bias } = layer, input = inputOf(layer, given);
   const output = new Float32Array(nOut);
-  for (let i = 0, w = 0; i < nOut; i++) {
-    let a = bias[i], b = 0, c = 0, d = 0, j = 0;
-    for (; j + 3 < nIn; j += 4, w += 4) {
-      a += weight[w] * input[j];
-      b += weight[w + 1] * input[j + 1];
-      c += weight[w + 2] * input[j + 2];
-      d += weight[w + 3] * input[j + 3];
+  let i = 0;
+  for (; i + 3 < nOut; i += 4) {
+    const p = i * nIn, q = p + nIn, r = q + nIn, s = r + nIn;
+    let a = bias[i], b = bias[i + 1], c = bias[i + 2], d = bias[i + 3];
+    for (let j = 0; j < nIn; j++) {
+      const value = input[j];
+      a += weight[p + j] * value;
+      b += weight[q + j] * value;
+      c += weight[r + j] * value;
+      d += weight[s + j] * value;
     }
-    for (; j < nIn; j++, w++) a += weight[w] * input[j];
-    output[i] = a + b + c + d;
+    output[i] = a;
+    output[i + 1] = b;
+    output[i + 2] = c;
+    output[i + 3] = d;
+  }
+  for (; i < nOut; i++) {
+    let sum = bias[i];
+    for (let j = 0, w = i * nIn; j < nIn; j++, w++) sum += weight[w] * input[j];
+    output[i] = sum;
   }
   return output;
 }

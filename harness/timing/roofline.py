@@ -116,7 +116,7 @@ def plot_roofline(table: pd.DataFrame, roofs: pd.DataFrame, folder: Path) -> lis
         for axes, (own, bounds) in zip(panels, parts, strict=True):
             _roofs(axes, bounds)
             name_points(axes, _names(own), own[["intensity", "gflops"]].to_numpy().tolist())
-        return [save(figure, folder / "roofline", kind) for kind in ("png", "svg")]
+        return save(figure, folder / "roofline")
 
 
 def _axes(axes: Axes, own: pd.DataFrame, bounds: pd.DataFrame) -> None:

@@ -24,7 +24,7 @@ from harness.timing.plot import plot_benchmarks
 from harness.timing.roofline import format_roofs, plot_roofline
 from harness.timing.step import format_steps, plot_steps
 from harness.timing.suite import measured
-from harness.timing.tables import format_benchmarks, format_times, tabulate, time_to_bound
+from harness.timing.tables import format_benchmarks, format_times, sample_costs, tabulate, time_to_bound
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +72,7 @@ def show_measured(results: Path) -> None:
     folder = results / "benchmarks"
     table, roofs, steps = read(folder), read_roofs(folder), read_steps(folder)
     curves, source = _figure2(results)
-    times = time_to_bound(curves)
+    times = time_to_bound(curves, sample_costs(table))
     remember(folder)
     print(format_benchmarks(table))
     for device, rows in roofs.groupby("device", sort=False):
@@ -81,7 +81,7 @@ def show_measured(results: Path) -> None:
         print("\n" + fold(f"where a step's time goes: {device}") + f"\n{format_steps(rows)}")
     if len(changes := compare_commits(read_history(folder))):
         print(f"\nsamples a second over commits\n{format_changes(changes)}")
-    print(f"\ntraining seconds to a bound ({source})\n{format_times(times)}")
+    print("\n" + fold(f"time to a bound ({source}), in millions of AEVB's samples") + f"\n{format_times(times)}")
     write_text(folder / "time_to_bound.csv", times.to_csv(index=False))
     drawn = plot_benchmarks(table, times, source, folder)
     for path in [*drawn, *plot_roofline(table, roofs, folder), *plot_steps(steps, folder)]:

@@ -109,7 +109,7 @@ def plot_steps(table: pd.DataFrame, folder: Path) -> list[Path]:
         panels[-1].set_xlabel("share of the step's time")
         handles, names = panels[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=5, frameon=False)
-        return [save(figure, folder / "step", kind) for kind in ("png", "svg")]
+        return save(figure, folder / "step")
 
 
 def _bars(axes: Axes, table: pd.DataFrame) -> None:

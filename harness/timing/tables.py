@@ -25,7 +25,6 @@ BY_HAND = ("by hand", "fast", "graph")
 SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
 
 
-UNTOLD = "device not recorded"  # of tables that an older version wrote
 FORMER_NAMES = {"naive PyTorch": "plain PyTorch"}
 # What a user would take instead, where it is not installed: how to have it measured.
 OPTIONAL = {"JAX scan": "JAX is not installed: pip install -c constraints.txt -e '.[test,jax]'"}
@@ -104,49 +103,72 @@ def format_benchmarks(table: pd.DataFrame) -> str:
     return "\n".join([format_table(shown), *map(fold, told)])
 
 
-def time_to_bound(curves: pd.DataFrame) -> pd.DataFrame:
-    """Training seconds until each curve of figure 2 first reaches a test bound that all methods of its panel reach.
+def sample_costs(table: pd.DataFrame) -> pd.DataFrame:
+    """A sample's time over that of one of AEVB's, in the usual setting: devices are rows, methods are columns.
 
-    The bound is where the panel's last method ends up, at the samples that all have seen. Time between logged points
-    is interpolated in the bound. Seconds of different devices are not compared: each device that computed curves of
-    all methods of a panel has rows and a bound of its own. Where none has, the panel has no rows, nor where it has one
-    method and others have more.
+    Each learner with the fastest of its hand-written float32 steps. Empty where AEVB was not timed.
+    """
+    rows = table[(table["suite"] == "learner") & table["engine"].isin(BY_HAND) & (table["precision"] == "float32")]
+    pace = usual(rows).pivot_table(index="device", columns="method", values="samples_per_second", aggfunc="max")
+    return pace.rdiv(pace["aevb"], axis=0) if "aevb" in pace else pd.DataFrame()
+
+
+def time_to_bound(curves: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """What each method of figure 2 needs until its test bound first is where all methods of the panel get to.
+
+    That is the highest bound which all runs reach that are as long as two of each method, or one where there is one.
+    Samples between logged points are interpolated in the bound. Time is that of the benchmarks, where methods take
+    turns, for runs of figure 2 share a machine; its unit is a sample of AEVB's, for each size of network has its own.
 
     Args:
         curves: the store's figure 2.
+        costs: what `sample_costs` made.
 
     Returns:
-        Columns device (its name), dataset, n_latent, method, target (nats), seconds (mean over seeds).
+        Columns device (that was timed), dataset, n_latent, method, target (nats), samples (mean over seeds),
+        aevb_samples (AEVB's in the same time) and error (its standard error over seeds; NaN for one). Each device has a
+        row for each method of the panels that it has timed all methods of. A panel of one method, where others have
+        more, has none.
     """
-    rows = []
-    curves = curves if "device" in curves else curves.assign(device=UNTOLD)
     test = curves[(curves["split"] == "test") & np.isfinite(curves["lower_bound"])]
-    methods = test.groupby(["dataset", "n_latent"])["method"].agg(set)
-    for (device, dataset, size), panel in test.groupby(["device", "dataset", "n_latent"], sort=False):
-        known = methods[dataset, size]
-        if {*panel["method"]} != known or (len(known) == 1 < test["method"].nunique()):
+    rows = []
+    for (dataset, size), panel in test.groupby(["dataset", "n_latent"], sort=False):
+        target, reached = _reached(panel)
+        if len(reached) == 1 < test["method"].nunique():
             continue
-        runs = {key: run.sort_values("samples") for key, run in panel.groupby(["method", "seed"])}
-        best = {key: run["lower_bound"].cummax().to_numpy() for key, run in runs.items()}
-        target = min(bounds[-1] for bounds in best.values())
-        for (method, seed), run in runs.items():
-            bounds, seconds = best[method, seed], run["seconds"].to_numpy()
-            k = int(np.argmax(bounds >= target))
-            at = seconds[0] if k == 0 else np.interp(target, bounds[k - 1 : k + 1], seconds[k - 1 : k + 1])
-            rows.append([device, dataset, size, method, target, at])
-    table = pd.DataFrame(rows, columns=["device", "dataset", "n_latent", "method", "target", "seconds"])
-    means: pd.DataFrame = table.groupby([*table.columns][:5], as_index=False).mean()
-    return means
+        for device, cost in costs.reindex(columns=[*reached]).dropna().iterrows():
+            for method, samples in reached.items():
+                times = np.array(samples) * cost[method]
+                error = times.std(ddof=1) / np.sqrt(len(times)) if len(times) > 1 else np.nan
+                rows.append([device, dataset, size, method, target, np.mean(samples), times.mean(), error])
+    columns = ["device", "dataset", "n_latent", "method", "target", "samples", "aevb_samples", "error"]
+    return pd.DataFrame(rows, columns=columns).sort_values(columns[:4], ignore_index=True)
+
+
+def _reached(panel: pd.DataFrame) -> tuple[float, dict[str, list[float]]]:
+    """The highest bound that all runs get to, and after how many samples each method's seeds are first there."""
+    lengths = panel.groupby(["method", "seed"])["samples"].max()
+    end = lengths.groupby("method").apply(lambda seeds: seeds.nlargest(2).iloc[-1]).min()
+    runs = {key: run.sort_values("samples") for key, run in panel.groupby(["method", "seed"]) if lengths[key] >= end}
+    best = {key: run["lower_bound"].cummax().to_numpy() for key, run in runs.items()}
+    target = min(bounds[run["samples"] <= end][-1] for bounds, run in zip(best.values(), runs.values(), strict=True))
+    reached: dict[str, list[float]] = {}
+    for (method, seed), run in runs.items():
+        bounds, samples = best[method, seed], run["samples"].to_numpy()
+        k = int(np.argmax(bounds >= target))
+        at = samples[0] if k == 0 else np.interp(target, bounds[k - 1 : k + 1], samples[k - 1 : k + 1])
+        reached.setdefault(method, []).append(float(at))
+    return target, reached
 
 
 def format_times(times: pd.DataFrame) -> str:
-    """Seconds to the bound, a row for each panel and device."""
-    times = times if "device" in times else times.assign(device=UNTOLD)
+    """Millions of AEVB's samples in the time to the bound, a row for each panel and device."""
     index = ["device", "dataset", "n_latent", "target"]
-    wide = times.pivot_table(index=index, columns="method", values="seconds", sort=False)
+    shown = times.assign(aevb_samples=times["aevb_samples"] / 1e6)
+    wide = shown.pivot_table(index=index, columns="method", values="aevb_samples")
     wide = wide.rename(columns=label).reset_index()
     wide["dataset"] = wide["dataset"].map(label)
     text: str = wide.rename(columns={"n_latent": "N_z", "target": "bound, nats"}).to_string(
-        index=False, float_format="{:.1f}".format, na_rep="–"
+        index=False, formatters={"bound, nats": "{:.1f}".format}, float_format="{:.3f}".format, na_rep="–"
     )
     return text

@@ -1,4 +1,4 @@
-"""The benchmarks as charts: throughput, cost against each setting, seconds to a bound; the paper's beside."""
+"""The benchmarks as charts: throughput, cost against each setting, time to a bound; the paper's beside."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from harness.claims.text import with_error
 from harness.experiments.paper import FIGURE2
 from harness.figures.compare import label
 from harness.report.charts import marks
 from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
-from harness.timing.tables import PAPER_SECONDS_PER_MILLION, UNTOLD, sweep, usual
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
 
 ROOM = 1.5  # an axis goes so many times beyond what it shows
 # A shape for each way to compute that is not the one by hand.
@@ -90,10 +91,9 @@ def _cost(part: pd.DataFrame, name: str, looks: dict[str, str]) -> Plot:
 
 
 def time_group(times: pd.DataFrame, source: str) -> list[Group]:
-    """Seconds to a bound that all methods of a panel reach; what `harness.timing.tables.time_to_bound` made."""
+    """Time to a bound that all methods of a panel reach; what `harness.timing.tables.time_to_bound` made."""
     methods = [name for name in FIGURE2.methods if name in {*times["method"]}]
     charts = []
-    times = times if "device" in times else times.assign(device=UNTOLD)  # older tables do not tell
     for dataset in [name for name in FIGURE2.panels if name in {*times["dataset"]}]:
         for k, (device, part) in enumerate(times[times["dataset"] == dataset].groupby("device", sort=False)):
             title = ("chart.time.panel", {"dataset": label(str(dataset), 24), "device": str(device)})
@@ -107,17 +107,18 @@ def _bars(part: pd.DataFrame, methods: Sequence[str]) -> Plot:
     targets = part.groupby("n_latent")["target"].first()
     sizes = [*targets.index]
     x = category([f"{size}" for size in sizes], WIDE.left, WIDE.right)
-    y = Axis(0, 1.08 * part["seconds"].max(), WIDE.bottom, WIDE.top)
+    y = Axis(0, 1.08 * part["aevb_samples"].max() / 1e6, WIDE.bottom, WIDE.top)
     step = float(x.place(1) - x.place(0))
     drawn, rows = [], []
     for k, name in enumerate(methods):
-        seconds = part[part["method"] == name].set_index("n_latent")["seconds"].reindex(sizes)
+        mine = part[part["method"] == name].set_index("n_latent").reindex(sizes)
+        millions, errors = mine["aevb_samples"] / 1e6, mine["error"] / 1e6
         shift = 0.38 * (k - (len(methods) - 1) / 2)
-        for place, value in enumerate(seconds):
+        for place, value in enumerate(millions):
             if np.isfinite(value):
                 px = float(x.place(place + shift))
                 drawn.append(marks.bar(f"ours {name}", px, 0.34 * step, float(y.start), float(y.place(value))))
-        cells = ["–" if np.isnan(v) else f"{v:.1f}" for v in seconds]
+        cells = ["–" if np.isnan(v) else with_error(v, e) for v, e in zip(millions, errors, strict=True)]
         rows.append(Row((label(name),), f"ours {name} bar", [cells]))
     goal = [f"{v:.1f}".replace("-", MINUS) for v in targets]
     rows.append(Row(("test bound to reach, nats",), "", [goal]))

@@ -56,7 +56,7 @@ def plot_choices(table: pd.DataFrame, stem: Path) -> list[Path]:
             "of the paper's one seed.",
             fontsize=10, x=0.01, ha="left", color=DARK,
         )  # fmt: skip
-        return [save(figure, stem, kind) for kind in ("png", "svg")]
+        return save(figure, stem)
 
 
 def _draw(axes: Axes, part: pd.DataFrame, rows: list[tuple[str, str]], value: str, error: str, dataset: str) -> None:

@@ -39,7 +39,7 @@ def plot_gaps(table: pd.DataFrame, latents: pd.DataFrame, stem: Path) -> list[Pa
             "an active latent's mean varies with x",
             fontsize=9.5, color=DARK,
         )  # fmt: skip
-        return [save(figure, stem, kind) for kind in ("png", "svg")]
+        return save(figure, stem)
 
 
 def _ladder(axes: Axes, rows: pd.DataFrame) -> None:

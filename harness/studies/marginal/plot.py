@@ -69,7 +69,7 @@ def plot_marginal(table: pd.DataFrame, stem: Path) -> list[Path]:
         for panel in axes[-1]:
             panel.set_xlabel("latent dimensions $N_z$")
         figure.supxlabel(CAPTION, fontsize=9.5, color=DARK)
-        return [save(figure, stem, kind) for kind in ("png", "svg")]
+        return save(figure, stem)
 
 
 def _points(panel: Axes, x: np.ndarray, curve: pd.DataFrame, marker: str, colour: Any, label: str | None) -> None:

@@ -75,7 +75,7 @@ def plot_reparameterization(variance: pd.DataFrame, curves: pd.DataFrame, stem: 
         handles.append(Line2D([], [], label="the gradient itself, squared", **SIGNAL))
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False, fontsize=10.5)
         figure.supxlabel(CAPTION, fontsize=9.5, color=DARK)
-        return [save(figure, stem, kind) for kind in ("png", "svg")]
+        return save(figure, stem)
 
 
 def _noise(axes: Axes, rows: pd.DataFrame, x: str) -> None:

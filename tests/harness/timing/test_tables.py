@@ -3,14 +3,15 @@
 import json
 
 import pandas as pd
+import pytest
 
 from harness.timing.devices import keep, read
 from harness.timing.plot import plot_benchmarks
 from harness.timing.tables import (
-    UNTOLD,
     format_benchmarks,
     format_times,
     readable,
+    sample_costs,
     tabulate,
     time_to_bound,
 )
@@ -94,48 +95,80 @@ def test_what_older_versions_published_is_read_under_its_present_name():
     assert set(shown["±"]) == {"–"}  # which they did not have
 
 
-def curves(device: str = "Some CPU") -> pd.DataFrame:
-    """AEVB rises a nat a second to −90, wake-sleep a nat in two seconds to −95."""
+def curves() -> pd.DataFrame:
+    """AEVB rises 2 nats with 1,000 samples, wake-sleep as much; it ends at −96. Seed 1 is 1,000 samples behind."""
     rows = [
-        {"dataset": "mnist", "n_latent": 3, "method": method, "split": "test", "seed": seed, "samples": 1000 * k,
-         "lower_bound": -100.0 + 2 * k, "seconds": slowness * 2 * k, "device": device}
-        for method, slowness, last in (("aevb", 1.0, 5), ("wake_sleep", 2.0, 2))
+        {"dataset": "mnist", "n_latent": 3, "method": method, "split": "test", "seed": seed,
+         "samples": 1000 * (k + seed), "lower_bound": -100.0 + 2 * k}
+        for method, last in (("aevb", 5), ("wake_sleep", 2))
         for seed in (0, 1)
         for k in range(last + 1)
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def test_the_bound_to_reach_is_where_the_last_method_ended():
-    times = time_to_bound(curves()).set_index("method")
-    assert (times["target"] == -96).all()
-    assert times.loc["aevb", "seconds"] == 4
-    assert times.loc["wake_sleep", "seconds"] == 8
+COSTS = pd.DataFrame({"aevb": 1.0, "wake_sleep": [1.5, 3.0]}, index=pd.Index(["Some CPU", "Some GPU"], name="device"))
 
 
-def test_seconds_of_different_devices_are_not_compared():
-    cpu, gpu = curves(), curves("Some GPU")
-    gpu["seconds"] /= 10
-    apart = time_to_bound(pd.concat([cpu, gpu])).set_index(["device", "method"])["seconds"]
-    assert apart.to_dict() == {
-        ("Some CPU", "aevb"): 4, ("Some CPU", "wake_sleep"): 8, ("Some GPU", "aevb"): 0.4,
-        ("Some GPU", "wake_sleep"): 0.8,
+def test_the_bound_to_reach_is_one_that_two_seeds_of_each_method_reach():
+    times = time_to_bound(curves(), COSTS[:1]).set_index("method")
+    assert (times["target"] == -98).all(), "seed 1 is no further where seed 0 of wake-sleep ends"
+    assert times["samples"].to_dict() == {"aevb": 1_500, "wake_sleep": 1_500}
+    assert times["aevb_samples"].to_dict() == {"aevb": 1_500, "wake_sleep": 2_250}
+    assert times["error"].to_dict() == pytest.approx({"aevb": 500, "wake_sleep": 750})
+
+
+def test_a_seed_that_is_shorter_than_two_others_sets_no_bound():
+    long = pd.concat([curves(), curves().query("seed == 1").assign(seed=2)])
+    short = curves().query("seed == 0 and samples < 2000").assign(seed=3)
+    assert time_to_bound(pd.concat([long, short]), COSTS).equals(time_to_bound(long, COSTS))
+    alone = pd.concat([curves().query("method == 'aevb' and seed == 0"), short.query("method == 'wake_sleep'")])
+    assert (time_to_bound(alone, COSTS)["target"] == -98).all(), "of one seed there is no other"
+
+
+def test_between_logged_points_the_bound_is_on_a_line():
+    lower = curves().query("seed == 0 and (method == 'aevb' or samples <= 1000)")
+    lower.loc[lower["method"] == "wake_sleep", "lower_bound"] -= 1  # it ends at −99
+    times = time_to_bound(lower, COSTS[:1]).set_index("method")
+    assert times["samples"].to_dict() == {"aevb": 500, "wake_sleep": 1_000}
+    assert times["error"].isna().all(), "of one seed"
+
+
+def test_each_device_has_its_own_times_of_what_it_has_timed():
+    times = time_to_bound(curves(), COSTS).set_index(["device", "method"])["aevb_samples"]
+    assert times.to_dict() == {
+        ("Some CPU", "aevb"): 1_500, ("Some CPU", "wake_sleep"): 2_250, ("Some GPU", "aevb"): 1_500,
+        ("Some GPU", "wake_sleep"): 4_500,
     }  # fmt: skip
-    one_of_each = pd.concat([cpu[cpu["method"] == "aevb"], gpu[gpu["method"] == "wake_sleep"]])
-    assert time_to_bound(one_of_each).empty
-    alone = cpu[cpu["method"] == "aevb"].assign(n_latent=77)  # nothing to compare it with
-    assert 77 not in {*time_to_bound(pd.concat([cpu, alone]))["n_latent"]}
-    assert {*time_to_bound(cpu.drop(columns="device"))["device"]} == {UNTOLD}
+    assert {*time_to_bound(curves(), COSTS.where(COSTS < 3))["device"]} == {"Some CPU"}
+    assert time_to_bound(curves(), pd.DataFrame()).empty
+    alone = curves().query("method == 'aevb'").assign(n_latent=77)  # nothing to compare it with
+    assert 77 not in {*time_to_bound(pd.concat([curves(), alone]), COSTS)["n_latent"]}
+    assert {*time_to_bound(alone, COSTS)["n_latent"]} == {77}
+
+
+def test_a_samples_cost_is_of_the_fastest_step_of_the_usual_network():
+    slow, reference, small = {"method": "wake_sleep"}, {"engine": "reference"}, {"n_latent": 2}
+    cases = [
+        measured(samples_per_second=rate, **case)
+        for rate, case in (
+            (100, {}), (200, {"engine": "graph"}), (50, slow), (900, slow | reference), (900, slow | small),
+            (900, slow | {"precision": "bfloat16"}),
+        )
+    ]  # fmt: skip
+    table = tabulate(report(*cases)).assign(device="Some CPU")
+    assert sample_costs(table).loc["Some CPU"].to_dict() == {"aevb": 1, "wake_sleep": 4}
+    assert sample_costs(table[table["method"] != "aevb"]).empty
 
 
 def test_each_device_has_a_panel_of_its_own_that_names_it(tmp_path):
     table = tabulate(report(*sweep())).assign(device="Some CPU")
-    times = time_to_bound(pd.concat([curves("Twelve cores"), curves("Some GPU")]))
+    times = time_to_bound(curves(), COSTS)
     paths = plot_benchmarks(table, times, "somewhere", tmp_path)
     (text,) = [path.read_text() for path in paths if path.name == "time_to_bound.svg"]
-    assert "MNIST, Twelve cores" in text
+    assert "MNIST, Some CPU" in text
     assert "MNIST, Some GPU" in text
-    assert "Twelve cores" in format_times(times)
+    assert "Some GPU" in format_times(times)
 
 
 def test_figures_show_every_device_and_the_paper(tmp_path):
@@ -148,7 +181,7 @@ def test_figures_show_every_device_and_the_paper(tmp_path):
         ],
         ignore_index=True,
     )
-    paths = plot_benchmarks(table, time_to_bound(curves()), "somewhere", tmp_path)
+    paths = plot_benchmarks(table, time_to_bound(curves(), COSTS), "somewhere", tmp_path)
     text = {path.stem: path.read_text() for path in paths if path.suffix == ".svg"}
     assert set(text) == {"throughput", "cost", "time_to_bound"}
     for name in ("throughput", "cost"):
