@@ -3,23 +3,20 @@
 import math
 import warnings
 
-import numpy as np
 import pytest
 import torch
-from scipy import stats
 from torch import Tensor
 
-from aevb import diagnostics, tuning
+from aevb import tuning
 from aevb.densities import DiagonalGaussian
 from aevb.linear_gaussian import exact_posterior
 from aevb.marginal.ais import _estimate, ais_log_likelihood, reverse_ais_log_likelihood
 from aevb.marginal.annealing import Annealing, Run, sigmoidal_schedule
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
-from aevb.marginal.estimate import UntrustedEstimateWarning, independent_draws, log_mean
+from aevb.marginal.estimate import UntrustedEstimateWarning, log_mean
 from aevb.marginal.gaussian import FullGaussian
-from aevb.marginal.importance import importance_log_likelihood, tail_shape
-from aevb.marginal.kde import KernelDensity
+from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GaussianModel
 from tests.oracles import linear_gaussian
 
@@ -164,94 +161,6 @@ def test_the_best_of_many_prior_draws_is_nearer_to_the_posterior() -> None:
     assert (many - mean).norm(dim=1).mean() < 0.5 * (one - mean).norm(dim=1).mean()
     candidates = torch.randn(1, 100, 3, dtype=torch.float64, generator=seeded())
     assert torch.equal(one, candidates[0])
-
-
-@pytest.mark.parametrize("shape", [0.2, 0.5, 1.0])
-def test_tail_shape_is_that_of_a_generalised_pareto(shape: float) -> None:
-    draws = stats.genpareto(shape).rvs((20_000, 40), random_state=np.random.default_rng(0))
-    log_weights = torch.from_numpy(np.log(draws))
-    estimated = tail_shape(log_weights.topk(401, dim=0).values, chunk=13)
-    # The asymptotic standard error is (1 + k)/√n; the pull towards ½ is of weight 10 in 410.
-    expected = (400 * shape + 10 * 0.5) / 410
-    assert estimated.mean().item() == pytest.approx(expected, abs=4 * (1 + shape) / math.sqrt(400 * 40))
-
-
-def test_log_mean_has_the_error_of_the_delta_method() -> None:
-    # Log-normal weights: mean e^(σ²/2), squared coefficient of variation e^σ² − 1.
-    sigma, n = 0.5, 1000
-    log_weights = sigma * torch.randn(n, 2000, dtype=torch.float64, generator=seeded())
-    mean, standard_error, ess = log_mean(log_weights)
-    truth = math.sqrt(math.expm1(sigma**2) / n)
-    assert mean.mean().item() == pytest.approx(sigma**2 / 2, abs=4 * truth / math.sqrt(2000) + truth**2)
-    assert mean.std().item() == pytest.approx(truth, rel=4 / math.sqrt(2 * 2000))
-    assert standard_error.mean().item() == pytest.approx(truth, rel=0.02)
-    assert ess.mean().item() == pytest.approx(n * math.exp(-(sigma**2)), rel=0.01)
-
-
-def test_log_mean_counts_zero_weights_and_refuses_infinite_ones() -> None:
-    log_weights = torch.tensor([[0.0, 0.0, -math.inf], [-math.inf, math.inf, -math.inf]], dtype=torch.float64)
-    mean, _, ess = log_mean(log_weights)
-    assert mean[0].item() == pytest.approx(-math.log(2))
-    assert ess[0].item() == pytest.approx(1)
-    assert mean[1].isnan()
-    assert mean[2] == -math.inf
-
-
-def test_independent_draws_of_an_autoregression_are_the_closed_form_and_agree_with_arviz() -> None:
-    a, n = 0.7, 4000
-    steps = torch.randn(n, 30, dtype=torch.float64, generator=seeded())
-    series = [steps[0] / math.sqrt(1 - a * a)]
-    for step in steps[1:]:
-        series.append(a * series[-1] + step)
-    draws = torch.stack(series)
-    ours = independent_draws(draws)
-    assert ours.mean().item() == pytest.approx(n * (1 - a) / (1 + a), rel=0.1)
-    theirs = torch.from_numpy(diagnostics.effective_sample_size(draws[:, None]))
-    assert (ours / theirs).log().abs().mean() < 0.15
-
-
-def test_independent_draws_give_no_credit_for_constants_and_antithetic_chains() -> None:
-    alternating = torch.tensor([1.0, -1.0]).repeat(50).double()
-    assert independent_draws(torch.stack([torch.full((100,), 0.1).double(), alternating], 1)).tolist() == [1, 100]
-
-
-@pytest.mark.parametrize("shrink", [False, True])
-def test_a_kernel_density_integrates_to_one(shrink: bool) -> None:
-    z = torch.randn(30, 4, 2, dtype=torch.float64, generator=seeded()) * torch.tensor([0.5, 3.0])
-    density = KernelDensity.fit(z, shrink=shrink)
-    wide = DiagonalGaussian(z.mean(0), (4 * z.var(0)).log())
-    value = wide.at(torch.randn(100_000, 4, 2, dtype=torch.float64, generator=seeded(1)))
-    weights = (density.log_density(value) - wide.log_density(value)).exp()
-    assert ((weights.mean(0) - 1).abs() < 4 * weights.std(0) / math.sqrt(100_000)).all()
-
-
-def test_a_kernel_density_keeps_two_modes_apart_and_a_gaussian_whole() -> None:
-    noise = torch.randn(200, 1, 1, dtype=torch.float64, generator=seeded())
-    mode = torch.tensor([4.0, -4.0]).double().repeat(100)[:, None, None]  # in turn: each half sees both
-    split, whole = (KernelDensity.fit(z, shrink=True) for z in (0.3 * noise + mode, noise))
-    assert split.bandwidth.item() < 0.3
-    assert whole.bandwidth.item() > 0.5
-    log_density = split.log_density(torch.tensor([0.0, 4.0]).double()[:, None, None])
-    assert log_density[1, 0] - log_density[0, 0] > 4
-
-
-def test_kernels_and_gaussians_on_too_few_distinct_samples_are_nan() -> None:
-    z = torch.randn(20, 2, 3, dtype=torch.float64, generator=seeded())
-    z[:, 1] = z[0, 1]
-    for fitted in (KernelDensity.fit(z), FullGaussian.fit(z)):
-        log_density = fitted.log_density(z)
-        assert log_density[:, 0].isfinite().all()
-        assert log_density[:, 1].isnan().all()
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("n_latent", [1, 3, 10, 20])
-def test_draws_that_do_not_span_the_space_have_no_density(n_latent: int, dtype: torch.dtype) -> None:
-    z = 1 + 1e-3 * torch.randn(n_latent + 1, 50, n_latent, dtype=dtype, generator=seeded())
-    assert FullGaussian.fit(z).cholesky.isfinite().double().mean() > 0.9
-    one_less = z[:-1].repeat_interleave(3, 0)
-    assert FullGaussian.fit(one_less).cholesky.isnan().all()
-    assert FullGaussian.fit(one_less, diagonal=True).cholesky.isfinite().all() == (n_latent > 1)
 
 
 def test_a_singular_fit_gives_no_estimate_rather_than_an_absurd_one() -> None:

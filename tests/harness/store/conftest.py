@@ -1,9 +1,11 @@
-"""A run for others to change."""
+"""A run for others to change, and a project without results."""
 
 import pytest
 
+from aevb import shipped
 from harness.runs.job import Job
 from harness.runs.train import run
+from harness.store import notices
 from tests.support import small_job
 
 
@@ -14,3 +16,11 @@ def whole(tmp_path, array) -> Job:
     run(job)
     (job.folder.path / "checksums.json").unlink()
     return job
+
+
+@pytest.fixture
+def nothing_published(tmp_path, monkeypatch):
+    """An empty working folder, and a project that has published nothing yet."""
+    monkeypatch.setattr(shipped, "RESULTS", tmp_path / "project")
+    monkeypatch.setattr(notices, "_told", set())
+    monkeypatch.chdir(tmp_path)

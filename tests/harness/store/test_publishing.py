@@ -1,0 +1,93 @@
+"""What is published of a store: whole runs without checkpoints, models in half precision, and nobody's places."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import aevb
+from aevb import shipped, trained
+from aevb.estimators import evaluate_lower_bound
+from harness.runs.build import evaluation_generator, load, prepare
+from harness.runs.job import Job
+from harness.runs.publish import publish_runs, without_places
+from harness.runs.train import run
+from harness.store.shelves import Shelves
+from harness.store.tensors import load_saved
+from tests.support import ROOT, SMALL, curve, small_config
+
+pytestmark = pytest.mark.usefixtures("nothing_published")
+
+
+@pytest.mark.parametrize("most", [1.0, -1.0])
+def test_runs_are_published_without_checkpoints_and_with_a_model_in_half_precision_if_it_can_be(array, tmp_path, most):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.runs.publish.MOST_NATS", most)
+        patch.setattr("harness.runs.publish.MOST_SHARE", most)
+        config = small_config(array, evaluation_points=10_000)
+        patch.setattr("harness.runs.publish._configs", lambda experiment: [config])
+        patch.setattr(shipped, "__file__", str(tmp_path / "elsewhere" / "shipped.py"))
+        job = Job(config, 2_000, Path("results/runs"), array, "cpu")
+        run(job)
+        (nothing,) = publish_runs(Shelves(Path("results")), array)  # of another protocol than its own
+        lines = [*publish_runs(Shelves(Path("results")), array, SMALL)]
+    assert nothing.startswith("published: 0 models")
+    assert [line.partition(":")[0] for line in lines] == ["published", "published"]
+    folder = Shelves(Path("results")).model(job.config, 10**9).folder
+    assert not folder.published
+    there = shipped.RESULTS / "runs" / folder.path.name
+    assert {path.name for path in there.iterdir()} == {
+        "config.json", "environment.json", "curve.csv", "status.json", "checksums.json", "models",
+    }  # fmt: skip
+    found = aevb.load("stripes.npy", n_latent=2)
+    assert found.origin["samples"] == 2_000
+    data = prepare(job.config, load(job.config, array), torch.device("cpu"))
+    bound = evaluate_lower_bound(found.model, found.encoder, data.test_points, evaluation_generator("cpu"))
+    logged = curve(job).query("split == 'test'")["lower_bound"].iloc[-1]
+    assert float(bound.mean()) == pytest.approx(logged, abs=0.01)
+    assert ("stays in float32" in lines[0]) == (most < 0)
+    kind = torch.float16 if most > 0 else torch.float32
+    assert {tensor.dtype for tensor in load_saved(there / "models" / "2000.pt")["model"].values()} == {kind}
+
+
+def test_half_precision_keeps_what_does_not_fit():
+    content = {"model": {"w": torch.tensor([1.0, 2e5])}, "encoder": None}
+    assert trained.halved(content)["model"]["w"].dtype == torch.float32
+    content["model"]["w"][1] = 2.0
+    assert trained.halved(content)["model"]["w"].dtype == torch.float16
+
+
+def test_what_a_device_was_timed_at_is_published_without_its_places(array, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "elsewhere" / "shipped.py"))
+    mine = Path("results/benchmarks")
+    mine.mkdir(parents=True)
+    (mine / "GPU.json").write_text(
+        json.dumps({"environment": {"command": "reproduce.py --results /r"}, "measured": []})
+    )
+    (mine / "GPU.csv").write_text("a\n1\n")
+    (mine / "history.csv").write_text("not a device's")
+    line, _ = publish_runs(Shelves(Path("results")), array)
+    assert line.startswith("published: the benchmarks of GPU")
+    there = shipped.RESULTS / "benchmarks"
+    assert {path.name for path in there.iterdir()} == {"GPU.csv", "GPU.json"}
+    assert json.loads((there / "GPU.json").read_text())["environment"]["command"] == "reproduce.py --results DIR"
+
+
+def test_published_commands_tell_no_places():
+    command = "python reproduce.py --results '/home/me/my runs' --data=/data --workers 2 --figure 5"
+    other = {"command": "python reproduce.py --data /d", "diff": '+"--results /r"'}
+    found = json.loads(without_places(json.dumps([{"command": command}, other])))
+    assert found[1]["diff"] == other["diff"]
+    assert [each["command"] for each in found] == [
+        "python reproduce.py --results DIR --data=DIR --workers 2 --figure 5", "python reproduce.py --data DIR",
+    ]  # fmt: skip
+    record = {
+        "command": "python reproduce.py --results here",
+        "diff": """+f("--results '", "it's --data 'x', y='")\n""",
+    }
+    assert json.loads(without_places(json.dumps(record))) == record | {"command": "python reproduce.py --results DIR"}
+    told = [path for path in (ROOT / "results" / "reference").rglob("*.json") if '"command"' in path.read_text()]
+    assert len(told) > 100
+    assert not [path.name for path in told if re.search(r"--(results|data)[ =]'?/", path.read_text())]
