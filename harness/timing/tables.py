@@ -147,9 +147,12 @@ def time_to_bound(curves: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
 
 def _reached(panel: pd.DataFrame) -> tuple[float, dict[str, list[float]]]:
     """The highest bound that all runs get to, and after how many samples each method's seeds are first there."""
-    lengths = panel.groupby(["method", "seed"])["samples"].max()
-    end = lengths.groupby("method").apply(lambda seeds: seeds.nlargest(2).iloc[-1]).min()
-    runs = {key: run.sort_values("samples") for key, run in panel.groupby(["method", "seed"]) if lengths[key] >= end}
+    ends = panel.groupby(["method", "seed"])["samples"].max()
+    end = ends.groupby("method").apply(lambda seeds: seeds.nlargest(2).iloc[-1]).min()
+    runs = {
+        (str(method), seed): run.sort_values("samples") for (method, seed), run in panel.groupby(["method", "seed"])
+    }
+    runs = {key: run for key, run in runs.items() if run["samples"].iloc[-1] >= end}
     best = {key: run["lower_bound"].cummax().to_numpy() for key, run in runs.items()}
     target = min(bounds[run["samples"] <= end][-1] for bounds, run in zip(best.values(), runs.values(), strict=True))
     reached: dict[str, list[float]] = {}
