@@ -45,6 +45,18 @@ def whole(figure: int) -> str:
     return " ".join(f"{told}." for told in (on_the_whole(distances), unexplained(distances)) if told)
 
 
+def reach(figure: int) -> str:
+    """How many samples the longest run of each curve has seen."""
+    experiment = EXPERIMENTS[figure]
+    runs = in_panels(pd.read_csv(shipped.RESULTS / f"figure{figure}" / "runs.csv"), experiment, "author")
+    ends = by_methods(runs, experiment, ()).pivot_table(
+        index=["dataset", "method"], columns=experiment.size, values="samples", aggfunc="max", sort=False
+    )
+    ends = ends.sort_index(axis=1).map(lambda n: "–" if pd.isna(n) else scientific(n)).reset_index()
+    ends["dataset"], ends["method"] = ends["dataset"].map(label), ends["method"].map(label)
+    return _fenced(ends.rename(columns={"n_latent": "N_z"}).to_string(index=False))
+
+
 def tried(figure: int) -> str:
     """What else than the protocol was tried: distances of the test curves from the paper's, with it and with a change.
 
@@ -242,7 +254,21 @@ STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
 TABLES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
-        *(summary, whole, tried, methods, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
+        *(
+            summary,
+            whole,
+            tried,
+            reach,
+            methods,
+            errors,
+            study,
+            verdicts,
+            drawn_from,
+            models,
+            workflow,
+            options,
+            is_published,
+        ),
         *(times, benchmarks, roofs, steps, to_target, history),
     )
 }
