@@ -1,7 +1,5 @@
 """The benchmarks' figures: throughput over batch size, cost against each setting, time to a bound."""
 
-import textwrap
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from harness.figures.compare import label, ranked
 from harness.figures.panel import DARK, GREY, OURS, STYLE, save
-from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, side_by_side, sweep, usual
 
 DEVICES = ("#1f4fa0", "#a50f22", "#2fa83b", "#8a5a00")
 PAPER = "the paper, 2013:\n20–40 min per million"
@@ -117,30 +115,25 @@ def _ticks(axes: Axes, values: pd.Series) -> None:
 
 
 def _time_to_bound(times: pd.DataFrame, source: str) -> Figure:
-    devices, datasets = times["device"].unique(), times["dataset"].drop_duplicates().sort_values(key=ranked)
-    engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    figure = Figure(figsize=(2 + 4.5 * len(datasets), 0.8 + 3.6 * len(devices)), layout=engine)
-    grid = figure.subplots(len(devices), len(datasets), squeeze=False)
-    for axes, (device, dataset) in zip(grid.flat, product(devices, datasets), strict=True):
-        part = times[(times["device"] == device) & (times["dataset"] == dataset)]
-        sizes = sorted(part["n_latent"].unique())
-        methods = sorted(part["method"].unique())
-        for n, method in enumerate(methods):
-            mine = part[part["method"] == method].set_index("n_latent").reindex(sizes)
+    bars, datasets = side_by_side(times), times["dataset"].drop_duplicates().sort_values(key=ranked)
+    figure = Figure(figsize=(12, 5), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    for axes, dataset in zip(figure.subplots(1, len(datasets), squeeze=False)[0], datasets, strict=True):
+        targets = times[times["dataset"] == dataset].groupby("n_latent")["target"].first()
+        sizes = [*targets.index]
+        for n, (method, device, rows) in enumerate(bars):
+            mine = rows[rows["dataset"] == dataset].set_index("n_latent").reindex(sizes)
             height, error = (mine[name].to_numpy() / 1e6 for name in ("aevb_samples", "error"))
-            place = np.arange(len(sizes)) + 0.36 * (n - (len(methods) - 1) / 2)
+            place = np.arange(len(sizes)) + 0.84 * ((n + 0.5) / len(bars) - 0.5)
+            shade = 1 - 0.65 * sorted({each for _, each, _ in bars} - {""}).index(device) / len(bars) if device else 1
             axes.bar(
-                place, height, 0.34, yerr=error, color=OURS.colours.get(str(method), DARK), label=label(str(method))
-            )
-        targets = part.groupby("n_latent")["target"].first()
+                place, height, 0.76 / len(bars), yerr=error, color=OURS.colours.get(method, DARK), alpha=shade,
+                label=f"{label(method)}, {device}" if device else label(method),
+            )  # fmt: skip
         axes.set_xticks(range(len(sizes)), [f"{size}\n{targets[size]:.0f}" for size in sizes])
-        axes.set_title(textwrap.fill(f"{label(str(dataset))}, {device}", 40))
-        axes.set_xlabel("$N_z$, and the test bound to reach (nats)")
+        axes.set(title=label(str(dataset)), xlabel="$N_z$, and the test bound to reach (nats)")
         axes.grid(visible=False, axis="x")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("AEVB's samples in the\nsame time (millions)")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
+    figure.axes[0].set_ylabel("AEVB's samples in the same time (millions)")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
     told = "the bound is one that all methods reach; lines: ± s.e. over seeds; a sample's time is the benchmarks'"
-    caption = f"{told}\n{source}"
-    figure.supxlabel(caption, fontsize=9.5, color=DARK)
+    figure.supxlabel(f"{told}\n{source}", fontsize=9.5, color=DARK)
     return figure

@@ -164,6 +164,17 @@ def _reached(panel: pd.DataFrame) -> tuple[float, dict[str, list[float]]]:
     return target, reached
 
 
+def side_by_side(times: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Method, device and rows of what is drawn side by side: AEVB once, whose samples are the unit on every device."""
+    found = []
+    for method, rows in sorted(times.groupby("method"), key=lambda part: (part[0] != "aevb", part[0])):
+        if method == "aevb":
+            found.append(("aevb", "", rows.drop_duplicates(["dataset", "n_latent"])))
+        else:
+            found += [(str(method), str(device), of_device) for device, of_device in rows.groupby("device")]
+    return found
+
+
 def format_times(times: pd.DataFrame) -> str:
     """Millions of AEVB's samples in the time to the bound, a row for each panel and device."""
     index = ["device", "dataset", "n_latent", "target"]

@@ -12,7 +12,7 @@ from harness.figures.compare import label
 from harness.report.charts import marks
 from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
-from harness.timing.tables import PAPER_SECONDS_PER_MILLION, sweep, usual
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, side_by_side, sweep, usual
 
 ROOM = 1.5  # an axis goes so many times beyond what it shows
 # A shape for each way to compute that is not the one by hand.
@@ -22,6 +22,7 @@ ENGINES = {
 }  # fmt: skip
 SWEEPS = ("n_latent", "hidden", "n_samples")
 DEVICES = 4  # looks
+SHADES = 4  # of bars
 TALL = Frame(300, 230, 44, 292, 10, 206)
 
 
@@ -92,37 +93,44 @@ def _cost(part: pd.DataFrame, name: str, looks: dict[str, str]) -> Plot:
 
 def time_group(times: pd.DataFrame, source: str) -> list[Group]:
     """Time to a bound that all methods of a panel reach; what `harness.timing.tables.time_to_bound` made."""
-    methods = [name for name in FIGURE2.methods if name in {*times["method"]}]
+    bars = side_by_side(times)
+    shades = {device: k % SHADES for k, device in enumerate(sorted({device for _, device, _ in bars} - {""}))}
+    looks = [f"ours {method} bar{f' shade-{shades[device]}' if device else ''}" for method, device, _ in bars]
     charts = []
     for dataset in [name for name in FIGURE2.panels if name in {*times["dataset"]}]:
-        for k, (device, part) in enumerate(times[times["dataset"] == dataset].groupby("device", sort=False)):
-            title = ("chart.time.panel", {"dataset": label(str(dataset), 24), "device": str(device)})
-            name = f"time-{dataset}{f'-{k}' if k else ''}"
-            charts.append(Chart(name, title, WIDE, [_bars(part, methods)], [source]))
-    legend: Legend = [(f"ours {name} bar", (label(name),)) for name in methods]
+        title = ("chart.time.panel", {"dataset": label(str(dataset), 24)})
+        parts = [(look, method, device, rows[rows["dataset"] == dataset])
+                 for look, (method, device, rows) in zip(looks, bars, strict=True)]  # fmt: skip
+        charts.append(Chart(f"time-{dataset}", title, WIDE, [_bars(parts)], [source]))
+    legend: Legend = [(look, _named(method, device)) for look, (method, device, _) in zip(looks, bars, strict=True)]
     return [Group("time", charts, 2, legend)] if charts else []
 
 
-def _bars(part: pd.DataFrame, methods: Sequence[str]) -> Plot:
-    targets = part.groupby("n_latent")["target"].first()
+def _named(method: str, device: str) -> tuple[str, ...]:
+    return (label(method), device) if device else (label(method),)
+
+
+def _bars(parts: Sequence[tuple[str, str, str, pd.DataFrame]]) -> Plot:
+    targets = pd.concat([part for *_, part in parts]).groupby("n_latent")["target"].first()
     sizes = [*targets.index]
     x = category([f"{size}" for size in sizes], WIDE.left, WIDE.right)
-    y = Axis(0, 1.08 * part["aevb_samples"].max() / 1e6, WIDE.bottom, WIDE.top)
+    y = Axis(0, 1.08 * max(part["aevb_samples"].max() for *_, part in parts) / 1e6, WIDE.bottom, WIDE.top)
     step = float(x.place(1) - x.place(0))
     drawn, rows = [], []
-    for k, name in enumerate(methods):
-        mine = part[part["method"] == name].set_index("n_latent").reindex(sizes)
+    for k, (look, method, device, part) in enumerate(parts):
+        mine = part.set_index("n_latent").reindex(sizes)
         millions, errors = mine["aevb_samples"] / 1e6, mine["error"] / 1e6
-        shift = 0.38 * (k - (len(methods) - 1) / 2)
+        shift = 0.84 * ((k + 0.5) / len(parts) - 0.5)
         for place, value in enumerate(millions):
             if np.isfinite(value):
-                px = float(x.place(place + shift))
-                drawn.append(marks.bar(f"ours {name}", px, 0.34 * step, float(y.start), float(y.place(value))))
+                px, width = float(x.place(place + shift)), 0.76 * step / len(parts)
+                drawn.append(marks.bar(look.replace(" bar", ""), px, width, float(y.start), float(y.place(value))))
         cells = ["–" if np.isnan(v) else with_error(v, e) for v, e in zip(millions, errors, strict=True)]
-        rows.append(Row((label(name),), f"ours {name} bar", [cells]))
+        rows.append(Row(_named(method, device), look, [cells]))
     goal = [f"{v:.1f}".replace("-", MINUS) for v in targets]
     rows.append(Row(("test bound to reach, nats",), "", [goal]))
-    return Plot(x, y, drawn, readout(x, range(len(sizes)), [f"N_z = {s}" for s in sizes], "", ("seconds",), rows))
+    names = [f"N_z = {size}" for size in sizes]
+    return Plot(x, y, drawn, readout(x, range(len(sizes)), names, "", ("millions of samples",), rows))
 
 
 def _sizes(stops: Sequence[float], frame: Frame) -> Axis:
