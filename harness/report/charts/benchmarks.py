@@ -95,7 +95,7 @@ def time_group(times: pd.DataFrame, source: str) -> list[Group]:
     """Time to a bound that all methods of a panel reach; what `harness.timing.tables.time_to_bound` made."""
     bars = side_by_side(times)
     shades = {device: k % SHADES for k, device in enumerate(sorted({device for _, device, _ in bars} - {""}))}
-    looks = [f"ours {method} bar{f' shade-{shades[device]}' if device else ''}" for method, device, _ in bars]
+    looks = [f"ours {method}{f' shade-{shades[device]}' if device else ''} bar" for method, device, _ in bars]
     charts = []
     for dataset in [name for name in FIGURE2.panels if name in {*times["dataset"]}]:
         title = ("chart.time.panel", {"dataset": label(str(dataset), 24)})
