@@ -1,6 +1,7 @@
 """What takes long to make and is only read by tests is made once, also where several processes run them."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
             unfinished = folder.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)  # of one that failed
             unfinished.mkdir()
             make(unfinished)
             unfinished.rename(folder)

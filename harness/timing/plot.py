@@ -116,6 +116,7 @@ def _ticks(axes: Axes, values: pd.Series) -> None:
 
 def _time_to_bound(times: pd.DataFrame, source: str) -> Figure:
     bars, datasets = side_by_side(times), times["dataset"].drop_duplicates().sort_values(key=ranked)
+    devices = sorted({device for _, device, _ in bars})
     figure = Figure(figsize=(12, 5), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     for axes, dataset in zip(figure.subplots(1, len(datasets), squeeze=False)[0], datasets, strict=True):
         targets = times[times["dataset"] == dataset].groupby("n_latent")["target"].first()
@@ -124,7 +125,7 @@ def _time_to_bound(times: pd.DataFrame, source: str) -> Figure:
             mine = rows[rows["dataset"] == dataset].set_index("n_latent").reindex(sizes)
             height, error = (mine[name].to_numpy() / 1e6 for name in ("aevb_samples", "error"))
             place = np.arange(len(sizes)) + 0.84 * ((n + 0.5) / len(bars) - 0.5)
-            shade = 1 - 0.65 * sorted({each for _, each, _ in bars} - {""}).index(device) / len(bars) if device else 1
+            shade = 1 - 0.65 * max(0, devices.index(device) - 1) / len(devices)  # the first is AEVB's, none
             axes.bar(
                 place, height, 0.76 / len(bars), yerr=error, color=OURS.colours.get(method, DARK), alpha=shade,
                 label=f"{label(method)}, {device}" if device else label(method),

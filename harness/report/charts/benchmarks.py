@@ -95,14 +95,16 @@ def time_group(times: pd.DataFrame, source: str) -> list[Group]:
     """Time to a bound that all methods of a panel reach; what `harness.timing.tables.time_to_bound` made."""
     bars = side_by_side(times)
     shades = {device: k % SHADES for k, device in enumerate(sorted({device for _, device, _ in bars} - {""}))}
-    looks = [f"ours {method}{f' shade-{shades[device]}' if device else ''} bar" for method, device, _ in bars]
+    looks = [f"ours {method}{f' shade-{shades[device]}' if device else ''}" for method, device, _ in bars]
     charts = []
     for dataset in [name for name in FIGURE2.panels if name in {*times["dataset"]}]:
         title = ("chart.time.panel", {"dataset": label(str(dataset), 24)})
         parts = [(look, method, device, rows[rows["dataset"] == dataset])
                  for look, (method, device, rows) in zip(looks, bars, strict=True)]  # fmt: skip
         charts.append(Chart(f"time-{dataset}", title, WIDE, [_bars(parts)], [source]))
-    legend: Legend = [(look, _named(method, device)) for look, (method, device, _) in zip(looks, bars, strict=True)]
+    legend: Legend = [
+        (f"{look} bar", _named(method, device)) for look, (method, device, _) in zip(looks, bars, strict=True)
+    ]
     return [Group("time", charts, 2, legend)] if charts else []
 
 
@@ -124,9 +126,9 @@ def _bars(parts: Sequence[tuple[str, str, str, pd.DataFrame]]) -> Plot:
         for place, value in enumerate(millions):
             if np.isfinite(value):
                 px, width = float(x.place(place + shift)), 0.76 * step / len(parts)
-                drawn.append(marks.bar(look.replace(" bar", ""), px, width, float(y.start), float(y.place(value))))
+                drawn.append(marks.bar(look, px, width, float(y.start), float(y.place(value))))
         cells = ["–" if np.isnan(v) else with_error(v, e) for v, e in zip(millions, errors, strict=True)]
-        rows.append(Row(_named(method, device), look, [cells]))
+        rows.append(Row(_named(method, device), f"{look} bar", [cells]))
     goal = [f"{v:.1f}".replace("-", MINUS) for v in targets]
     rows.append(Row(("test bound to reach, nats",), "", [goal]))
     names = [f"N_z = {size}" for size in sizes]
