@@ -129,9 +129,9 @@ AUTHOR: tuple[Choice, ...] = (
         MARGINAL,
     ),
     Choice(
-        {"paper_points": True},
-        ("library",),
-        "The chains persist, so that an estimate depends on how many came before.",
+        {"paper_points": True, "posterior_chains": "paper_points"},
+        ("library", "axis"),
+        "The chains persist from one of the paper's points to the next, so that it matters when those before came.",
         MARGINAL,
     ),
 )

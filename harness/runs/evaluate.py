@@ -17,7 +17,9 @@ from aevb.marginal.estimate import UntrustedEstimateWarning
 from aevb.model import GenerativeModel
 from aevb.tuning import Chains
 from harness.experiments.config import Config
+from harness.experiments.paper_curves import paper_counts
 from harness.runs.build import RunData, evaluation_generator
+from harness.runs.steps import samples_per_step
 
 Measurement = dict[str, float]
 """A column's name and its value: the measure and its standard error over datapoints in nats, and counts."""
@@ -32,8 +34,8 @@ class Evaluator(Protocol):
 
     pointwise: dict[str, Tensor]
 
-    def measure(self, learner: Learner) -> dict[str, Measurement]:
-        """A measurement for each split."""
+    def measure(self, learner: Learner, samples: int) -> dict[str, Measurement]:
+        """A measurement for each split, after so many training samples."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -52,8 +54,8 @@ class LowerBoundEvaluator:
         self.pointwise: dict[str, Tensor] = {}
         self._points = {"train_eval": data.train_points, "test": data.test_points}
 
-    def measure(self, learner: Learner) -> dict[str, Measurement]:
-        """Means over the points, for `train_eval` and `test`."""
+    def measure(self, learner: Learner, samples: int) -> dict[str, Measurement]:
+        """Means over the points, for `train_eval` and `test`; the count of samples does not matter."""
         if learner.encoder is None:
             raise ValueError("the lower bound needs an encoder, and this learner has none: measure log p(x) instead")
         result = {}
@@ -74,6 +76,9 @@ class LowerBoundEvaluator:
 class MarginalEvaluator:
     """Log p(x) by appendix D; each point's chain starts at a prior draw and persists from one logged point to the next.
 
+    Where the config has chains go on from the paper's own points alone, an evaluation elsewhere begins with the chains
+    as the last of the paper's points left them, anew before the first, and leaves them and the noise as they were.
+
     Columns: marginal_log_likelihood and standard_error over the points that have an estimate, the mean ess, and the
     numbers of points that have no estimate and whose estimate is not to be trusted.
     """
@@ -84,10 +89,16 @@ class MarginalEvaluator:
         self._points = {"train": data.train_points, "test": data.test_points}
         self._chains: dict[str, Chains] = {}
         self._generator = evaluation_generator(data.train.device)
+        self._counts = paper_counts(config) if config.posterior_chains == "paper_points" else []
+        self._step = samples_per_step(config, data)
 
-    def measure(self, learner: Learner) -> dict[str, Measurement]:
+    def measure(self, learner: Learner, samples: int) -> dict[str, Measurement]:
         """Means over the points, for `train` and `test`."""
-        return {split: self._measure(learner, split, x) for split, x in self._points.items()}
+        before = self.state_dict()
+        measured = {split: self._measure(learner, split, x) for split, x in self._points.items()}
+        if self._counts and not any(count <= samples < count + self._step for count in self._counts):
+            self.load_state_dict(before | {"pointwise": self.pointwise})
+        return measured
 
     def _measure(self, learner: Learner, split: str, x: Tensor) -> Measurement:
         config = self._config

@@ -148,7 +148,7 @@ class Run:
         progress, config = self.progress, self.config
         self._hold.check()
         begin = time.perf_counter()
-        measured = self._evaluator.measure(self.learner)
+        measured = self._evaluator.measure(self.learner, progress.samples)
         progress.evaluation_seconds += time.perf_counter() - begin
         if progress.batches and config.measure == "lower_bound":
             mean, error = progress.running_mean()

@@ -38,7 +38,7 @@ def test_an_evaluation_reads_as_often_whatever_it_costs(measure, array, device) 
         config = small_config(array, **more)
         data = run_data()
         evaluator = make_evaluator(config, data)
-        evaluator.measure(build_learner(config, data, 0.05))
+        evaluator.measure(build_learner(config, data, 0.05), 0)
         evaluator.load_state_dict(evaluator.state_dict())
 
     assert_loop_is_silent(evaluate, device, 1, 3)

@@ -35,7 +35,7 @@ def test_equal_configs_have_equal_ids_and_any_change_another():
         "decoder_activation": "softplus", "encoder_init_factor": 5.0, "decoder_bias_zero": False,
         "encoder_log_var_factor": 0.5, "prior_on_encoder": False, "extra_leapfrog": 0, "posterior_step_size": 0.5,
         "posterior_tuning": "every_move", "estimator": "b", "decoder_log_var": "hidden",
-        "learner": (("beta", 2.0),), "decoder_arguments": (("scale", 0.2),),
+        "posterior_chains": "paper_points", "learner": (("beta", 2.0),), "decoder_arguments": (("scale", 0.2),),
     }  # fmt: skip
     other = asdict(small("paper", "mnist")) | other
     for field in fields(Config):

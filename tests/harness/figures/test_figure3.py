@@ -74,7 +74,7 @@ def test_the_lower_bound_of_a_learner_without_encoder_is_refused(tmp_path, array
     config = small_job(tmp_path, array, **MCEM).config
     data = prepare(config, load(config, array), torch.device("cpu"))
     with pytest.raises(ValueError, match="needs an encoder"):
-        LowerBoundEvaluator(data).measure(build_learner(config, data, 0.05))
+        LowerBoundEvaluator(data).measure(build_learner(config, data, 0.05), 0)
 
 
 def test_the_evaluation_chains_persist_and_their_state_goes_on_bit_for_bit(tmp_path, array):
@@ -82,11 +82,42 @@ def test_the_evaluation_chains_persist_and_their_state_goes_on_bit_for_bit(tmp_p
     data = prepare(config, load(config, array), torch.device("cpu"))
     learner = build_learner(config, data, 0.05)
     one, other = MarginalEvaluator(config, data), MarginalEvaluator(config, data)
-    first = one.measure(learner)
+    first = one.measure(learner, 3_600)
     other.load_state_dict(one.state_dict())
-    second = one.measure(learner)
-    assert second == other.measure(learner)
+    second = one.measure(learner, 7_200)
+    assert second == other.measure(learner, 7_200)
     assert second != first
+
+
+def test_chains_that_go_on_from_the_papers_points_alone_do_not_see_the_others(tmp_path, array, monkeypatch):
+    counts = [7_200, 25_000]
+    for place in ("runs.curve", "runs.evaluate"):
+        monkeypatch.setattr(f"harness.{place}.paper_counts", lambda config: counts)
+    curves = {}
+    for chains in ("every_point", "paper_points"):
+        for density in (1, 8):
+            changes = {"points_per_decade": density, "paper_points": True, "posterior_chains": chains}
+            job = small_job(tmp_path, array, **MCEM | changes | {"samples": 40_000, "first_point": 1_000})
+            run(job)
+            curves[chains, density] = job.folder.read_curve().set_index(["samples", "split"])
+    at = [7_200, 25_200]  # each iteration of 3,600 evaluations
+    for chains, is_alike in (("every_point", False), ("paper_points", True)):
+        sparse, dense = (curves[chains, density]["marginal_log_likelihood"] for density in (1, 8))
+        assert len(dense) > len(sparse)
+        assert dense.loc[at].equals(sparse.loc[at]) == is_alike
+
+
+def test_an_evaluation_between_the_papers_points_begins_as_the_last_of_them_ended(tmp_path, array, monkeypatch):
+    monkeypatch.setattr(evaluate, "paper_counts", lambda config: [7_200])
+    config = small_job(tmp_path, array, **MCEM, posterior_chains="paper_points").config
+    data = prepare(config, load(config, array), torch.device("cpu"))
+    learner = build_learner(config, data, 0.05)
+    evaluator = MarginalEvaluator(config, data)
+    before = evaluator.measure(learner, 3_600)
+    assert before == evaluator.measure(learner, 3_600) == evaluator.measure(learner, 7_200)  # all begin anew
+    between = evaluator.measure(learner, 10_800)
+    assert between == evaluator.measure(learner, 14_400)
+    assert between != before
 
 
 def test_points_without_an_estimate_are_counted_and_not_averaged(tmp_path, array, monkeypatch):
@@ -97,7 +128,7 @@ def test_points_without_an_estimate_are_counted_and_not_averaged(tmp_path, array
         "fake", values, torch.ones(4), torch.ones(4), torch.ones(4), torch.zeros(4).int(), values.isfinite()
     )
     monkeypatch.setattr(evaluate, "appendix_d_log_likelihood", lambda *_, **__: (fake, None))
-    measured = MarginalEvaluator(config, data).measure(build_learner(config, data, 0.05))["test"]
+    measured = MarginalEvaluator(config, data).measure(build_learner(config, data, 0.05), 0)["test"]
     assert measured["marginal_log_likelihood"] == -4
     assert measured["standard_error"] == pytest.approx(np.std([-3, -5], ddof=1) / 2**0.5)
     assert (measured["without_estimate"], measured["untrusted"]) == (2, 2)
