@@ -24,7 +24,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "decoder_log_var": ("hidden", "latent", "constant"),
     "estimator": ("a", "b"),
     "precision": ("float32", "bfloat16"),
-    "posterior_chains": ("every_point", "paper_points"),
+    "posterior_chains": ("every_point", "paper_points", "paper_timer"),
     "posterior_fit": ("shrunk_kde", "kde", "scott_kde", "full", "diagonal"),
     "posterior_tuning": ("burn_in", "every_move"),
     "encoder_activation": ("tanh", "softplus"),
@@ -125,8 +125,9 @@ class Config:
         posterior_samples: appendix D's draws of p(z|x) for each evaluated point.
         posterior_starts: prior draws of which the best starts a point's chain; 1 is the author's library's.
         posterior_fit: appendix D's density, as `aevb.marginal.appendix_d` names it.
-        posterior_chains: the evaluations from which appendix D's chains go on: at "every_point", or at the
-            "paper_points" alone, where the paper has such a curve; others leave no trace.
+        posterior_chains: the evaluations from which appendix D's chains go on: at "every_point", or, where the paper
+            has such a curve, at the "paper_points" alone, or there and at those that its "paper_timer" would have had
+            before the first that is drawn; others leave no trace.
         posterior_jitter: of HMC's step size in appendix D.
         posterior_step_size: HMC's there, before any tuning.
         posterior_tuning: what tunes each chain's step size there: "burn_in" moves, towards acceptance 0.9, or
@@ -180,7 +181,7 @@ class Config:
     posterior_samples: int = 50
     posterior_starts: int = 1
     posterior_fit: Literal["shrunk_kde", "kde", "scott_kde", "full", "diagonal"] = "kde"
-    posterior_chains: Literal["every_point", "paper_points"] = "every_point"
+    posterior_chains: Literal["every_point", "paper_points", "paper_timer"] = "every_point"
     posterior_jitter: float = 0.0
     posterior_step_size: float = 0.1
     posterior_tuning: Literal["burn_in", "every_move"] = "burn_in"

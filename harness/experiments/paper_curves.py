@@ -45,6 +45,8 @@ def read_published(figure: int) -> pd.DataFrame:
 def paper_counts(config: Config) -> list[int]:
     """The sample counts at which the paper has a point of this run's curve; none where it has no such curve.
 
+    With chains by the paper's timer, its points are continued to the left at the distance of the first two.
+
     Raises:
         UserError: the paper's curves are not there.
     """
@@ -52,4 +54,8 @@ def paper_counts(config: Config) -> list[int]:
     table = read_published(figure)
     for column in COLUMNS[figure][:3]:
         table = table[table[column] == getattr(config, column)]
-    return sorted({round(samples) for samples in table["samples"]})
+    drawn = sorted({round(samples) for samples in table["samples"]})
+    if config.posterior_chains != "paper_timer" or len(drawn) < 2:
+        return drawn
+    first, second = drawn[:2]
+    return [*reversed(range(2 * first - second, 0, first - second)), *drawn]

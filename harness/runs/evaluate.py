@@ -89,7 +89,7 @@ class MarginalEvaluator:
         self._points = {"train": data.train_points, "test": data.test_points}
         self._chains: dict[str, Chains] = {}
         self._generator = evaluation_generator(data.train.device)
-        self._counts = paper_counts(config) if config.posterior_chains == "paper_points" else []
+        self._counts = paper_counts(config) if config.posterior_chains != "every_point" else []
         self._step = samples_per_step(config, data)
 
     def measure(self, learner: Learner, samples: int) -> dict[str, Measurement]:

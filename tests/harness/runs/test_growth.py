@@ -191,6 +191,20 @@ def test_the_papers_counts_are_those_of_its_own_curve():
         assert paper_curves.paper_counts(replace(config, dataset="mine.npy")) == []
 
 
+def test_the_papers_timer_fired_before_the_first_point_that_is_drawn(tmp_path, array):
+    job = small_job(tmp_path, array, posterior_chains="paper_timer", measure="marginal_log_likelihood")
+    found = {}
+    for n_train, method in ((1_000, "aevb"), (50_000, "wake_sleep"), (1_000, "mcem")):
+        changes = {"dataset": "mnist", "n_train": n_train, "method": method}
+        config = replace(job.config, **changes, batch_size=0 if method == "mcem" else 100)
+        drawn = paper_curves.paper_counts(replace(config, posterior_chains="paper_points"))
+        early = [count for count in paper_curves.paper_counts(config) if count < drawn[0]]
+        assert paper_curves.paper_counts(config) == [*early, *drawn]
+        found[n_train, method] = [round((drawn[0] - count) / (drawn[1] - drawn[0]), 9) for count in early]
+        assert not early or early[0] <= drawn[1] - drawn[0]
+    assert found == {(1_000, "aevb"): [1], (50_000, "wake_sleep"): [1], (1_000, "mcem"): []}
+
+
 @pytest.mark.parametrize("samples", [1, 9_999, 10_000, 20_000, 123_456, 10**6, 10**8])
 def test_the_grid_up_to_a_length_is_the_beginning_of_every_longer_one(samples):
     grid = points_up_to(samples, 10, 10_000)
