@@ -15,6 +15,7 @@ from harness.experiments.paper import EXPERIMENTS
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.compare import label, scientific
+from harness.figures.reestimate import format_bias
 from harness.figures.show import by_methods, in_panels
 from harness.figures.summary import format_summary, on_the_whole, unexplained
 from harness.studies.choices.table import format_choices
@@ -58,20 +59,22 @@ def reach(figure: int) -> str:
 
 
 def tried(figure: int) -> str:
-    """What else than the protocol was tried: distances of the test curves from the paper's, with it and with a change.
+    """What else than the protocol was tried: distances of curves from the paper's, with it and with a change.
 
-    Both are of equal seeds, over the range that the changed runs have; protocols that change the data are no tries.
+    Both are of equal seeds, over the range that the changed runs have; protocols that change the data are no tries. Of
+    figure 2 test curves are compared, whose training curves are running means; of figure 3 both.
     """
     experiment = EXPERIMENTS[figure]
     curves = pd.read_csv(shipped.RESULTS / f"figure{figure}" / f"figure{figure}.csv")
     paper, key, rows = read_published(figure), [*experiment.key], []
-    test = curves[curves["split"] == "test"]
-    changed = test[(test["protocol"] != "author") & ~test["protocol"].str.contains("n_train=")]
-    for names, runs in changed.groupby(["protocol", *key]):
-        protocol, dataset, size, method = map(str, names)
-        of_curve, seeds = (test[key] == [*names][1:]).all(axis=1), sorted(runs["seed"].unique())
+    if figure == 2:
+        curves = curves[curves["split"] == "test"]
+    changed = curves[(curves["protocol"] != "author") & ~curves["protocol"].str.contains("n_train=")]
+    for names, runs in changed.groupby(["protocol", *key, "split"]):
+        protocol, dataset, size, method, split = map(str, names)
+        of_curve, seeds = (curves[[*key, "split"]] == [*names][1:]).all(axis=1), sorted(runs["seed"].unique())
         end = runs.groupby("seed")["samples"].max().min()
-        both = test[of_curve & test["seed"].isin(seeds) & test["protocol"].isin([protocol, "author"])]
+        both = curves[of_curve & curves["seed"].isin(seeds) & curves["protocol"].isin([protocol, "author"])]
         distances = agreement(
             both[both["samples"] <= end], paper, experiment.compared_from, (*key, "split"), experiment.measure
         )
@@ -80,7 +83,8 @@ def tried(figure: int) -> str:
             task = f"--figure {figure} --dataset {dataset} --{OF_SIZE[experiment.size]} {size} --method {method}"
             rows.append(
                 {
-                    "curve": f"{label(dataset)} {size}, {label(method)}", "instead": f"`{protocol.partition('+')[2]}`",
+                    "curve": f"{label(dataset)} {size}, {label(method)}{f', {split}' if figure == 3 else ''}",
+                    "instead": f"`{protocol.partition('+')[2]}`",
                     "seeds": ", ".join(map(str, seeds)), "up to": scientific(found[protocol]["end"]),
                     "RMS with the protocol": f"{found['author']['rms']:.1f}",
                     "RMS instead": f"{found[protocol]['rms']:.1f}",
@@ -88,6 +92,12 @@ def tried(figure: int) -> str:
                 }
             )  # fmt: skip
     return _markdown(pd.DataFrame(rows)) if rows else NONE_YET
+
+
+def better_estimates() -> str:
+    """How far figure 3's estimates lie from better ones, where some are published."""
+    path = shipped.RESULTS / "figure3" / "reestimates.csv"
+    return _fenced(format_bias(pd.read_csv(path), EXPERIMENTS[3].key)) if path.exists() else NONE_YET
 
 
 def methods(protocol: str = "author") -> str:
@@ -254,7 +264,21 @@ STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
 TABLES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
-        *(summary, whole, tried, methods, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
+        *(
+            summary,
+            whole,
+            tried,
+            better_estimates,
+            methods,
+            errors,
+            study,
+            verdicts,
+            drawn_from,
+            models,
+            workflow,
+            options,
+            is_published,
+        ),
         *(reach, times, benchmarks, roofs, steps, to_target, history),
     )
 }
