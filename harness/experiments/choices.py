@@ -118,7 +118,7 @@ AUTHOR: tuple[Choice, ...] = (
     Choice(
         {"step_size": 0.02},
         ("fit",),
-        "With 0.1 it is ahead of the paper's from the start.",
+        "With 0.1 two of three seeds are 4 to 9 nats ahead, with 0.02 all are within 2 from 5·10⁶ samples on.",
         {"n_train": 50_000} | MARGINAL | WAKE_SLEEP,
     ),
     Choice({"extra_leapfrog": 1}, ("library",), "A move of n leapfrog steps updates positions n + 1 times."),
