@@ -94,9 +94,10 @@ class MarginalEvaluator:
 
     def measure(self, learner: Learner, samples: int) -> dict[str, Measurement]:
         """Means over the points, for `train` and `test`."""
-        before = self.state_dict()
+        leaves_trace = not self._counts or any(count <= samples < count + self._step for count in self._counts)
+        before = {} if leaves_trace else self.state_dict()
         measured = {split: self._measure(learner, split, x) for split, x in self._points.items()}
-        if self._counts and not any(count <= samples < count + self._step for count in self._counts):
+        if not leaves_trace:
             self.load_state_dict(before | {"pointwise": self.pointwise})
         return measured
 
