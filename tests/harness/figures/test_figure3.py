@@ -107,6 +107,19 @@ def test_chains_that_go_on_from_the_papers_points_alone_do_not_see_the_others(tm
         assert dense.loc[at].equals(sparse.loc[at]) == is_alike
 
 
+def test_chains_from_the_papers_points_grow_to_the_curve_they_have_at_once(tmp_path, array, monkeypatch):
+    for place in ("runs.curve", "runs.evaluate"):
+        monkeypatch.setattr(f"harness.{place}.paper_counts", lambda config: [7_200, 25_000])
+    changes = MCEM | {"first_point": 1_000, "paper_points": True, "posterior_chains": "paper_points"}
+    curves = []
+    for name, lengths in {"at once": [60_000], "grown": [7_200, 12_000, 30_000, 60_000]}.items():
+        for samples in lengths:
+            job = small_job(tmp_path / name, array, **changes | {"samples": samples})
+            assert run(job).state == "finished"
+        curves.append(job.folder.read_curve().drop(columns="seconds"))
+    assert curves[0].equals(curves[1])
+
+
 def test_an_evaluation_between_the_papers_points_begins_as_the_last_of_them_ended(tmp_path, array, monkeypatch):
     monkeypatch.setattr(evaluate, "paper_counts", lambda config: [7_200])
     config = small_job(tmp_path, array, **MCEM, posterior_chains="paper_points").config
