@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from aevb.errors import LONGEST, UserError
+from aevb.errors import LONGEST, ArgumentError, UserError
 from harness.command import main as command_line
 
 Tally = Callable[[str], None]
@@ -77,4 +77,13 @@ def refused(tally: Tally, match: str = "") -> Iterator[None]:
     with pytest.raises(UserError, match=match) as caught:
         yield
     check_message(str(caught.value))
+    tally("bad inputs")
+
+
+def refuses(call: Callable[[], object], tally: Tally) -> None:
+    """The call raises an `ArgumentError` with a good message, and no warning before it."""
+    with pytest.raises(ArgumentError) as caught:
+        call()
+    check_message(str(caught.value))
+    assert isinstance(caught.value, (UserError, ValueError))
     tally("bad inputs")

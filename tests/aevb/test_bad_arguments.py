@@ -1,139 +1,58 @@
 """A wrong argument of a public function is an error that names it; it never broadcasts, and never ends in NaN."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
 import torch
 
-from aevb import checks, diagnostics, hmc, restore, tuning
+from aevb import diagnostics, hmc, restore, tuning
 from aevb.aevb import AEVB
 from aevb.ascent import AscentOptions
 from aevb.best_gaussian import best_gaussian
 from aevb.data import binarize, load_dataset
 from aevb.densities import DiagonalGaussian
 from aevb.encoder import GaussianEncoder
-from aevb.errors import ArgumentError, UserError
-from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b
+from aevb.errors import UserError
+from aevb.estimators import evaluate_lower_bound, lower_bound_b
 from aevb.evaluation import evaluate
 from aevb.fast.aevb import FastAEVB
 from aevb.learner import Batch
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
-from aevb.marginal.annealing import Annealing, sigmoidal_schedule, tune_step_sizes
+from aevb.marginal.annealing import Annealing, sigmoidal_schedule
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
-from aevb.marginal.estimate import UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import BernoulliModel, GaussianModel
 from aevb.reparameterization.inverse_cdf import uniform_noise
 from baselines.fast_wake_sleep import FastWakeSleep
-from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
-from baselines.score_function import ScoreFunction, score_function_bound
+from baselines.mcem import MonteCarloEM
+from baselines.score_function import ScoreFunction
 from baselines.wake_sleep import WakeSleep
-from tests.bad_input import Tally, check_message
-
-N, PIXELS, LATENT = 4, 6, 2
-G = torch.Generator().manual_seed(0)
-X = torch.rand(N, PIXELS, generator=G)
-Z = torch.randn(N, LATENT, generator=G)
-EPS = torch.randn(3, N, LATENT, generator=G)
-MODEL = BernoulliModel(LATENT, PIXELS, (5,), init_std=0.1, generator=G)
-GAUSSIAN = GaussianModel(LATENT, PIXELS, (5,), init_std=0.1, generator=G)
-LINEAR = GaussianModel(LATENT, PIXELS, (), log_var="constant", squash_mean=False, generator=G)
-ENCODER = GaussianEncoder(PIXELS, LATENT, (5,), init_std=0.1, generator=G)
-CHAINS = tuning.Chains(Z, torch.tensor(0.1), torch.tensor(0))
-STATE = hmc.evaluate(lambda z: -z.square().sum(-1), Z)
-SHORT = Annealing(sigmoidal_schedule(3), 2, 1, n_tuning_chains=1)
-INDICES = torch.arange(N)
+from tests.bad_input import Tally, check_message, refuses
+from tests.right_arguments import (
+    CHAINS,
+    ENCODER,
+    EPS,
+    GAUSSIAN,
+    INDICES,
+    LATENT,
+    MODEL,
+    PIXELS,
+    SHORT,
+    STATE,
+    G,
+    N,
+    X,
+    Z,
+    with_value,
+)
 
 
 def total(z):
     """A log-density for chains that will not run."""
     return z.sum(-1)
-
-
-def with_value(value):
-    x = X.clone()
-    x[1, 2] = value
-    return x
-
-
-BAD_SHAPES = {
-    "a column": X[:, :1], "a pixel too many": torch.rand(N, PIXELS + 1), "one axis": X[0], "three axes": X[None],
-    "no rows": X[:0], "no axes": X[0, 0],
-}  # fmt: skip
-BAD_TYPES = {
-    "double": X.double(), "integers": X.int(), "booleans": X > 0.5, "complex": X * 1j, "half": X.half(),
-    "another device": X.to("meta"), "NumPy's": X.numpy(), "a list": X.tolist(), "nothing": None,
-}  # fmt: skip
-BAD_VALUES = {
-    "NaN": with_value(torch.nan), "infinity": with_value(torch.inf), "above one": with_value(1.5),
-    "negative": with_value(-0.1),
-}  # fmt: skip
-
-
-# Functions of datapoints; those that also look at the values, which costs a wait, say so.
-STEPS = {
-    "AEVB": AEVB(MODEL, ENCODER, N), "wake-sleep": WakeSleep(MODEL, ENCODER, N), "MCEM": MonteCarloEM(MODEL, N, G),
-    "minibatch MCEM": MinibatchMonteCarloEM(MODEL, N, G), "score function": ScoreFunction(MODEL, ENCODER, N),
-}  # fmt: skip
-OF_X = {
-    "bound A": lambda x: lower_bound_a(MODEL, ENCODER, x, EPS),
-    "bound B": lambda x: lower_bound_b(MODEL, ENCODER, x, EPS),
-    "score function": lambda x: score_function_bound(MODEL, ENCODER, x, EPS),
-    **{f"{name}'s step": lambda x, one=one: one.step(Batch(x, INDICES), G) for name, one in STEPS.items()},
-}
-OF_PIXELS = {
-    "evaluation": lambda x: evaluate_lower_bound(MODEL, ENCODER, x, G),
-    "importance sampling": lambda x: importance_log_likelihood(MODEL, x, ENCODER(X), G, n_samples=25),
-    "appendix D": lambda x: appendix_d_log_likelihood(MODEL, x, CHAINS, G, n_samples=8),
-    "AIS": lambda x: ais_log_likelihood(MODEL, x, G, SHORT),
-    "reverse AIS": lambda x: reverse_ais_log_likelihood(MODEL, x, Z, G, SHORT),
-    "step sizes": lambda x: tune_step_sizes(MODEL, x, G, SHORT),
-    "starting chains": lambda x: start_chains(MODEL, x, G, n_candidates=2),
-    "posterior Gaussian": lambda x: posterior_gaussian(MODEL, x, CHAINS, G, n_samples=2, n_burn_in=1),
-}
-UNBOUNDED = {
-    "exact log p(x)": lambda x: exact_log_marginal(LINEAR, x),
-    "exact posterior": lambda x: exact_posterior(LINEAR, x),
-}
-
-
-def refuses(call, tally):
-    """A named error with a good message, and no warning before it."""
-    with pytest.raises(ArgumentError) as caught:
-        call()
-    check_message(str(caught.value))
-    assert isinstance(caught.value, (UserError, ValueError))
-    tally("bad inputs")
-
-
-@pytest.mark.parametrize("name", [*OF_X, *OF_PIXELS, *UNBOUNDED])
-def test_datapoints_of_another_shape_type_or_device_are_refused(name, tally: Tally):
-    function = (OF_X | OF_PIXELS | UNBOUNDED)[name]
-    for x in (BAD_SHAPES | BAD_TYPES).values():
-        refuses(lambda x=x: function(x), tally)
-
-
-@pytest.mark.parametrize("name", [*OF_PIXELS, *UNBOUNDED])
-def test_datapoints_without_meaning_are_refused(name, tally: Tally):
-    for kind in ("NaN", "infinity") if name in UNBOUNDED else BAD_VALUES:
-        refuses(lambda kind=kind: (OF_PIXELS | UNBOUNDED)[name](BAD_VALUES[kind]), tally)
-
-
-@pytest.mark.parametrize("bound", [lower_bound_a, lower_bound_b, score_function_bound])
-def test_noise_for_another_batch_is_refused(bound, tally: Tally):
-    wrong = [EPS[0], EPS[:, :1], EPS[..., :1], EPS[:0], EPS[None], EPS.double(), EPS.to("meta"), torch.randn(3, N, 3)]
-    for eps in wrong:
-        refuses(lambda eps=eps: bound(MODEL, ENCODER, X, eps), tally)
-
-
-def test_the_error_says_what_to_do_about_noise_without_samples():
-    expected = r"`eps` must have shape \(L, 4, 2\), got \(4, 2\): add a leading sample axis"
-    with pytest.raises(ArgumentError, match=expected):
-        lower_bound_b(MODEL, ENCODER, X, EPS[0])
 
 
 APPENDIX_D = ("n_samples", "n_burn_in", "n_leapfrog", "chunk")
@@ -277,14 +196,3 @@ def test_a_wrong_setting_of_a_dataset_is_named(settings, tally: Tally):
         load_dataset(**{"name": "mnist", **settings})
     check_message(str(caught.value))
     tally("bad inputs")
-
-
-def test_right_arguments_are_taken():
-    """The functions that refuse above compute with what they were made for."""
-    for function in (OF_X | UNBOUNDED).values():
-        function(X)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrustedEstimateWarning)
-        for function in OF_PIXELS.values():
-            function(X)
-    checks.pixels(GAUSSIAN, X * 5)
