@@ -1,4 +1,4 @@
-"""The check fails on every planted fault; `tests/test_check.py` shows that it passes without.
+"""The check fails on every planted fault; `test_check.py` shows that it passes without.
 
 With `pytest -s`, the table of faults and detections.
 """
