@@ -17,8 +17,9 @@ class GaussianEncoder(nn.Module):
     μ = W₁h + b₁ and log σ² = `log_var_factor`·W₂h + b₂.
 
     Note:
-        The factor 0.1 and the zero start of W₂ and b₂ are not in the paper; its first author's library has them and
-        the paper's curves need them. `log_var_factor=1, zero_log_var=False` is the text taken literally.
+        The factor 0.1 and the zero start of W₂ and b₂ are not in the paper. Its first author's library has the start,
+        and of wake-sleep's encoder the factor too; the paper's curves decide neither.
+        `log_var_factor=1, zero_log_var=False` is the text taken literally.
 
     Args:
         n_pixels: size of a datapoint.

@@ -28,14 +28,14 @@ class Chains(NamedTuple):
 def tune_global(
     step_size: Float[Tensor, ""], accept_probability: Float[Tensor, "*chains"], target: float = TARGET_ACCEPTANCE
 ) -> Float[Tensor, ""]:
-    """The paper's rule for one step size: divide it by min(1.25, 1.02ⁿ) if mean acceptance is low, else multiply.
+    """One step size for all chains: divide it by min(1.25, 1.02ⁿ) if mean acceptance is low, else multiply.
 
     n is the number of chains, at most 100.
 
     Note:
         The step size never comes to rest: it straddles the one with `target`. A step size that depends on the last
-        move leaves the target only about unchanged, most with few chains: of a standard normal law E z² comes out 7 to
-        13 % high with one chain, up to 3 % with five, and with 100 no error is to be seen.
+        move leaves the target only about unchanged, most with few chains: of a standard normal law E z² comes out too
+        high with one chain, by several percent or more, and with 100 no error is to be seen.
 
     Source: Kingma & Welling 2013, app. E (acceptance 0.9); the factor is that of its first author's library.
     """

@@ -36,7 +36,7 @@ class FullVariationalBayes(LearnerWithEncoder):
     Source: Kingma & Welling 2013, appendix F.
 
     Note:
-        The KL of q(θ) is taken in closed form, where the paper's appendix F estimates it by the same draw.
+        The KL of q(θ) is taken in closed form, as in eq. 24; eq. 22, for any q(θ), estimates it by the same draw.
     """
 
     def __init__(

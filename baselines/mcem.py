@@ -26,8 +26,8 @@ class MonteCarloEM(LearnerState):
     Note:
         Adagrad has no warm-up here unless `options` asks for one. It counts weight steps, so that the other learners'
         100 would let θ wait for 20 iterations, 300·N samples of the axis. The paper's figure 3 has no such delay: at
-        10⁶ samples of N = 1,000 its training curve is at −139 nats; without warm-up ours is at −138 and −141 (two
-        seeds), with 100 steps of it at −145 and −147.
+        10⁶ samples of N = 1,000 its training curve is at −139 nats; without warm-up ours is at −138 to −140
+        (three seeds), with 100 steps of it at −145 and −147 (two).
 
     Args:
         model: p(z) p(x|z), with parameters θ.

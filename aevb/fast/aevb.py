@@ -84,7 +84,7 @@ class FastAEVB(LearnerWithEncoder):
             bound.sub_(q.kl_to_standard_normal())
             d_std = sample_sum(dz * eps).sub_(q.std)
             torch.sub(sample_sum(dz), q.mean, out=q.d_mean)
-        # Of log σ, twice log σ², the gradient is σ times that of σ, and 1 from the entropy of q.
+        # The gradient in log σ, twice that in log σ², is σ times that in σ, and 1 from the entropy of q.
         torch.addcmul(q.half, d_std, q.std, value=0.5, out=q.d_log_var)
         q.backward()
         self._ascent.climb(prior_scale=m / self._n_datapoints)

@@ -71,8 +71,8 @@ def appendix_d_log_likelihood(
         estimate (NaN). Trusted are estimates in at most 4 latent dimensions, the range for which the paper recommends
         it, whose terms are worth at least 4 independent ones, whose standard error is below 1 nat and which draws from
         the prior do not contradict: a chain may sit in a wrong mode, and its estimate is then too low. With 50 samples
-        the error is within twice itself for four of five trusted estimates; with "kde" and "scott_kde" for two of
-        three, and up to one in ten of those is off by more than 1 nat: see docs/estimators.md.
+        four of five trusted estimates are within twice their standard error of the truth; with "kde" and "scott_kde"
+        two of three, and one in twenty of those or more is off by more than 1 nat: see docs/estimators.md.
 
     Note:
         `fit="scott_kde", jitter=0, adapt="every_move", n_leapfrog=5` is what the author's library does where the paper

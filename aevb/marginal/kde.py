@@ -21,7 +21,8 @@ class KernelDensity:
     """q(z) = (1/m) Σ N(z; c_i, h² S), one for each datapoint, with S the covariance of the samples z_i.
 
     Plain, c_i = z_i, and q is wider than the samples by 1 + h². Shrunk to their mean, c_i = μ + √(1 − h²) (z_i − μ)
-    and q has just the mean and covariance of the samples: h = 1 is the Gaussian, a small h a plain kernel density.
+    and q has the mean of the samples and, but for a factor near 1, their covariance: h = 1 is the
+    Gaussian, a small h a plain kernel density.
 
     Attributes:
         frame: the samples' mean and Cholesky factor of S, in which kernels are round.

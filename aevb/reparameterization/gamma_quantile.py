@@ -1,6 +1,6 @@
 """The inverse CDF of the Gamma of rate 1 and any shape, and its derivatives, all as logarithms, in float64 on the CPU.
 
-Logarithms, because a draw of a small shape is no number: the median at shape 10⁻⁴ is e^−6926. What is made of several
+Logarithms, because a draw of a small shape is no number: the median at shape 10⁻⁴ is e^−6932. What is made of several
 draws (Dirichlet, Beta, F) takes their differences.
 """
 

@@ -9,7 +9,7 @@ EVIDENCE: Mapping[Evidence, str] = {
     "text": "the paper says so",
     "library": "the first author's public library of 2013 and 2014 does so",
     "axis": "the sample counts at which the paper's points lie",
-    "fit": "fitted: of what was tried it is nearest to the paper's own curves, often by single seeds",
+    "fit": "fitted: the paper's own curves were looked at to choose it, often with single seeds",
 }
 
 
@@ -53,7 +53,7 @@ TEXT: tuple[Choice, ...] = (
     Choice(
         {"split": "shuffled"},
         ("library", "fit"),
-        "numpy's shuffle by seed 0; wake-sleep's plateau tells it from 3,000 others.",
+        "numpy's shuffle by seed 0; of 3,000 others one has wake-sleep's plateau as near.",
         FREY_FACE,
     ),
     Choice({"batch_size": 0}, ("text",), "Monte Carlo EM is a batch algorithm.", MCEM),
@@ -152,7 +152,7 @@ PAPER: tuple[Choice, ...] = (
     ),
     Choice({"warm_up": 0}, ("text",), "Adagrad as published."),
     Choice({"prior_on_biases": True}, ("text",), "log N(θ; 0, I) covers all of θ, and nothing of φ."),
-    Choice({"estimator": "b"}, ("text",), "Section 5 names no estimator; section 2.3 recommends B.", AEVB),
+    Choice({"estimator": "b"}, ("text",), "Section 5 names no estimator; eq. 10 of section 3 is B.", AEVB),
     Choice(
         {"step_size": "auto"}, ("text",), "The best of 0.01, 0.02 and 0.1 by training bound in the first iterations."
     ),

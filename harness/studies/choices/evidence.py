@@ -1,7 +1,7 @@
 """Which of two sets of runs describes the paper's one run better, and how far another run of the paper's could differ.
 
 A single run's mean distance from the paper's curve would favour whatever has the smaller spread over seeds, even where
-the paper's run is of the other kind. The energy score (Gneiting and Raftery 2007, eq. 21) does not: its expectation is
+the paper's run is of the other kind. The energy score (Gneiting and Raftery 2007, eq. 22) does not: its expectation is
 least for the runs that the paper's is one of.
 """
 

@@ -44,7 +44,7 @@ from harness.workers.parts import (
 from harness.workers.schedule import Place
 
 DATA = ("mnist", "simulated")
-# Name, density, jitter: the paper's own as its author's library has it, then with moves that mix, then Gaussians.
+# Name, density, jitter: the paper's with step sizes fixed after burn-in, then with moves that mix, then Gaussians.
 APPENDIX_D: tuple[tuple[str, PosteriorFit, float], ...] = (
     (PAPERS_OWN, "kde", 0.0),
     ("appendix D, shrunk KDE", "shrunk_kde", 0.5),
