@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -61,8 +62,9 @@ def reach(figure: int) -> str:
 def tried(figure: int) -> str:
     """What else than the protocol was tried: distances of curves from the paper's, with it and with a change.
 
-    Both are of equal seeds, over the range that the changed runs have; protocols that change the data are no tries. Of
-    figure 2 test curves are compared, whose training curves are running means; of figure 3 both.
+    Both are of equal seeds, over the range that the changed runs have; protocols that change the data, or nothing of
+    this curve, are no tries. Of figure 2 test curves are compared, whose training curves are running means; of figure
+    3 both.
     """
     experiment = EXPERIMENTS[figure]
     curves = pd.read_csv(shipped.RESULTS / f"figure{figure}" / f"figure{figure}.csv")
@@ -72,6 +74,12 @@ def tried(figure: int) -> str:
     changed = curves[(curves["protocol"] != "author") & ~curves["protocol"].str.contains("n_train=")]
     for names, runs in changed.groupby(["protocol", *key, "split"]):
         protocol, dataset, size, method, split = map(str, names)
+        one, other = (
+            experiment.configs(each, [dataset], [0], methods=[method], sizes=[int(size)])[0]
+            for each in ("author", protocol)
+        )
+        if replace(other, protocol="author") == one:
+            continue
         of_curve, seeds = (curves[[*key, "split"]] == [*names][1:]).all(axis=1), sorted(runs["seed"].unique())
         end = runs.groupby("seed")["samples"].max().min()
         both = curves[of_curve & curves["seed"].isin(seeds) & curves["protocol"].isin([protocol, "author"])]

@@ -31,6 +31,7 @@ def store(folder, monkeypatch, curves, comparison=()):
 def test_what_was_tried_is_compared_at_equal_seeds_and_over_one_range(tmp_path, monkeypatch):
     changed = "author+step_size=0.01"
     curves = [off_by(1, "author"), off_by(90, "author", seed=7), off_by(-5, changed), off_by(9, "author+n_train=1000")]
+    curves.append(off_by(2, "author+step_size=0.02"))  # the protocol's own value
     store(tmp_path, monkeypatch, curves)
     head, _, *rows = tried(2).splitlines()
     assert [cell.strip() for cell in head.split("|")[1:3]] == ["curve", "instead"]
