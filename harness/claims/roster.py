@@ -184,7 +184,7 @@ CLAIMS: tuple[Claim, ...] = (
         "C12",
         "Made with B and M = 100, as the text says",
         "The figures were made with the estimator and the minibatches that the text names.",
-        "sections 2.3 and 5; the question is ours",
+        "sections 3 and 5; the question is ours",
         "AEVB's test curves with estimator A, and with M = 500 on Frey Face, lie more than "
         f"{NEAR} from the paper's, root mean square; and runs with B, and on Frey Face with M = 100, are nearer.",
         (Source("study", "choices"), AEVB),
