@@ -82,6 +82,16 @@ def test_fixed_point_weights_rebuild_as_the_models_do(n_latent, step, nats, tmp_
     assert off.mean() < nats / 5
 
 
+def test_frames_of_fixed_point_weights_are_those_of_the_model(tmp_path, generator):
+    truth = published(20, "frey_face")
+    export(truth, tmp_path / "model.json", step=ROUGH)
+    rounded = as_on_the_page(published(20, "frey_face"), json.loads((tmp_path / "model.json").read_text()))
+    frames = truth.model.pixel_mean(torch.randn(200, 20, generator=generator))
+    places = [each.encoder(frames).mean for each in (truth, rounded)]
+    off = rounded.model.pixel_mean(places[1]) - truth.model.pixel_mean(places[0])
+    assert off.abs().max() < 1 / 256, "a level of grey"
+
+
 @pytest.mark.parametrize("dataset", ["mnist", "frey_face"])
 def test_in_its_smallest_form_a_model_is_the_same_all_over_the_plane(dataset, tmp_path, generator):
     truth, view = published(2, dataset), view_of(published(2, dataset))
