@@ -121,9 +121,10 @@ class Shelves:
         return enough[-1 if latest else 0]
 
     def place(self, *parts: str) -> Path | None:
-        """A file or folder of the reader's store, else that of the published one; None where there is neither."""
+        """A file, or a folder that has some, of the reader's store, else of the published one; None without either."""
         for root in (self.own, shipped.RESULTS):
-            if (found := root.joinpath(*parts)).exists():
+            found = root.joinpath(*parts)
+            if found.is_file() or (found.is_dir() and any(path.is_file() for path in found.iterdir())):
                 return found
         return None
 

@@ -245,6 +245,17 @@ def test_a_published_study_is_shown_and_marked_and_one_that_nobody_has_is_asked_
     assert "wrote results/studies/marginal/marginal.png" in out
 
 
+def test_a_folder_of_the_readers_without_a_file_hides_nothing_that_is_published():
+    Path("results/benchmarks/against").mkdir(parents=True)
+    kept = shipped.RESULTS / "benchmarks" / "machine.json"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    shelves = Shelves(Path("results"))
+    assert shelves.place("benchmarks") == kept.parent
+    Path("results/benchmarks/mine.json").touch()
+    assert shelves.place("benchmarks") == Path("results/benchmarks")
+
+
 def test_importing_the_package_loads_no_torch():
     code = "import sys, aevb; sys.exit('torch' in sys.modules or not callable(aevb.load))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
