@@ -71,10 +71,11 @@ def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
         same = same[:1] if len({folder.config for folder in same}) == 1 else same
         if len(same) != 1:
             which = "is none" if not same else f"are {', '.join(folder.path.name for folder in same)}"
+            likely = did_you_mean(name, [folder.path.name.rpartition("-")[0] for folder in folders])
+            remedy = "name one of these" if same else f"--list has their names{likely}"
             raise UserError(
                 f"a run must be named by its folder, its folder's name or its id, got {text!r}, which {which} in "
-                f"{shelves.runs} and what comes with the project: --list has their names"
-                f"{did_you_mean(name, [f.path.name.rpartition('-')[0] for f in folders])}"
+                f"{shelves.runs} and what comes with the project: {remedy}"
             )
         found += same
     return found

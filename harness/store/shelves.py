@@ -121,12 +121,15 @@ class Shelves:
         return enough[-1 if latest else 0]
 
     def place(self, *parts: str) -> Path | None:
-        """A file, or a folder that has some, of the reader's store, else of the published one; None without either."""
-        for root in (self.own, shipped.RESULTS):
-            found = root.joinpath(*parts)
-            if found.is_file() or (found.is_dir() and any(path.is_file() for path in found.iterdir())):
-                return found
-        return None
+        """A file or folder of the reader's store, else of the published one; None where there is neither.
+
+        A folder of the reader's without a file hides no published one.
+        """
+        own, published = (root.joinpath(*parts) for root in (self.own, shipped.RESULTS))
+        hollow = own.is_dir() and published.is_dir() and not any(path.is_file() for path in own.iterdir())
+        if own.exists() and not hollow:
+            return own
+        return published if published.exists() else None
 
     def is_published(self, path: Path) -> bool:
         """It comes with the project, and is not of the reader's store."""
