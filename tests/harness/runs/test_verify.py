@@ -187,6 +187,8 @@ def test_several_runs_are_verified_and_the_store_is_left_as_it_is(stored, array,
     run(other)
     change(other, 3, "lower_bound", 0.5)
     before = {path: path.stat().st_mtime_ns for path in Path("results").rglob("*")}
+    with pytest.raises(UserError, match="name one of these"):
+        find_runs(Shelves(Path("results")), [stored.folder.path.name[:8]])
     assert verify(stored.config.id, other.config.id) == 1
     said = capsys.readouterr().out
     assert said.count("identical: ") == said.count("different: ") == 1
