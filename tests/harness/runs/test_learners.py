@@ -113,14 +113,15 @@ def test_what_the_docs_say_of_a_learner_is_so(stranger):
         assert status == 0, complained
 
 
-def test_its_argument_reaches_it(stranger):
-    moved, x = [], torch.rand(100, 784, generator=torch.Generator().manual_seed(1))
+def test_its_argument_reaches_it_and_it_reports_the_bound_all_the_same(stranger):
+    moved, bounds, x = [], [], torch.rand(100, 784, generator=torch.Generator().manual_seed(1))
     for change in ("", "+learner.beta=1.0", "+learner.beta=50.0"):
         learner = build(f"author+estimator=b+warm_up=0+hidden=[5]{change}", stranger)
-        learner.step(Batch(x, torch.arange(100)), torch.Generator().manual_seed(0))
+        bounds.append(learner.step(Batch(x, torch.arange(100)), torch.Generator().manual_seed(0)).bound)
         moved.append(parameters_to_vector(learner.encoder.parameters()).detach())
     assert torch.equal(moved[0], moved[1])
     assert not torch.equal(moved[0], moved[2])
+    assert torch.equal(bounds[0], bounds[2])
 
 
 def build(protocol, method):
