@@ -20,7 +20,7 @@ from harness.report.deflate import HARMLESS
 from harness.report.models import SHOWN, file_name
 from harness.report.page import render
 from harness.report.weights import EARLIER as STEP_OF_EARLIER
-from harness.report.weights import FINE, OF_LOGITS, OF_MEANS, ROUGH, export, export_earlier, view_of
+from harness.report.weights import FINE, OF_LAST, ROUGH, export, export_earlier, view_of
 from harness.runs.build import build_model
 from harness.runs.evaluate import encode
 from harness.store.environment import describe
@@ -120,7 +120,7 @@ def random_model(shelves: Shelves, config: Config, samples: int) -> KeptModel:
 
     They are multiples of the page's steps, so that it computes with the very same, but for the plane's decoders.
     """
-    coarsest = OF_LOGITS * OF_MEANS * ROUGH
+    coarsest = OF_LAST["logit"] * OF_LAST["mean"] * ROUGH
     step = STEP_OF_EARLIER if samples == EARLIER else coarsest
     generator = torch.Generator().manual_seed(samples)
     pixels = PIXELS[config.dataset]

@@ -272,21 +272,7 @@ STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {
 TABLES: Mapping[str, Any] = {
     each.__name__: each
     for each in (
-        *(
-            summary,
-            whole,
-            tried,
-            better_estimates,
-            methods,
-            errors,
-            study,
-            verdicts,
-            drawn_from,
-            models,
-            workflow,
-            options,
-            is_published,
-        ),
-        *(reach, times, benchmarks, roofs, steps, to_target, history),
+        *(summary, whole, tried, methods, errors, study, verdicts, drawn_from, models, workflow, options, is_published),
+        *(reach, better_estimates, times, benchmarks, roofs, steps, to_target, history),
     )
 }

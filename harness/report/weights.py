@@ -23,8 +23,9 @@ from harness.report.packing import LARGEST, encoded, floats, packed_layer
 from harness.store.files import write_text
 
 FINE, ROUGH, EARLIER = 2.0**-15, 2.0**-10, 2.0**-6
-OF_LOGITS, OF_MEANS = 5.0, 2.0  # times as coarse as others are weights of the last layer
-OF_ENCODER = 1 / 3  # times, of its first layer beside logits: an error of z's place costs more nats than one of theirs
+# Times as coarse as others are weights of the last layer, and of the first beside logits, where an error of z's place
+# costs more nats than one of a pixel.
+OF_LAST, OF_FIRST = {"logit": 5.0, "mean": 2.0, "log_var": 2.0}, 1 / 3
 TOLERANCES = {"logit": 1e-3, "mean": 2.5e-5, "log_var": 2.5e-4}  # of what the plane's decoder gives, narrow or whole
 TABLE, TABLE_OF_EARLIER = 100, 64  # nodes along a side: what is learned for longer changes faster along the plane
 BEYOND = 1.15  # how far the table goes, of what the plane shows
@@ -86,7 +87,7 @@ def content_of(
     content["encoder"] = {
         "activation": encoder.activation,
         "hidden": _hidden(
-            encoder.hidden, step if flat or isinstance(model, GaussianModel) else OF_ENCODER * step, images
+            encoder.hidden, step if flat or isinstance(model, GaussianModel) else OF_FIRST * step, images
         ),
         "mean": packed_layer(encoder.mean, step, inputs=h),
         "logVar": packed_layer(encoder.log_var, step, encoder.log_var_factor, h),
@@ -171,7 +172,7 @@ def _decoder(model: GenerativeModel, step: float, places: Float[Tensor, "place z
 
     def last(layer: nn.Linear, kind: str, factor: float = 1.0) -> dict[str, Any]:
         narrow = narrowed(layer, h, TOLERANCES[kind], factor) if flat else None
-        return narrow or packed_layer(layer, (OF_MEANS if gaussian else OF_LOGITS) * step, factor, h)
+        return narrow or packed_layer(layer, OF_LAST[kind] * step, factor, h)
 
     content: dict[str, Any] = {
         "activation": model.activation,
