@@ -41,11 +41,13 @@ def publish_runs(shelves: Shelves, data: Path | None, protocol: str = PROTOCOL) 
         protocol: of the runs.
 
     Raises:
-        UserError: this is no checkout, or the store is the published one.
+        UserError: this is no checkout, or the store is the published one, or is not there.
     """
     root = shipped.RESULTS / "runs"
     shipped.need_checkout("--publish")
     shelves.check_own()
+    if not shelves.own.is_dir():
+        raise UserError(f"--publish copies a store, and there is none at {shelves.own}: say where with --results DIR")
     shown = {config for experiment in (*PICTURES.values(), DEMO) for config in _configs(experiment)}
     for folder in shelves.own_runs():
         config = folder.config

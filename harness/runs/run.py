@@ -52,7 +52,7 @@ class Run:
         self._remove_damaged_models(notes)
         saved = self._read_checkpoint(notes)
         if not saved:
-            self._begin_anew(before, damaged)
+            self._begin_anew(before, damaged, notes)
         self.library = library(config, data, saved["progress"].get("library", "") if saved else job.library)
         self._environment = environment | {"products": self.library}
         if not before.completed:  # else it is left as it is until all is ready
@@ -84,15 +84,18 @@ class Run:
             self.folder.write_curve(self.progress.rows, durable=True)
         self.report("running")
 
-    def _begin_anew(self, before: Status, damaged: Sequence[str]) -> None:
+    def _begin_anew(self, before: Status, damaged: Sequence[str], notes: list[str]) -> None:
         """There is no checkpoint: what a whole curve holds is not thrown away for that; what was kept of others is."""
         if before.completed and not {"curve.csv", "status.json"} & {*damaged}:
+            why = f" ({', '.join(notes)})" if notes else ""
             raise UserError(
                 f"a run must have its checkpoint to go on; {self.config.name} has {before.completed:,} samples and "
-                "none: compute it anew with --force, or choose another --results DIR"
+                f"none{why}: compute it anew with --force, or choose another --results DIR"
             )
         for samples in {*self.folder.model_samples(), *self.folder.estimated_samples()}:
             self.folder.forget_model(samples)
+        if notes:
+            notes.append("began anew, for want of a whole checkpoint")
 
     def _open(self, saved: Mapping[str, Any]) -> None:
         self.folder.reopen()
@@ -233,8 +236,6 @@ class Run:
             if notes and path == self.folder.previous_checkpoint:
                 notes.append(f"went on from the previous checkpoint, at {state['progress']['samples']:,} samples")
             return state
-        if notes:
-            notes.append("began anew, for want of a whole checkpoint")
         return {}
 
     def _check(self, state: Mapping[str, Any], path: Path) -> None:

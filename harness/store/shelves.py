@@ -1,5 +1,6 @@
 """The reader's results, and those that come with the project: what the former lack is taken from the latter."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -94,13 +95,18 @@ class Shelves:
         def curve(folder: RunFolder) -> tuple[object, ...]:
             return folder.config.protocol, *(getattr(folder.config, column) for column in experiment.key)
 
-        there = {curve(folder) for folder in own if self.find(folder.config) == folder}
-        published = [
-            folder
-            for folder in self.published_runs()
-            if folder.config.protocol == protocol and curve(folder) not in there and experiment.defines(folder.config)
-        ]
-        return [*own, *published]
+        reach: dict[tuple[object, ...], int] = {}
+        for folder in own:
+            if self.find(folder.config) == folder:
+                reach[curve(folder)] = max(_reach(folder), reach.get(curve(folder), 0))
+        published = [f for f in self.published_runs() if f.config.protocol == protocol and experiment.defines(f.config)]
+        if longer := {curve(f): _reach(f) for f in published if _reach(f) > reach.get(curve(f), math.inf)}:
+            tell_once(
+                f"your own runs stand for {len(longer)} published curve(s) of figure {experiment.figure} that reach "
+                f"farther ({max(reach[curve] for curve in longer):,} samples for {max(longer.values()):,}); the "
+                f"published ones alone: --results {shipped.RESULTS}"
+            )
+        return [*own, *(folder for folder in published if curve(folder) not in reach)]
 
     def model(self, config: Config, samples: int, *, latest: bool = True) -> KeptModel | None:
         """A model after at least so many samples: the reader's, else the published one; else the latest of either.
@@ -142,6 +148,12 @@ def _published_root() -> Path:
 
 def _published(config: Config) -> RunFolder:
     return RunFolder(_published_root(), config, published=True)
+
+
+def _reach(folder: RunFolder) -> int:
+    """Samples after which its curve ends; 0 where nothing tells it."""
+    status = folder.status()
+    return status.samples if status else 0
 
 
 def state_of(folder: RunFolder) -> str:

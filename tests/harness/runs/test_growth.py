@@ -18,7 +18,7 @@ from harness.figures.request import Request
 from harness.runs.build import evaluation_generator, load, prepare
 from harness.runs.job import Job
 from harness.runs.train import run, run_together
-from harness.store.tensors import load_saved
+from harness.store.tensors import load_saved, save
 from harness.workers.progress import Display
 from tests import forked
 from tests.support import curve, small_job
@@ -184,6 +184,16 @@ def test_a_run_without_its_checkpoint_keeps_what_it_has(tmp_path, array):
     assert run(job).steps == 0, "a record is written again, nothing computed"
     assert curve(job).equals(before)
     assert job.is_done()
+
+
+def test_a_run_that_cannot_go_on_says_what_was_damaged(tmp_path, array):
+    job = small_job(tmp_path, array, samples=1_000, first_point=100)
+    run(job)
+    save({"whole": False}, job.folder.previous_checkpoint)
+    for path in (job.folder.checkpoint, job.folder.previous_checkpoint):
+        path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"none \(checkpoint.pt was damaged, checkpoint.previous.pt was damaged\)"):
+        run(replace(job, samples=2_000))
 
 
 def test_a_request_for_more_that_fails_leaves_what_was_done_done(tmp_path, array, monkeypatch):

@@ -76,11 +76,16 @@ def test_an_empty_store_shows_what_is_published_and_says_so(published, array, tm
     assert files(shipped.RESULTS) == before, "what is published is only read"
 
 
-def test_a_curve_that_the_reader_has_is_the_readers_alone(published):
+def test_a_curve_that_the_reader_has_is_the_readers_alone(published, monkeypatch, capsys):
     mine = own(published, samples=2_000)
     run(mine)
+    monkeypatch.setattr("harness.store.notices._told", set())
     folders = Shelves(Path("results")).curves(FIGURE2, SMALL, {})
     assert [folder.published for folder in folders] == [False]
+    assert "your own runs stand for 1 published curve(s) of figure 2 that reach farther (2,000 samples for 20,000)" in (
+        told := capsys.readouterr().err
+    )
+    assert f"--results {shipped.RESULTS}" in told
     other = own(published, method="wake_sleep", samples=2_000)
     run(other)
     shutil.rmtree(mine.folder.path)

@@ -9,6 +9,7 @@ import torch
 
 import aevb
 from aevb import shipped, trained
+from aevb.errors import UserError
 from aevb.estimators import evaluate_lower_bound
 from harness.runs.build import evaluation_generator, load, prepare
 from harness.runs.job import Job
@@ -73,6 +74,11 @@ def test_what_a_device_was_timed_at_is_published_without_its_places(array, tmp_p
     there = shipped.RESULTS / "benchmarks"
     assert {path.name for path in there.iterdir()} == {"GPU.csv", "GPU.json"}
     assert json.loads((there / "GPU.json").read_text())["environment"]["command"] == "reproduce.py --results DIR"
+
+
+def test_a_store_that_is_not_there_is_not_published():
+    with pytest.raises(UserError, match=r"--publish copies a store, and there is none at nowhere: .* --results DIR"):
+        [*publish_runs(Shelves(Path("nowhere")), None)]
 
 
 def test_published_commands_tell_no_places():
