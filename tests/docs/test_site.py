@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from docs.making.markup import NONE_YET
 from docs.making.modules import DOORS
-from docs.making.published import NONE_YET, STUDIES
+from docs.making.published import STUDIES
 from harness.experiments.paper import EXPERIMENTS
 from harness.figures.show import by_methods, in_panels
 from harness.figures.summary import format_summary

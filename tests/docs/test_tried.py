@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from aevb import shipped
-from docs.making.published import NONE_YET, better_estimates, methods, tried
+from docs.making.curves import better_estimates, methods, tried
+from docs.making.markup import NONE_YET
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import value_at
 
