@@ -91,6 +91,8 @@ CLAIMS: tuple[Claim, ...] = (
         f"{NEAR} below that with 20 and with 10, and has fallen less than that farther from its own highest. "
         "How far each test bound has fallen, and since when, is told beside it: there overfitting sets in.",
         (AEVB,),
+        "What decides ends where two seeds do. On Frey Face that is before the paper's own curves turn, so that a late "
+        "fall cannot show in it: how far those fall by their ends, and ours by theirs, is told beside.",
         of_method=True,
     ),
     Claim(
