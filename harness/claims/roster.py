@@ -104,8 +104,8 @@ CLAIMS: tuple[Claim, ...] = (
         "together. On Frey Face, which has few frames, the noise alone: drawn anew, it changes the mean test bound of "
         "a trained model by a standard deviation below 1 nat, mean over seeds, for the N_z where that is largest.",
         (MODELS, Source("figure", "2")),
-        "Frey Face's curve of seed 0 goes on beyond the models that were measured here: what its noise is at the end, the "
-        "verdict does not say.",
+        "Frey Face's curve of seed 0 goes on beyond the models that were measured here: what its noise is "
+        "at the end, the verdict does not say.",
     ),
     Claim(
         "C4",
