@@ -136,7 +136,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C7",
-        "Wake-sleep costs as much as AEVB",
+        "Wake-sleep costs at most twice AEVB",
         "For each datapoint wake-sleep has the same computational complexity as AEVB.",
         "section 4",
         "A sample of wake-sleep takes between half and twice the operations of one of AEVB, and between half and twice "

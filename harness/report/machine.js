@@ -5,6 +5,7 @@ const machine = {
   dataset: null,
   x: null,
   eps: new Float32Array(20),
+  drawn: new Float32Array(20), // ε as it was drawn last; eps is another one while z is moved by hand
   sides: [], // a model for each number of latent variables: { n, name, model, q, z, decoded, kl, rec }
   joint: null, // log p(x, z), where it is known
   summary: null, // of the joint, where it covers the plane
@@ -20,7 +21,8 @@ const machine = {
   let pending = false, changed = false, cancel = () => {}, resting = 0;
 
   const noise = seeded(1);
-  machine.eps = machine.eps.map((_, k) => [0.9, -0.7][k] ?? gaussian(noise));
+  machine.drawn = machine.drawn.map((_, k) => [0.9, -0.7][k] ?? gaussian(noise));
+  machine.eps.set(machine.drawn);
 
   /** The model in front: that with two latent variables, or with the fewest. */
   Object.defineProperty(machine, "main", { get: () => machine.sides[0] });
@@ -42,25 +44,39 @@ const machine = {
   }
 
   /** Ten images to pick from: test images of MNIST; for faces, what the model with the most latent variables makes. */
-  machine.picks = () => {
-    const { model, n } = machine.sides.at(-1), random = seeded(4);
-    return machine.sides.find((side) => side.model.images)?.model.images
-      ?? Array.from({ length: 10 }, () => decode(model, Array.from({ length: n }, () => gaussian(random))).mean);
-  };
+  machine.picks = () => machine.sides.find((side) => side.model.images)?.model.images ?? made();
+
+  /** Of images that the last model makes, those that its own encoder knows better than the first model's. */
+  function made() {
+    const { model: first } = machine.main, { model: last, n } = machine.sides.at(-1), random = seeded(4), found = [];
+    for (let tries = 0; found.length < 10 && tries < 200; tries += 1) {
+      const x = decode(last, Array.from({ length: n }, () => gaussian(random))).mean;
+      if (boundAtMean(last, x) >= boundAtMean(first, x)) found.push(x);
+    }
+    return found;
+  }
+
+  function boundAtMean(model, x) {
+    const q = encode(model, x);
+    return logLikelihood(x, decode(model, q.mean)) - divergence(q);
+  }
 
   machine.choose = (dataset) => {
     Object.assign(machine, { dataset, stage: null, x: null });
+    machine.eps.set(machine.drawn);
     gather();
     document.dispatchEvent(new Event("dataset"));
   };
-  machine.setX = (x) => { machine.x = x; changed = true; request(); };
-  machine.setEps = (values) => { machine.eps.set(values); request(); };
+  const renew = () => { machine.eps.set(machine.drawn); changed = true; request(); };
+  machine.setX = (x) => { machine.x = x; renew(); };
+  machine.setEps = (values) => { machine.drawn.set(values); machine.eps.set(machine.drawn); request(); };
   machine.setZ = ([a, b]) => {
     if (!machine.main.q) return;
     const { mean, deviation } = machine.main.q;
-    machine.setEps([a, b].map((value, k) => (value - mean[k]) / deviation[k]));
+    machine.eps.set([a, b].map((value, k) => (value - mean[k]) / deviation[k]));
+    request();
   };
-  machine.setStage = (name) => { machine.stage = name; gather(); changed = true; request(); };
+  machine.setStage = (name) => { machine.stage = name; gather(); renew(); };
   machine.redraw = request;
 
   function request() {
@@ -109,7 +125,8 @@ const machine = {
     if (changed) encodeAll();
     changed = false;
     for (const side of machine.sides) {
-      side.z = side.q.mean.map((value, k) => value + side.q.deviation[k] * machine.eps[k]);
+      const eps = side === machine.main ? machine.eps : machine.drawn;
+      side.z = side.q.mean.map((value, k) => value + side.q.deviation[k] * eps[k]);
       side.decoded = decode(side.model, side.z);
       side.rec = logLikelihood(machine.x, side.decoded);
     }

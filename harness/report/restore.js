@@ -126,7 +126,7 @@ document.getElementById("restore-damaged") && (() => {
     due += seconds * (restore.work.steps < 10 ? 3 : 25);
     for (; due >= 1 && restore.work.steps < LAST; due -= 1) restore.step();
     return restore.work.steps < LAST;
-  });
+  }, show);
   function again() {
     restore.work.begin();
     show();

@@ -63,8 +63,8 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
             "samples": [scientific(n) for n in rows["samples"]],
             "split": rows["split"],
             "log p(x)": [_pm(*pair) for pair in rows[["log_p", "log_p_error"]].to_numpy()],
-            "approx.": [_pm(*pair, sign="−") for pair in rows[["approximation", "approximation_error"]].to_numpy()],
-            "amort.": [_pm(*pair, sign="−") for pair in rows[["amortization", "amortization_error"]].to_numpy()],
+            "approx.": [_pm(*pair) for pair in rows[["approximation", "approximation_error"]].to_numpy()],
+            "amort.": [_pm(*pair) for pair in rows[["amortization", "amortization_error"]].to_numpy()],
             "bound": [_pm(*pair) for pair in rows[["bound", "bound_error"]].to_numpy()],
             "KL": [_pm(value, math.nan) for value in rows["kl"]],
             "active": [f"{active:.4g}/{size}" for active, size in zip(rows["active"], rows["n_latent"], strict=True)],
@@ -137,8 +137,8 @@ def _curve(row: "pd.Series | Mapping[Any, Any]") -> str:
     return f"{label(str(row['dataset']))} {label(str(row['method']), 24)}, N_z = {row['n_latent']}"
 
 
-def _pm(mean: float, error: float, *, sign: str = "", plus: bool = False) -> str:
+def _pm(mean: float, error: float, *, plus: bool = False) -> str:
     if math.isnan(mean):
         return "–"
-    value = f"{mean:+.1f}" if plus else f"{sign}{mean:.1f}"
+    value = f"{mean:+.1f}" if plus else f"{mean:.1f}"
     return value if math.isnan(error) else f"{value} ± {error:.1f}"

@@ -149,3 +149,34 @@ def test_a_page_without_the_planes_model_shows_what_it_has(store, tmp_path):
         drag(window, "#machine-eps", (0, 0), (30, 20))
         assert look(window, "#machine-xhat") != before
         assert window.get_log("browser") == []
+
+
+def test_a_hand_on_z_moves_the_front_model_alone_until_the_next_image(window):
+    bounds = "return machine.sides.slice(1).map((side) => side.rec - side.kl)"
+    before, others = state(window), window.execute_script(bounds)
+    assert others
+    drag(window, "#machine-plane", (0, 0), (45, -45))
+    moved = state(window)
+    assert np.abs(moved["eps"] - before["eps"]).max() > 1, "z was moved far"
+    assert window.execute_script(bounds) == others, "the other models keep the noise"
+    window.find_element("css selector", "#machine-picks button:nth-child(2)").click()
+    next_frame(window)
+    renewed = state(window)
+    assert (renewed["x"] != before["x"]).any()
+    np.testing.assert_array_equal(renewed["eps"], before["eps"])
+    np.testing.assert_allclose(renewed["z"], renewed["mean"] + renewed["deviation"] * before["eps"], atol=1e-5)
+
+
+def test_every_face_to_pick_is_better_known_to_the_last_model_than_to_the_first(browser, fresh_report):
+    browser.get((fresh_report.folder / "results" / "report.html").as_uri())
+    all_there = "return Object.values(models).filter((model) => model.dataset === 'frey_face').length >= 2"
+    wait_until(lambda: browser.execute_script(all_there), seconds=60)
+    browser.execute_script("machine.choose('frey_face')")
+    next_frame(browser)
+    leads = browser.execute_script(
+        "const bound = (model, x, q = encode(model, x)) => logLikelihood(x, decode(model, q.mean)) - divergence(q);"
+        "const [first, last] = [machine.sides[0].model, machine.sides.at(-1).model];"
+        "return machine.picks().map((x) => bound(last, x) - bound(first, x))"
+    )
+    assert len(leads) == 10
+    assert min(leads) >= 0
