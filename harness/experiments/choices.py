@@ -125,7 +125,8 @@ AUTHOR: tuple[Choice, ...] = (
         {"prior_weight": 3.0},
         ("fit",),
         "With the text's N(0, I) its curves end 3 to 5 nats ahead. Nothing says why the prior should count three "
-        "times. AEVB's curves do not tell 1 from 3. At N = 50,000, where it counts for a fiftieth of this, it was not tried.",
+        "times. AEVB's curves do not tell 1 from 3. At N = 50,000, where it counts for a fiftieth of this, it was not "
+        "tried.",
         {"n_train": 1_000} | MARGINAL | WAKE_SLEEP,
     ),
     Choice(
