@@ -1,8 +1,11 @@
 """What is told of chains: effective sample sizes of known series, and R-hat where chains disagree."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import torch
+from arviz_stats.base import array_stats
 from torch import Tensor
 
 from aevb import diagnostics, hmc
@@ -63,3 +66,36 @@ def test_r_hat_tells_chains_that_disagree() -> None:
     agree, disagree = diagnostics.split_r_hat(draws)
     assert abs(agree - 1) < 0.01
     assert disagree > 1.1
+
+
+@pytest.mark.parametrize("n", [4, 9, 200])
+@pytest.mark.parametrize("chains", [2, 3])
+def test_r_hat_of_several_chains_is_that_of_arviz(n: int, chains: int) -> None:
+    draws = noise(n, chains, 2, 3).round(decimals=1)  # with ties
+    expected = array_stats.rhat(draws.numpy(), chain_axis=1, draw_axis=0, method="rank")
+    np.testing.assert_allclose(diagnostics.split_r_hat(draws), expected, rtol=1e-12)
+
+
+def test_r_hat_of_one_chain_compares_its_halves() -> None:
+    # Ranks 1 2 | 3 4 with scores −b −a | a b, b = Φ⁻¹(3.625/4.25), a = Φ⁻¹(2.625/4.25): means ∓(a + b)/2, variances
+    # (b − a)²/2 in either half, B/n = (a + b)²/2. Distances from the median are alike in both halves.
+    a, b = (NormalDist().inv_cdf((rank - 3 / 8) / 4.25) for rank in (3, 4))
+    expected = (1 / 2 + ((a + b) / (b - a)) ** 2) ** 0.5
+    draws = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)[:, None]
+    assert diagnostics.split_r_hat(draws) == pytest.approx(expected, rel=1e-12)
+
+
+def test_r_hat_of_single_chains_tells_which_have_moved_on() -> None:
+    draws = noise(400, 5, 2)  # a chain for each of five datapoints
+    draws[200:, 3, 1] += 3
+    draws[200:, 4, 0] *= 9
+    r_hat = diagnostics.split_r_hat(draws[:, None])
+    assert r_hat.shape == (5, 2)
+    assert {tuple(place) for place in np.argwhere(r_hat > 1.1).tolist()} == {(3, 1), (4, 0)}
+    assert (r_hat[:3] < 1.02).all()
+
+
+def test_a_chain_that_moved_only_once_disagrees_with_itself() -> None:
+    draws = torch.cat([torch.zeros(50, 1), torch.ones(50, 1)])
+    assert diagnostics.split_r_hat(draws) > 1e6
+    assert np.isnan(diagnostics.split_r_hat(torch.zeros(100, 1)))
