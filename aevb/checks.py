@@ -4,7 +4,7 @@ import math
 import reprlib
 from collections.abc import Collection
 from numbers import Integral, Real
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -130,6 +130,22 @@ def same(name: str, value: Tensor, like: Tensor) -> None:
         raise ArgumentError(f"`{name}` must be {like.dtype}, got {value.dtype}: convert it with .to({like.dtype})")
     if value.device != like.device:
         raise ArgumentError(f"`{name}` must be on {like.device}, got {value.device}: move it with .to")
+
+
+def moments(name: str, q: Any, shape: tuple[int, ...]) -> None:
+    """A Gaussian has a mean of this shape, and a spread that broadcasts to it over datapoints.
+
+    Raises:
+        ArgumentError: it has not; a mean that broadcasts would be one of z's latents for another.
+    """
+    for part, own in (("mean", shape), ("log_var", shape), ("cholesky", (*shape, *shape[-1:]))):
+        if part == "mean" or hasattr(q, part):
+            value = getattr(q, part, q)
+            got = tuple(value.shape) if isinstance(value, Tensor) else shown(value)
+            if got != own and (part == "mean" or got not in (own[1:], (1, *own[1:]))):
+                raise ArgumentError(
+                    f"`{name}` must have a {part} of shape {own}, got {got}: give one for each datapoint"
+                )
 
 
 def weights(model: Decoder) -> Tensor:

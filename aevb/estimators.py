@@ -32,10 +32,10 @@ def lower_bound_a(
         Nats for each datapoint, shape (batch,); unbiased for the bound.
 
     Raises:
-        ArgumentError: `x` or `eps` has another shape, type or device.
+        ArgumentError: `x` or `eps` has another shape, type or device, or q(z|x) another shape.
     """
     check_noise(model, x, eps)
-    q = encoder(x)
+    q = posterior_of(encoder, x, model.n_latent)
     z = q.at(eps)
     return (model.log_joint(x, z) - q.log_density(z)).mean(0)
 
@@ -48,7 +48,7 @@ def lower_bound_b(
     Same arguments, result and errors as `lower_bound_a`; same mean, usually less variance.
     """
     check_noise(model, x, eps)
-    q = encoder(x)
+    q = posterior_of(encoder, x, model.n_latent)
     return model.log_likelihood(x, q.at(eps)).mean(0) - q.kl_to_standard_normal()
 
 
@@ -68,7 +68,8 @@ def evaluate_lower_bound(
     """Bound of every row of x, without gradients and `chunk` rows at a time; nats, shape (n,).
 
     Raises:
-        ArgumentError: x is not what the model takes, or not finite, or a number is not positive.
+        ArgumentError: x is not what the model takes, or not finite, q(z|x) has another shape, or a number is not
+            positive.
     """
     checks.pixels(model, x)
     checks.whole(1, n_samples=n_samples, chunk=chunk)
@@ -82,6 +83,17 @@ def evaluate_lower_bound(
                 for part in x.split(chunk)
             ]
         )
+
+
+def posterior_of(encoder: Encoder, x: Float[Tensor, "batch pixel"], n_latent: int) -> DiagonalGaussian:
+    """q(z|x), its moments of shape (batch, n_latent).
+
+    Raises:
+        ArgumentError: the encoder gives something else.
+    """
+    q = encoder(x)
+    checks.moments("encoder(x)", q, (len(x), n_latent))
+    return q
 
 
 def standard_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:

@@ -12,20 +12,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from aevb import checks, construction
-from aevb.densities import DiagonalGaussian
-from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.marginal.ais import ais_log_likelihood
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.contradiction import distrust, limit_of
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
-from aevb.marginal.gaussian import Density, FullGaussian
+from aevb.marginal.gaussian import Density
 from aevb.marginal.importance import importance_log_likelihood
+from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 
 Q = Callable[[Tensor], Any]
-"""q(z|x): from x, shape (batch, pixel), to a Gaussian; see `as_density`."""
+"""q(z|x): from x, shape (batch, pixel), to a Gaussian; see `aevb.marginal.proposal.as_density`."""
 
 ROUNDING = 1e-6  # relative, of log p(x, z) summed in float32
 
@@ -122,7 +121,16 @@ def lower_bound(
     n_samples: int,
     chunk: int = 5000,
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """E_q[log p(x, z) − log q(z)] of each datapoint, and its standard error over the draws, nats."""
+    """E_q[log p(x, z) − log q(z)] of each datapoint, and its standard error over the draws, nats.
+
+    Raises:
+        ArgumentError: x is not what the model takes, or not finite, q is no Gaussian of the right shape, or there are
+            fewer than two draws.
+    """
+    checks.pixels(model, x)
+    checks.whole(2, n_samples=n_samples)  # one has no standard error
+    checks.whole(1, chunk=chunk)
+    q = as_density(q, (len(x), model.n_latent), x)
     total = squares = x.new_zeros(len(x), dtype=torch.float64)
     per_part = max(1, chunk // len(x))
     for start in range(0, n_samples, per_part):
@@ -131,48 +139,3 @@ def lower_bound(
         total, squares = total + terms.sum(0), squares + terms.square().sum(0)
     mean = total / n_samples
     return mean, ((squares / n_samples - mean.square()).clamp(min=0) / (n_samples - 1)).sqrt()
-
-
-def as_density(q: Any, shape: tuple[int, int], like: Tensor | None = None) -> Density:
-    """A Gaussian as the estimators take it.
-
-    Args:
-        q: one of this project's, (mean, log_var), or a Normal, Independent Normal or MultivariateNormal of
-            `torch.distributions`.
-        shape: (batch, latent).
-        like: a tensor whose type and device it must have.
-
-    Raises:
-        ArgumentError: it is none of these, or of another shape or type, or not finite.
-    """
-    if isinstance(q, torch.distributions.MultivariateNormal):
-        q = FullGaussian(q.mean, q.scale_tril)
-    elif isinstance(q, torch.distributions.Distribution) and isinstance(
-        getattr(q, "base_dist", q), torch.distributions.Normal
-    ):
-        q = DiagonalGaussian(q.mean, 2 * q.stddev.log())
-    elif isinstance(q, tuple) and len(q) == 2:
-        q = DiagonalGaussian(*q)
-    if not (callable(getattr(q, "at", None)) and callable(getattr(q, "log_density", None))):
-        raise ArgumentError(
-            f"`q` must give a Gaussian over z, got {checks.shown(q)}: return (mean, log_var), or a Normal or "
-            "MultivariateNormal of torch.distributions"
-        )
-    for name, expected in (("mean", shape), ("log_var", shape), ("cholesky", (*shape, shape[1]))):
-        if hasattr(q, name):
-            _check_part(f"q's {name}", getattr(q, name), expected, like, exact=name == "mean")
-    density: Density = q
-    return density
-
-
-def _check_part(name: str, value: Any, shape: tuple[int, ...], like: Tensor | None, *, exact: bool) -> None:
-    """A mean has this shape, a spread broadcasts to it over datapoints; numbers are finite."""
-    checks.kind(Tensor, "use torch.as_tensor", **{name: value})
-    got = tuple(value.shape)
-    if got != shape and (exact or got not in (shape[1:], (1, *shape[1:]))):
-        rule = f"`q` must have a {name.partition(' ')[2]} of shape {shape}"
-        raise ArgumentError(f"{rule}, got {got}: give one for each datapoint")
-    if like is not None:
-        checks.same(name, value, like)
-    if not bool(value.isfinite().all()):
-        raise ArgumentError(f"`{name}` must be finite, got NaN or infinity: look at what the network gives")

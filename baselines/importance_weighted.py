@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from aevb import checks
 from aevb.ascent import Ascent, AscentOptions
-from aevb.estimators import Encoder, check_noise
+from aevb.estimators import Encoder, check_noise, posterior_of
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
@@ -39,7 +39,7 @@ def log_weights(
     Source: Burda, Grosse & Salakhutdinov 2016; Tucker, Lawson, Gu & Maddison 2019.
     """
     check_noise(model, x, eps)
-    q = encoder(x)
+    q = posterior_of(encoder, x, model.n_latent)
     z = q.at(eps)
     if not doubly_reparameterized:
         return model.log_joint(x, z) - q.log_density(z)

@@ -7,6 +7,7 @@ from torch import nn
 
 from aevb import checks
 from aevb.ascent import Ascent, AscentOptions
+from aevb.estimators import posterior_of
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
@@ -51,7 +52,7 @@ class ReweightedWakeSleep(LearnerWithEncoder):
         self._check(batch)
         noise = noise or draw_noise(self, batch, generator)
         prior_scale = len(batch.x) / self._n_datapoints
-        q = self._q(batch.x)
+        q = posterior_of(self._q, batch.x, self.model.n_latent)
         z = q.at(noise.normal[: len(noise.normal) - self.dreams]).detach()
         log_joint, log_q = self.model.log_joint(batch.x, z), q.log_density(z)
         log_w = (log_joint - log_q).detach()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from aevb import checks
 from aevb.ascent import Ascent, AscentOptions
 from aevb.errors import ArgumentError
-from aevb.estimators import Encoder, check_noise
+from aevb.estimators import Encoder, check_noise, posterior_of
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
@@ -62,7 +62,7 @@ def score_function_bound(
     Source: Kingma & Welling 2013, section 2.2; Paisley, Blei & Jordan 2012.
     """
     check_noise(model, x, eps)
-    q = encoder(x)
+    q = posterior_of(encoder, x, model.n_latent)
     z = q.at(eps).detach()
     log_q = q.log_density(z)
     log_joint = model.log_joint(x, z)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from aevb.aevb import AEVB
 from aevb.ascent import AscentOptions
-from aevb.estimators import Encoder, check_noise
+from aevb.estimators import Encoder, check_noise, posterior_of
 from aevb.model import GenerativeModel
 
 
@@ -23,7 +23,7 @@ def sticking_the_landing_bound(
     Source: Roeder, Wu & Duvenaud 2017.
     """
     check_noise(model, x, eps)
-    q = encoder(x)
+    q = posterior_of(encoder, x, model.n_latent)
     z = q.at(eps)
     return (model.log_joint(x, z) - q.detach().log_density(z)).mean(0)
 

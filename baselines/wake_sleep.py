@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from aevb.ascent import Ascent, AscentOptions
+from aevb.estimators import posterior_of
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
 from aevb.model import GenerativeModel
 
@@ -46,7 +47,7 @@ class WakeSleep(LearnerWithEncoder):
         noise = noise or draw_noise(self, batch, generator)
         assert noise.pixels is not None
         with torch.no_grad():
-            q = self._q(batch.x)
+            q = posterior_of(self._q, batch.x, self.model.n_latent)
             z = q.at(noise.normal[:-1])
         log_likelihood = self.model.log_likelihood(batch.x, z).mean(0)
         self._wake.step(log_likelihood.sum(), prior_scale=m / self._n_datapoints)

@@ -5,12 +5,14 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributions import Distribution
 
 from aevb import checks
 from aevb.estimators import standard_normal
 from aevb.marginal.contradiction import N_PRIOR, distrust, prior_limit
 from aevb.marginal.estimate import MarginalEstimate, error_of_log, summary
 from aevb.marginal.gaussian import Density
+from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 
 MAX_TAIL_SHAPE, MIN_ESS, MAX_STANDARD_ERROR = 0.7, 10.0, 0.3
@@ -19,7 +21,7 @@ MAX_TAIL_SHAPE, MIN_ESS, MAX_STANDARD_ERROR = 0.7, 10.0, 0.3
 def importance_log_likelihood(
     model: GenerativeModel,
     x: Float[Tensor, "batch pixel"],
-    proposal: Density,
+    proposal: Density | Distribution | tuple[Tensor, Tensor],
     generator: torch.Generator,
     *,
     n_samples: int = 1000,
@@ -33,7 +35,8 @@ def importance_log_likelihood(
     Args:
         model: p(z) p(x|z).
         x: datapoints.
-        proposal: q for each datapoint: an encoder's `encoder(x)`, or the `FullGaussian` of a chain or a posterior.
+        proposal: q for each datapoint: an encoder's `encoder(x)`, the `FullGaussian` of a chain or a posterior, or what
+            else `aevb.marginal.proposal.as_density` takes. Where it is NaN, there is no estimate.
         generator: source of the draws.
         n_samples: K, draws for each datapoint.
         chunk: decoder evaluations at a time (but one for each datapoint at least).
@@ -48,8 +51,8 @@ def importance_log_likelihood(
         that come from elsewhere: an encoder's, or chains with other starts (`contradiction.limit_of`).
 
     Raises:
-        ArgumentError: fewer than 25 samples, too few to judge their tail, or x is not what the model takes, or not
-            finite.
+        ArgumentError: fewer than 25 samples, too few to judge their tail, x is not what the model takes, or not finite,
+            or the proposal is no density of the right shape, type and device.
 
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
@@ -58,6 +61,7 @@ def importance_log_likelihood(
     checks.whole(25, n_samples=n_samples)  # fewer do not show the weights' tail
     checks.whole(1, chunk=chunk)
     checks.whole(0, n_prior=n_prior)
+    q = as_density(proposal, (len(x), model.n_latent), x, finite=False)
     n_tail = math.ceil(min(0.2 * n_samples, 3 * math.sqrt(n_samples)))
     nothing = x.new_full((len(x),), -torch.inf, dtype=torch.float64)
     total, squares, largest = nothing, nothing, x.new_empty((0, len(x)), dtype=torch.float64)
@@ -66,8 +70,8 @@ def importance_log_likelihood(
     with torch.no_grad():
         for start in range(0, n_samples, per_part):
             n = min(per_part, n_samples - start)
-            z = proposal.at(standard_normal((n, len(x), model.n_latent), x, generator))
-            log_weights = (model.log_joint(x, z) - proposal.log_density(z)).double()
+            z = q.at(standard_normal((n, len(x), model.n_latent), x, generator))
+            log_weights = (model.log_joint(x, z) - q.log_density(z)).double()
             total = torch.logaddexp(total, log_weights.logsumexp(0))
             squares = torch.logaddexp(squares, (2 * log_weights).logsumexp(0))
             seen = torch.cat([largest, log_weights])

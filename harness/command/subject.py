@@ -13,8 +13,9 @@ from aevb.checks import weights
 from aevb.data import load_dataset
 from aevb.data.array import check_real, read_arrays
 from aevb.errors import DataError, UserError, one_line
-from aevb.evaluation import Q, as_density
+from aevb.evaluation import Q
 from aevb.joint import Joint
+from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 from aevb.places import is_place, load_place, strangers_code
 from harness.runs.build import load, prepare

@@ -14,8 +14,8 @@ from aevb.data import binarize, load_dataset
 from aevb.densities import DiagonalGaussian
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
-from aevb.estimators import evaluate_lower_bound, lower_bound_b
-from aevb.evaluation import evaluate
+from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b
+from aevb.evaluation import evaluate, lower_bound
 from aevb.fast.aevb import FastAEVB
 from aevb.learner import Batch
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal, exact_posterior, probabilistic_pca
@@ -23,12 +23,17 @@ from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, si
 from aevb.marginal.annealing import Annealing, sigmoidal_schedule
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
+from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import BernoulliModel, GaussianModel
 from aevb.reparameterization.inverse_cdf import uniform_noise
 from baselines.fast_wake_sleep import FastWakeSleep
+from baselines.full_vb import FullVariationalBayes
+from baselines.importance_weighted import ImportanceWeighted, importance_weighted_bound
 from baselines.mcem import MonteCarloEM
-from baselines.score_function import ScoreFunction
+from baselines.reweighted_wake_sleep import ReweightedWakeSleep
+from baselines.score_function import ScoreFunction, score_function_bound
+from baselines.sticking_the_landing import StickingTheLanding, sticking_the_landing_bound
 from baselines.wake_sleep import WakeSleep
 from tests.bad_input import Tally, check_message, refuses
 from tests.right_arguments import (
@@ -55,6 +60,20 @@ def total(z):
     return z.sum(-1)
 
 
+class Narrow(torch.nn.Linear):
+    """An encoder of one latent, which would broadcast to two."""
+
+    def forward(self, x):
+        return DiagonalGaussian(*super().forward(x).chunk(2, -1))
+
+
+NARROW = Narrow(PIXELS, 2)
+BOUNDS = (
+    lower_bound_a, lower_bound_b, score_function_bound, importance_weighted_bound, sticking_the_landing_bound,
+)  # fmt: skip
+WITH_ANY_ENCODER = (
+    AEVB, WakeSleep, ReweightedWakeSleep, ScoreFunction, ImportanceWeighted, StickingTheLanding, FullVariationalBayes,
+)  # fmt: skip
 APPENDIX_D = ("n_samples", "n_burn_in", "n_leapfrog", "chunk")
 RESTORE = ("n_chains", "n_candidates", "n_burn_in", "n_samples", "n_leapfrog")
 WRONG_Z = [Z[:, :1], torch.randn(N, 3), torch.tensor(1.0), Z.double(), Z.to("meta"), Z.tolist()]
@@ -111,6 +130,35 @@ CALLS = {
         *(lambda n=n: probabilistic_pca(X.double(), n) for n in (0, PIXELS, -1)),
         lambda: probabilistic_pca(with_value(torch.nan), 1), lambda: probabilistic_pca(X[0], 1),
         lambda: exact_log_marginal(GAUSSIAN, X),
+    ],
+    "encoders of another size": [
+        *(
+            lambda bound=bound, q=q: bound(MODEL, lambda x: q, X, EPS)
+            for bound in BOUNDS
+            for q in (
+                DiagonalGaussian(Z[:, :1], Z[:, :1]), DiagonalGaussian(Z[:1], Z[:1]), DiagonalGaussian(Z[0], Z[0]),
+                DiagonalGaussian(Z, Z[:, :1]), DiagonalGaussian(Z, Z[:2]), (Z, Z), Z, None,
+            )
+        ),
+        lambda: evaluate_lower_bound(MODEL, NARROW, X, G),
+        *(lambda kind=kind: kind(MODEL, NARROW, N).step(Batch(X, INDICES), G) for kind in WITH_ANY_ENCODER),
+    ],
+    "proposals": [
+        lambda q=q: importance_log_likelihood(MODEL, X, q, G)
+        for q in (
+            None, Z, (Z,), (Z, None), ENCODER(X[:1]), ENCODER(X[:3]), (Z[:, :1], Z[:, :1]), (Z.double(), Z.double()),
+            (Z.to("meta"), Z.to("meta")), torch.distributions.Laplace(Z, 1.0), torch.distributions.LogNormal(Z, 1.0),
+            torch.distributions.HalfNormal(Z.exp()), FullGaussian(Z, torch.eye(3)),
+        )
+    ] + [
+        lambda q=q: evaluate(MODEL, X, G, q=lambda x: q)
+        for q in (
+            torch.distributions.LogNormal(Z, 1.0), torch.distributions.HalfNormal(Z.exp()),
+            torch.distributions.Independent(torch.distributions.LogNormal(Z, 1.0), 1), (Z * torch.nan, Z),
+        )
+    ] + [
+        lambda: lower_bound(MODEL, X, (Z, Z[:2]), G, 9), lambda: lower_bound(MODEL, X, ENCODER(X), G, 1),
+        lambda: lower_bound(MODEL, X.double(), ENCODER(X), G, 9),
     ],
     "restoration": [
         lambda: restore.pixel_log_likelihood(MODEL, X, torch.ones(PIXELS), Z),

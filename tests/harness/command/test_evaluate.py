@@ -10,9 +10,10 @@ import torch
 
 import aevb
 from aevb.data import load_dataset
-from aevb.evaluation import Evaluation, as_density
+from aevb.evaluation import Evaluation
 from aevb.joint import Joint
 from aevb.marginal.estimate import MarginalEstimate
+from aevb.marginal.proposal import as_density
 from harness.command import evaluate
 from harness.command.subject import from_place, from_run
 from tests.stranger import DOCUMENT
