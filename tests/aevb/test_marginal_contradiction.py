@@ -10,7 +10,7 @@ from torch import Tensor
 from aevb import tuning
 from aevb.evaluation import evaluate
 from aevb.joint import Joint
-from aevb.linear_gaussian import exact_log_marginal
+from aevb.linear_gaussian import exact_log_marginal, exact_posterior
 from aevb.marginal.ais import simulate
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian
@@ -90,6 +90,19 @@ def test_estimates_by_other_proposals_contradict_one_in_the_minor_mode_whatever_
     limit = limit_of([minor, main])
     assert not distrust(minor, limit).trusted.any()
     assert distrust(main, limit).trusted.all()
+
+
+@pytest.mark.parametrize("wider", [1.2, 1.5])
+def test_a_limit_is_too_high_for_one_datapoint_in_500_at_most(wider: float) -> None:
+    # 0.00135 of a normal law is more than 3 standard errors up; the bound on the count is 4 standard deviations wide.
+    oracle = linear_gaussian(2, 6, diagonal_posterior=False)
+    x = oracle.simulate(4000, seed=5)
+    posterior = exact_posterior(oracle.model, x)
+    q = FullGaussian(posterior.mean, wider * posterior.cholesky)
+    estimate = importance_log_likelihood(oracle.model, x, q, seeded(), n_prior=0)
+    too_high = limit_of([estimate]) > oracle.log_marginal(x)
+    assert int(too_high.sum()) <= 8 + 4 * math.sqrt(8)
+    assert not (prior_limit(oracle.model, x) > oracle.log_marginal(x)).any()
 
 
 def test_estimates_side_by_side_contradict_a_q_that_knows_the_minor_mode_alone(
