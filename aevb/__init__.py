@@ -11,6 +11,9 @@ def load(dataset: str, *, n_latent: int, method: str = "aevb", seed: int = 0, sa
 
     ``model, encoder, origin = aevb.load("mnist", n_latent=2)``
 
+    Their parameters take no gradients. To train on, call ``model.requires_grad_(True)`` and
+    ``encoder.requires_grad_(True)`` before a learner is made of them.
+
     Args:
         dataset: "mnist" or "frey_face".
         n_latent: N_z, size of z.

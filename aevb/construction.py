@@ -53,6 +53,21 @@ def learner(model: Decoder, encoder: Any, n_datapoints: int, n_samples: int) -> 
             raise ArgumentError(f"`encoder` must have {size} {expected} as `model`, got {own}: make it anew")
 
 
+def trainable(**modules: nn.Module) -> None:
+    """Each has parameters, and all of them take gradients: learners by hand would move the others too.
+
+    Raises:
+        ArgumentError: not so.
+    """
+    for name, module in modules.items():
+        parameters = dict(module.named_parameters())
+        frozen = [own for own, parameter in parameters.items() if not parameter.requires_grad]
+        if frozen or not parameters:
+            which = ", ".join(frozen[:3]) + (", ..." if len(frozen) > 3 else "")
+            got, remedy = (f"{which} without", f"call {name}.requires_grad_(True)") if frozen else ("none", "make some")
+            raise ArgumentError(f"`{name}` must have parameters that take gradients, got {got}: {remedy}")
+
+
 def generator(value: torch.Generator | None) -> None:
     """A source of randomness, or None for torch's own.
 

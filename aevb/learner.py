@@ -63,7 +63,15 @@ class Learner(Protocol):
     dreams: bool
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
-        """Update the parameters once; the noise that is not given, and all else, comes from the generator."""
+        """Update the parameters once; the noise that is not given, and all else, comes from the generator.
+
+        Of the project's learners a step looks at x where it is the first batch of its shape, type and device. On a GPU
+        a look at values is a wait; that later batches are like it, finite and in range, is for the caller to see to.
+
+        Raises:
+            ArgumentError: the first batch is not what the model takes, or not finite, or not in [0, 1] where the
+                model's pixels are.
+        """
         ...
 
     def diagnostics(self) -> dict[str, float]:
@@ -139,13 +147,15 @@ class LearnerWithEncoder(LearnerState, ABC):
         n_samples: draws of z for each datapoint; a learner that `dreams` takes one more, for its dreams.
 
     Raises:
-        ArgumentError: they do not fit each other, or a number is none.
+        ArgumentError: they do not fit each other, a parameter takes no gradients, or a number is none.
     """
 
     dreams = False
+    _some_known = False  # parameters of the model that take no gradients are known, and stay as they are
 
     def __init__(self, model: GenerativeModel, encoder: nn.Module, n_datapoints: int, n_samples: int) -> None:
         construction.learner(model, encoder, n_datapoints, n_samples)
+        construction.trainable(encoder=encoder, **({} if self._some_known else {"model": model}))
         self.model = model
         self.encoder: nn.Module | None = encoder
         self._q = encoder

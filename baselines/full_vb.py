@@ -24,7 +24,8 @@ class FullVariationalBayes(LearnerWithEncoder):
     model's own parameters are the means μ, so that what is evaluated elsewhere is the model at its posterior mean.
 
     Args:
-        model: p(z) p(x|z); those of its parameters that take gradients get a posterior, the others stay as they are.
+        model: p(z) p(x|z); those of its parameters that take gradients get a posterior. The others are known, and stay
+            as they are, where other learners refuse such a model: a posterior of a part of θ has a meaning.
         encoder: q(z|x), with parameters φ.
         n_datapoints: N, size of the training set, which scales the KL of a minibatch.
         options: how the parameters climb. `prior_weight` multiplies the KL of q(θ); `prior_on_biases` says nothing
@@ -38,6 +39,8 @@ class FullVariationalBayes(LearnerWithEncoder):
     Note:
         The KL of q(θ) is taken in closed form, as in eq. 24; eq. 22, for any q(θ), estimates it by the same draw.
     """
+
+    _some_known = True
 
     def __init__(
         self,

@@ -38,6 +38,9 @@ class MonteCarloEM(LearnerState):
         extra_leapfrog: steps beyond them, which it does not count; the paper's first author's library makes 1.
         n_weight_steps: Adagrad steps of an iteration.
         step_size: HMC's, before any tuning.
+
+    Raises:
+        ArgumentError: the model is none, or has parameters that take no gradients, or an argument is out of range.
     """
 
     n_normal, dreams = 0, False
@@ -55,7 +58,8 @@ class MonteCarloEM(LearnerState):
         step_size: float = 0.01,
     ) -> None:
         construction.learner(model, construction.NO_ENCODER, n_datapoints, 1)
-        construction.generator(generator)
+        construction.trainable(model=model)
+        checks.source(generator)
         checks.whole(1, n_leapfrog=n_leapfrog)
         checks.whole(0, n_weight_steps=n_weight_steps, extra_leapfrog=extra_leapfrog)
         checks.number(0, step_size=step_size)
@@ -121,9 +125,9 @@ class MonteCarloEM(LearnerState):
         return outcome.state.z
 
     def _check(self, batch: Batch) -> bool:
-        """Chains have places too."""
+        """Chains have places too, which are looked at in every batch on a CPU."""
         looked = super()._check(batch)
-        if looked:
+        if looked or not (isinstance(batch.indices, Tensor) and batch.indices.is_cuda):  # where a look would wait
             checks.places(batch.indices, len(batch.x), self._n_datapoints)
         return looked
 
@@ -157,7 +161,11 @@ class MinibatchMonteCarloEM(MonteCarloEM):
     """
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
-        """One iteration over a minibatch, whose points may repeat."""
+        """One iteration over a minibatch, whose points may repeat.
+
+        Raises:
+            ArgumentError: its indices are not places in the training set; on a GPU only of a first batch, as of x.
+        """
         self._check(batch)
         # All rows move, and what a repeat did gives way to what the first of its point did, with the first's pixels if
         # they are binarized on the fly. How many points differ only the device knows, and nothing waits for it.
