@@ -33,7 +33,7 @@ class GenerativeModel(nn.Module, ABC):
 
     Raises:
         ArgumentError: a size is not positive, `init_std` is negative, or an argument is of another type; in all
-            methods, x or z is of another size, type or device than the model.
+            methods, x, z or noise is of another size, type or device than the model, or their batches do not fit.
     """
 
     unit_interval = False
@@ -103,6 +103,14 @@ class GenerativeModel(nn.Module, ABC):
         """Log p(x, z) = log p(z) + log p(x|z) in nats."""
         return standard_normal_log_density(z) + self.log_likelihood(x, z)
 
+    def _check_batch(self, name: str, value: Tensor, z: Tensor) -> None:
+        """Pixels have the model's size, type and device, and their batch broadcasts to that of z."""
+        checks.last_axis(name, value, self.n_pixels, self.output.weight)
+        batch, own = z.shape[:-1], value.shape[:-1]
+        if len(own) > len(batch) or any(n not in (1, m) for n, m in zip(own[::-1], batch[::-1], strict=False)):
+            rule = f"`{name}` must have a batch that broadcasts to that of z, {tuple(batch)}"
+            raise ArgumentError(f"{rule}, got {tuple(own)}: give a z for each row")
+
 
 class BernoulliModel(GenerativeModel):
     """p(x|z) = Bernoulli(sigmoid(W h + b)) for each pixel (Kingma & Welling 2013, appendix C.1)."""
@@ -118,8 +126,9 @@ class BernoulliModel(GenerativeModel):
         self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
     ) -> Float[Tensor, "*batch"]:
         """Σ x·log y + (1−x)·log(1−y) in nats; see `aevb.densities.bernoulli_log_density`."""
-        checks.last_axis("x", x, self.n_pixels, self.output.weight)
-        return bernoulli_log_density(x, self.logits(z))
+        logits = self.logits(z)
+        self._check_batch("x", x, z)
+        return bernoulli_log_density(x, logits)
 
     def pixel_mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
         """Probability that each pixel is on."""
@@ -130,6 +139,7 @@ class BernoulliModel(GenerativeModel):
 
         One draw of 64 bits gives four of them, in less than half the time of four draws.
         """
+        _check_rows(rows, generator)
         like, n = self.output.bias, rows * self.n_pixels
         draws = torch.empty(-(-n // 4), dtype=torch.int64, device=like.device)
         sixteen = draws.random_(-(2**63), None, generator=generator).view(torch.int16)[:n]
@@ -140,6 +150,7 @@ class BernoulliModel(GenerativeModel):
     ) -> Float[Tensor, "*batch pixel"]:
         """1 where the noise is below the probability that the pixel is on, else 0."""
         mean = self.pixel_mean(z)
+        self._check_batch("noise", noise, z)
         return (noise < mean).to(mean.dtype)
 
 
@@ -210,8 +221,9 @@ class GaussianModel(GenerativeModel):
         self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
     ) -> Float[Tensor, "*batch"]:
         """Log N(x; μ(z), σ²(z) I) in nats."""
-        checks.last_axis("x", x, self.n_pixels, self.output.weight)
-        return self.pixels(z).log_density(x)
+        pixels = self.pixels(z)
+        self._check_batch("x", x, z)
+        return pixels.log_density(x)
 
     def pixel_mean(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
         """μ(z)."""
@@ -219,10 +231,19 @@ class GaussianModel(GenerativeModel):
 
     def pixel_noise(self, rows: int, generator: torch.Generator) -> Float[Tensor, "rows pixel"]:
         """Standard normal."""
+        _check_rows(rows, generator)
         return self.output.bias.new_empty(rows, self.n_pixels).normal_(generator=generator)
 
     def pixels_at(
         self, z: Float[Tensor, "*batch latent"], noise: Float[Tensor, "*#batch pixel"]
     ) -> Float[Tensor, "*batch pixel"]:
         """μ(z) + σ(z)·ε; not confined to [0, 1]."""
-        return self.pixels(z).at(noise)
+        pixels = self.pixels(z)
+        self._check_batch("noise", noise, z)
+        return pixels.at(noise)
+
+
+def _check_rows(rows: int, generator: torch.Generator) -> None:
+    """Noise is drawn for so many rows, from a generator."""
+    checks.whole(0, rows=rows)
+    checks.source(generator)

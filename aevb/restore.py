@@ -27,15 +27,20 @@ def pixel_log_likelihood(
     pixels: Bool[Tensor, " pixel"],
     z: Float[Tensor, "*draws image latent"],
 ) -> Float[Tensor, "*draws image"]:
-    """Log p(x_S|z) in nats for the pixels S that are marked; given z, pixels are independent."""
-    checks.last_axis("x", x, model.n_pixels, checks.weights(model))
+    """Log p(x_S|z) in nats for the pixels S that are marked; given z, pixels are independent.
+
+    Raises:
+        ArgumentError: an argument has another shape, type or device, or the model is none of the project's.
+    """
+    _check_images(model, "x", x, z)
     checks.kind(Tensor, "use torch.as_tensor", pixels=pixels)
     if pixels.dtype != torch.bool or pixels.shape != x.shape[-1:]:
         got = f"{pixels.dtype} of shape {tuple(pixels.shape)}"
         raise ArgumentError(f"`pixels` must be a bool for each of {x.shape[-1]} pixels, got {got}: mark them")
     if isinstance(model, BernoulliModel):
         return bernoulli_log_density(x[:, pixels], model.logits(z)[..., pixels])
-    decoded = _gaussian(model, z)
+    assert isinstance(model, GaussianModel)
+    decoded = model.pixels(z)
     return DiagonalGaussian(decoded.mean[..., pixels], decoded.log_var[..., pixels]).log_density(x[:, pixels])
 
 
@@ -50,9 +55,13 @@ def noisy_log_likelihood(
     Note:
         Exact for a Gaussian decoder. For a Bernoulli decoder, which has no density for grey pixels, p(x|z) is replaced
         by the Gaussian with its mean m and its variance m(1−m).
+
+    Raises:
+        ArgumentError: an argument has another shape, type or device, or the noise is negative or not finite.
     """
+    _check_images(model, "y", y, z)
     mean, log_var = _moments(model, z)
-    log_total = torch.logaddexp(log_var, _log_noise_var(model, y, noise_std)).clamp(min=LEAST_LOG_VAR)
+    log_total = torch.logaddexp(log_var, _log_noise_var(y, noise_std)).clamp(min=LEAST_LOG_VAR)
     white = (y - mean) * torch.exp(-0.5 * log_total)  # squared first, a variance that is too small would be a NaN
     return -0.5 * (white.square() + log_total + LOG_2PI).sum(-1)
 
@@ -67,9 +76,13 @@ def denoise(
 
     Note:
         As in `noisy_log_likelihood`, exact for a Gaussian decoder.
+
+    Raises:
+        ArgumentError: as there.
     """
+    _check_images(model, "y", y, z)
     mean, log_var = _moments(model, z)
-    return mean + torch.sigmoid(log_var - _log_noise_var(model, y, noise_std)) * (y - mean)
+    return mean + torch.sigmoid(log_var - _log_noise_var(y, noise_std)) * (y - mean)
 
 
 def sample_posterior(
@@ -118,6 +131,11 @@ def sample_posterior(
     checks.kind(torch.Generator, "make one with torch.Generator().manual_seed(0)", generator=generator)
     construction.function(log_likelihood=log_likelihood)
     checks.whole(0, n_burn_in=n_burn_in)
+    checks.whole(1, n_leapfrog=n_leapfrog)
+    checks.number(0, 1, jitter=jitter)
+    checks.kind(torch.dtype, "take torch.float32, say", dtype=dtype)
+    if not dtype.is_floating_point:
+        raise ArgumentError(f"`dtype` must be a floating type, got {dtype}: take torch.float32, say")
     z = torch.empty(n_chains, *shape, dtype=dtype, device=generator.device)
     n_tuned = torch.zeros((), dtype=torch.int64, device=z.device)
     chains = tuning.Chains(_best_of_prior(log_likelihood, z, n_candidates, generator), z.new_full((), 0.1), n_tuned)
@@ -136,8 +154,15 @@ def sample_posterior(
 def posterior_mean(
     function: Callable[[Tensor], Tensor], z: Float[Tensor, "move chain image latent"]
 ) -> Float[Tensor, "image pixel"]:
-    """Mean of function(z), shape (chain, image, pixel) for each move, over all draws."""
-    total = function(z[0]).mean(0)
+    """Mean of function(z), shape (chain, image, pixel) for each move, over all draws.
+
+    Raises:
+        ArgumentError: z lacks an axis, or holds no draws, or the function does not give numbers for each chain and
+            image.
+    """
+    _check_draws(z)
+    construction.function(function=function)
+    total = _numbers("function", function(z[0]), z.shape[1:3]).mean(0)
     for draws in z[1:]:
         total += function(draws).mean(0)
     return total / len(z)
@@ -147,9 +172,50 @@ def posterior_mean(
 def predictive_log_likelihood(
     log_likelihood: hmc.LogDensity, z: Float[Tensor, "move chain image latent"]
 ) -> Float[Tensor, " image"]:
-    """Log (1/S) Σ p(x|z_s) over all S draws, nats: estimates log p(x|seen), from below in the mean (Jensen)."""
-    values = torch.stack([log_likelihood(draws) for draws in z]).flatten(0, 1)
+    """Log (1/S) Σ p(x|z_s) over all S draws, nats: estimates log p(x|seen), from below in the mean (Jensen).
+
+    Raises:
+        ArgumentError: z lacks an axis, or holds no draws, or the function does not give a number for each chain and
+            image.
+    """
+    _check_draws(z)
+    construction.function(log_likelihood=log_likelihood)
+    values = torch.stack([_numbers("log_likelihood", log_likelihood(draws), z.shape[1:3], single=True) for draws in z])
+    values = values.flatten(0, 1)
     return values.logsumexp(0) - math.log(len(values))
+
+
+def _check_images(model: GenerativeModel, name: str, images: Tensor, z: Tensor) -> None:
+    """Images are rows of pixels, with a z for each, as often as one likes."""
+    if not isinstance(model, BernoulliModel | GaussianModel):
+        got = type(model).__name__
+        raise ArgumentError(
+            f"`model` must be a BernoulliModel or a GaussianModel, got {got}: pixels of others are not restored"
+        )
+    checks.last_axis(name, images, model.n_pixels, checks.weights(model))
+    checks.last_axis("z", z, model.n_latent, checks.weights(model))
+    if images.ndim != 2 or z.shape[-2:-1] != images.shape[:1]:
+        got = f"{tuple(images.shape)} and {tuple(z.shape)}"
+        rule = f"`{name}` and `z` must have shapes (image, {model.n_pixels}) and (..., image, {model.n_latent})"
+        raise ArgumentError(f"{rule}, got {got}: give a z for each image")
+
+
+def _check_draws(z: Tensor) -> None:
+    """Draws have an axis of chains, over which is averaged too."""
+    checks.kind(Tensor, "give the z of `sample_posterior`", z=z)
+    if z.ndim != 4 or 0 in z.shape[:2]:
+        remedy = "add the axis with z[:, None]" if z.ndim == 3 else "give the z of `sample_posterior`"
+        raise ArgumentError(f"`z` must have shape (move, chain, image, latent), got {tuple(z.shape)}: {remedy}")
+
+
+def _numbers(name: str, value: Tensor, chains: torch.Size, *, single: bool = False) -> Tensor:
+    """What a function gave, if that is floats for each chain and image, or a single one."""
+    floats = isinstance(value, Tensor) and value.is_floating_point()
+    if not floats or value.shape[:2] != chains or (single and value.ndim > 2):
+        got = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else checks.shown(value)
+        expected = ", ".join([*map(str, chains), *([] if single else ["..."])])
+        raise ArgumentError(f"`{name}` must give floats of shape ({expected}), got {got}: keep chains and images apart")
+    return value
 
 
 def _best_of_prior(
@@ -177,9 +243,8 @@ def _best_of_prior(
     return best
 
 
-def _log_noise_var(model: GenerativeModel, y: Tensor, noise_std: float) -> Tensor:
+def _log_noise_var(y: Tensor, noise_std: float) -> Tensor:
     """Log noise_std²; −∞ without noise."""
-    checks.last_axis("y", y, model.n_pixels, checks.weights(model))
     checks.number(0, noise_std=noise_std)
     return y.new_full((), 2 * math.log(noise_std) if noise_std else -math.inf)
 
@@ -189,14 +254,6 @@ def _moments(model: GenerativeModel, z: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(model, BernoulliModel):
         logits = model.logits(z)
         return torch.sigmoid(logits), logsigmoid(logits) + logsigmoid(-logits)
-    decoded = _gaussian(model, z)
+    assert isinstance(model, GaussianModel)
+    decoded = model.pixels(z)
     return decoded.mean, decoded.log_var.expand_as(decoded.mean)
-
-
-def _gaussian(model: GenerativeModel, z: Tensor) -> DiagonalGaussian:
-    if not isinstance(model, GaussianModel):
-        got = type(model).__name__
-        raise ArgumentError(
-            f"`model` must be a BernoulliModel or a GaussianModel, got {got}: pixels of others are not restored"
-        )
-    return model.pixels(z)

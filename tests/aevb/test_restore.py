@@ -98,8 +98,8 @@ def test_all_pixels_together_have_the_models_own_log_likelihood(generator):
 def test_a_denoised_binary_pixel_has_an_error_that_the_noisy_one_does_not_foretell(generator):
     """The best linear estimate: its error has mean zero and no correlation with what was seen."""
     model, n, noise_std = bernoulli_model(2), 40_000, 0.5
-    z = torch.randn(1, 2, dtype=torch.float64, generator=generator)
-    x = model.sample_pixels(z.expand(n, 2), generator)
+    z = torch.randn(1, 2, dtype=torch.float64, generator=generator).expand(n, 2)
+    x = model.sample_pixels(z, generator)
     y = x + noise_std * torch.randn(x.shape, dtype=torch.float64, generator=generator)
     error = x - restore.denoise(model, y, noise_std, z)
     for moment in (error, error * (y - model.pixel_mean(z))):
