@@ -148,12 +148,19 @@ def moments(name: str, q: Any, shape: tuple[int, ...]) -> None:
                 )
 
 
-def weights(model: Decoder) -> Tensor:
-    """What tells a model's type and device: the weights of its output layer, or, where it has none, its first ones."""
+def weights(model: Decoder, like: Tensor | None = None) -> Tensor:
+    """What tells a model's type and device: the weights of its output layer, or, where it has none, its first ones.
+
+    Where it has no weights of a floating type, `like` tells, if that has one, or else torch's own type.
+    """
     output = getattr(model, "output", None)
     if isinstance(output, nn.Linear):
         return output.weight
-    return next(model.parameters(), _NO_WEIGHTS) if isinstance(model, nn.Module) else _NO_WEIGHTS
+    own = model.parameters() if isinstance(model, nn.Module) else ()
+    floats = isinstance(like, Tensor) and like.is_floating_point()
+    return next(
+        (each for each in own if each.is_floating_point()), like if like is not None and floats else _NO_WEIGHTS
+    )
 
 
 _NO_WEIGHTS = torch.empty(0)
@@ -167,7 +174,7 @@ def datapoints(model: Decoder, x: Tensor) -> None:
     """
     if not hasattr(model, "unit_interval"):
         raise ArgumentError(f"`model` must be a GenerativeModel, got {shown(model)}: make a BernoulliModel, say")
-    last_axis("x", x, model.n_pixels, weights(model))
+    last_axis("x", x, model.n_pixels, weights(model, x))
     if x.ndim != 2 or not len(x):
         raise ArgumentError(f"`x` must have shape (batch, {model.n_pixels}), got {tuple(x.shape)}: give rows of pixels")
 

@@ -25,6 +25,9 @@ class Joint(GenerativeModel):
         n_latent: size of z.
         n_pixels: size of x.
 
+    Note:
+        Of a function without parameters nothing tells its type: x may be of any floating type, and z is of x's.
+
     Attributes:
         source: the function; where it is a module, or a module's method, its parameters are the model's.
 

@@ -135,9 +135,14 @@ def reverse_ais_log_likelihood(
 def simulate(
     model: GenerativeModel, n: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "n pixel"], Float[Tensor, "n latent"]]:
-    """Datapoints from the model, and the latents behind them, which are exact draws from their posteriors."""
+    """Datapoints from the model, and the latents behind them, which are exact draws from their posteriors.
+
+    Raises:
+        ArgumentError: the model is none, or one that cannot draw pixels, `n` is not positive, or `generator` is none.
+    """
+    checks.kind(GenerativeModel, "make a BernoulliModel, say", model=model)
     checks.whole(1, n=n)
-    like = next(model.parameters())
+    like = checks.weights(model)
     with torch.no_grad():
         z = standard_normal((n, model.n_latent), like, generator)
         return model.sample_pixels(z, generator), z

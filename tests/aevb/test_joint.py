@@ -1,0 +1,62 @@
+"""A function log p(x, z) is evaluated in the type of its datapoints, or of its weights where it has some."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from aevb.errors import ArgumentError
+from aevb.evaluation import evaluate
+from aevb.joint import Joint
+from tests.oracles import linear_gaussian
+
+ORACLE = linear_gaussian(2, 5, diagonal_posterior=False)
+
+
+def log_normal(value: Tensor, mean: Tensor | float, var: Tensor | float) -> Tensor:
+    return -0.5 * ((value - mean).square() / var + torch.log(2 * math.pi * torch.as_tensor(var))).sum(-1)
+
+
+def plain(x: Tensor, z: Tensor) -> Tensor:
+    weight, offset, var = (torch.as_tensor(each).to(x) for each in (ORACLE.weight, ORACLE.offset, ORACLE.noise_var))
+    return log_normal(z, 0.0, z.new_ones(())) + log_normal(x, z @ weight.T + offset, var)
+
+
+class Buffers(nn.Module):
+    """No parameter but one of whole numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.as_tensor(ORACLE.weight))
+        self.version = nn.Parameter(torch.tensor(3), requires_grad=False)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return plain(x, z)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("log_joint", [plain, Buffers()])
+def test_a_function_without_weights_is_evaluated_in_the_type_of_x(log_joint, dtype, generator) -> None:
+    x = ORACLE.simulate(3)
+    found = evaluate(Joint(log_joint, 2, 5), x.to(dtype), generator, n_samples=400, n_moves=50)
+    estimate = found.estimates["importance sampling, chains"]
+    assert estimate.trusted.all()
+    off = (estimate.log_likelihood - ORACLE.log_marginal(x)).abs()
+    assert (off < 4.5 * estimate.standard_error + 1e-5).all()
+
+
+def test_where_there_are_weights_they_tell_the_type(generator) -> None:
+    class Weights(nn.Linear):
+        def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+            return plain(x, z)
+
+    model = Joint(Weights(2, 5).double().log_joint, 2, 5)
+    with pytest.raises(ArgumentError, match=r"`x` must be torch\.float64, got torch\.float32"):
+        evaluate(model, ORACLE.simulate(3).float(), generator)
+
+
+@pytest.mark.parametrize("x", [torch.ones(3, 5, dtype=torch.int64), torch.ones(3, 5) > 0, torch.ones(3, 4), None])
+def test_what_is_no_row_of_numbers_is_refused(x, generator) -> None:
+    with pytest.raises(ArgumentError, match="`x` must"):
+        evaluate(Joint(plain, 2, 5), x, generator)
