@@ -28,7 +28,8 @@ def load_dataset(
 ) -> Dataset:
     """Load "mnist", "frey_face", a .npy or .npz file by its path, or what a function gives, "package.module:function".
 
-    The same content gives the same object. See `aevb.data.loader.load_from` for functions, which are imported.
+    The same content gives the same object, whose tensors all callers share: clone what you write to. See
+    `aevb.data.loader.load_from` for functions, which are imported.
 
     `data_dir` is the first place where Frey Face is looked for. `pixel_scale` divides the stored bytes; left out, it is
     255 for MNIST, 256 for Frey Face, as the paper's authors had it. `split`, "shuffled" (by a fixed seed) or

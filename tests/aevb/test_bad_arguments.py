@@ -217,7 +217,11 @@ CALLS = {
     ],
     "binarization": [
         lambda: binarize(X, "dynamic"), lambda: binarize(X + 1, "static", G),
-        lambda: binarize(with_value(torch.nan), "static", G),
+        *(
+            lambda kind=kind, value=value: binarize(with_value(value), kind, G)
+            for kind in ("threshold", "static", "dynamic")
+            for value in (torch.nan, torch.inf, -0.1, 1.01)
+        ),
     ],
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aevb.data import binarize
+from aevb.data import BINARIZATIONS, binarize
 from aevb.errors import DataError
 
 
@@ -48,3 +48,8 @@ def test_draws_without_a_generator_are_refused() -> None:
 def test_an_unknown_binarization_is_answered_with_the_known_ones() -> None:
     with pytest.raises(DataError, match=r"none, threshold, static, dynamic.*'otsu'"):
         binarize(torch.zeros(1), "otsu", generator())
+
+
+@pytest.mark.parametrize("binarization", BINARIZATIONS)
+def test_nothing_is_binarized_to_nothing(binarization: str) -> None:
+    assert binarize(torch.zeros(0, 4), binarization, generator()).shape == (0, 4)
