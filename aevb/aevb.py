@@ -8,7 +8,7 @@ from torch import nn
 from aevb import construction
 from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import LowerBound, lower_bound_b
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -42,7 +42,7 @@ class AEVB(LearnerWithEncoder):
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
         self._check(batch)
-        noise = noise or draw_noise(self, batch, generator)
+        noise = self._noise(batch, generator, noise)
         bound = self._estimator(self.model, self._q, batch.x, noise.normal)
         self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)
         return StepInfo(bound.detach(), len(batch.x))

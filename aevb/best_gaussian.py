@@ -15,6 +15,7 @@ from aevb.model import GenerativeModel
 BETAS = (0.9, 0.99)  # of Adam; the bound's noise changes with q, so that old squares must be forgotten soon
 
 
+@torch.enable_grad()
 def best_gaussian(
     model: GenerativeModel,
     x: Float[Tensor, "batch pixel"],
@@ -53,8 +54,9 @@ def best_gaussian(
     checks.number(0, step_size=step_size)
     checks.source(generator)
     checks.kind(DiagonalGaussian, "give an encoder's q(z|x), say", start=start)
-    if (got := tuple(start.mean.shape)) != (expected := (len(x), model.n_latent)):
-        raise ArgumentError(f"`start` must have a mean of shape {expected}, got {got}: give one for each datapoint")
+    checks.moments("start", start, (len(x), model.n_latent))
+    checks.same("start", start.mean, x)
+    checks.same("start", start.log_var, x)
     if not bool(start.mean.isfinite().all()) or not bool(start.log_var.isfinite().all()):
         raise ArgumentError("`start` must be finite, got NaN or infinity: look at what the encoder gives")
     origin, scale = start.mean.detach(), (0.5 * start.log_var.detach()).exp()

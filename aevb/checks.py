@@ -223,12 +223,25 @@ def places(indices: Tensor, n_rows: int, n_datapoints: int) -> None:
         )
 
 
+def parts(names: Collection[str], remedy: str, **values: object) -> None:
+    """Each has these tensors.
+
+    Raises:
+        ArgumentError: one has not.
+    """
+    for name, value in values.items():
+        lacking = [part for part in names if not isinstance(getattr(value, part, None), Tensor)]
+        if lacking:
+            raise ArgumentError(f"`{name}` must have {', '.join(lacking)} as a tensor, got {shown(value)}: {remedy}")
+
+
 def positions(model: Decoder, x: Tensor, chains: Positions) -> None:
     """There is a chain for each datapoint, with one step size for all or for each.
 
     Raises:
         ArgumentError: not so.
     """
+    parts(("z", "step_size", "n_tuned"), "start them with start_chains", chains=chains)
     expected = (len(x), model.n_latent)
     if chains.z.shape != expected:
         raise ArgumentError(

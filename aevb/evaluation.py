@@ -87,7 +87,7 @@ def evaluate(
     """
     checks.pixels(model, x)
     checks.whole(25, n_samples=n_samples, n_moves=n_moves)
-    construction.generator(generator)
+    checks.source(generator)
     if q is not None:
         construction.function(q=q)
     estimates: dict[str, MarginalEstimate] = {}

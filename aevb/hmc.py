@@ -131,10 +131,12 @@ def leapfrog(
     Source: Neal 2011, "MCMC using Hamiltonian dynamics", section 2.3.
     """
     checks.whole(1, n_steps=n_steps)
+    checks.parts(State._fields, "make one with `evaluate`", state=state)
+    checks.kind(Tensor, "draw it for the chains", momentum=momentum)
     if momentum.shape != state.z.shape:
         expected, got = tuple(state.z.shape), tuple(momentum.shape)
         raise ArgumentError(f"`momentum` must have the chains' shape {expected}, got {got}: draw it for them")
-    _check_step_size(step_size, state)
+    check_step_size(step_size, state)
     h = step_size[..., None]
     z, momentum = state.z, momentum + 0.5 * h * state.gradient
     for _ in range(n_steps - 1):
@@ -146,7 +148,12 @@ def leapfrog(
     return state, momentum + 0.5 * h * state.gradient
 
 
-def _check_step_size(step_size: Tensor, state: State) -> None:
+def check_step_size(step_size: Tensor, state: State) -> None:
+    """One step size for all chains or for each, in a type that leaves that of z as it is.
+
+    Raises:
+        ArgumentError: not so.
+    """
     if not isinstance(step_size, Tensor):
         raise ArgumentError(f"`step_size` must be a tensor, got {type(step_size).__name__}: use torch.tensor")
     if step_size.ndim and step_size.shape != state.log_density.shape:
@@ -154,6 +161,8 @@ def _check_step_size(step_size: Tensor, state: State) -> None:
             f"`step_size` must have shape () or that of the chains, {tuple(state.log_density.shape)}, "
             f"got {tuple(step_size.shape)}: give one for all chains or one for each"
         )
+    if torch.promote_types(step_size.dtype, state.z.dtype) != state.z.dtype:
+        checks.same("step_size", step_size, state.z)
 
 
 def move(
@@ -180,13 +189,17 @@ def move(
             fixed size can be just one period of a near-Gaussian target: then every move is accepted and none mixes.
 
     Raises:
-        ArgumentError: `jitter` is not from 0 to 1, `generator` is none, or `leapfrog` refuses an argument.
+        ArgumentError: `jitter` is not from 0 to 1, `generator` is none, a step size is negative or NaN (on a GPU nobody
+            looks), or `leapfrog` refuses an argument.
 
     Source: Neal 2011, section 3.2; jitter: section 4.2.
     """
     checks.number(0, 1, jitter=jitter)
     checks.source(generator)
-    _check_step_size(step_size, state)
+    checks.parts(State._fields, "make one with `evaluate`", state=state)
+    check_step_size(step_size, state)
+    if step_size.is_cpu and not bool((step_size >= 0).all()):  # on a GPU a look is a wait; there NaN moves no chain
+        raise ArgumentError("`step_size` must not be negative or NaN, got one that is: tune it anew")
     if jitter:
         spread = torch.rand(state.log_density.shape, dtype=state.z.dtype, device=state.z.device, generator=generator)
         step_size = step_size * (1 + jitter * (2 * spread - 1))
@@ -231,7 +244,13 @@ def sample(
 
 
 def gathered(moves: Sequence[Move]) -> Samples:
-    """Successive moves of the same chains as their samples."""
+    """Successive moves of the same chains as their samples.
+
+    Raises:
+        ArgumentError: there are none.
+    """
+    if not moves:
+        raise ArgumentError("`moves` must not be empty, got none: make some with `move`")
     return Samples(
         z=torch.stack([m.state.z for m in moves]),
         log_density=torch.stack([m.state.log_density for m in moves]),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from aevb import checks, construction
 from aevb.ascent import Ascent as Ascent  # whoever writes a learner has from here all that it needs
 from aevb.ascent import AscentOptions as AscentOptions
+from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.model import GenerativeModel
 
@@ -94,6 +95,13 @@ def draw_noise(learner: Learner, batch: Batch, generator: torch.Generator) -> No
     return Noise(normal, model.pixel_noise(m, generator) if learner.dreams else None)
 
 
+def _check_noise(name: str, value: Tensor | None, shape: tuple[int, ...]) -> None:
+    """Noise has this shape, after an axis of runs where there is one."""
+    if not isinstance(value, Tensor) or value.shape[-len(shape) :] != shape:
+        got = tuple(value.shape) if isinstance(value, Tensor) else value
+        raise ArgumentError(f"`noise` must have {name} of shape {shape}, got {got}: draw it with draw_noise")
+
+
 class LearnerState:
     """`state_dict` and `load_state_dict` for a learner made of modules and ascents, which `_parts` names."""
 
@@ -132,7 +140,15 @@ class LearnerState:
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Give every part its state."""
+        """Give every part its state.
+
+        Raises:
+            ArgumentError: one is not there.
+        """
+        if not isinstance(state, dict) or not self._parts().keys() <= state.keys():
+            expected, got = ", ".join(self._parts()), ", ".join(map(str, state)) if isinstance(state, dict) else ""
+            remedy = "give what state_dict of an equal learner returned"
+            raise ArgumentError(f"`state` must be a dict with {expected}, got {got or checks.shown(state)}: {remedy}")
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
 
@@ -161,6 +177,21 @@ class LearnerWithEncoder(LearnerState, ABC):
         self._q = encoder
         self._n_datapoints = n_datapoints
         self.n_normal = n_samples + self.dreams
+
+    def _noise(self, batch: Batch, generator: torch.Generator, noise: Noise | None) -> Noise:
+        """The noise of a step: what is given, if it is for this learner and batch, or fresh.
+
+        Raises:
+            ArgumentError: it is not.
+        """
+        if noise is None:
+            return draw_noise(self, batch, generator)
+        checks.kind(Noise, "draw it with draw_noise", noise=noise)
+        m, model = batch.x.shape[-2], self.model
+        _check_noise("normal", noise.normal, (self.n_normal, m, model.n_latent))
+        if self.dreams:
+            _check_noise("pixels", noise.pixels, (m, model.n_pixels))
+        return noise
 
     @abstractmethod
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:

@@ -78,7 +78,7 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
     σ² = mean of λ_i for i > n_latent, W = U (Λ − σ² I)^½, b = mean of x.
 
     Raises:
-        ArgumentError: `n_latent` is not between 0 and the number of pixels, or x varies in no more than n_latent
+        ArgumentError: `n_latent` is not above 0 and below the number of pixels, or x varies in no more than n_latent
             directions, so that σ² would be 0 and the likelihood infinite.
 
     Source: Tipping & Bishop 1999, "Probabilistic principal component analysis", section 3.2.
@@ -87,8 +87,8 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
     if x.ndim != 2 or len(x) < 2 or x.is_complex() or not bool(x.isfinite().all()):
         raise ArgumentError(f"`x` must be two or more finite rows of pixels, got shape {tuple(x.shape)}: choose others")
     n, n_pixels = x.shape
-    checks.whole(0, n_latent=n_latent)
-    if not 0 < n_latent < n_pixels:
+    checks.whole(1, n_latent=n_latent)
+    if not n_latent < n_pixels:
         raise ArgumentError(
             f"`n_latent` must be between 1 and {n_pixels - 1}, got {n_latent}: it must leave room for noise"
         )

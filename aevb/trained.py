@@ -94,6 +94,8 @@ def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any
             "squash_mean": model.squash_mean,
         }
     if isinstance(encoder, GaussianEncoder):
+        if (widths := _widths(encoder)) != content["hidden"]:
+            content["encoder_hidden"] = widths
         content |= {
             "encoder": encoder.state_dict(),
             "encoder_log_var_factor": encoder.log_var_factor,
@@ -157,6 +159,7 @@ def _build(
     encoder = None
     if content["encoder"] is not None:
         n_latent, n_pixels, hidden = sizes
+        hidden = content.get("encoder_hidden", hidden)  # said where it is another
         encoder = GaussianEncoder(
             n_pixels,
             n_latent,

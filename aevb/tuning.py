@@ -53,6 +53,7 @@ def tune_per_chain(
 
     The floor lets a chain that lives through a change of the model follow it.
     """
+    checks.kind(Tensor, "use torch.tensor", n_tuned=n_tuned)
     gain = (4 * (1 + n_tuned).to(step_size.dtype) ** -0.6).clamp(min=0.2)
     return step_size * torch.exp(gain * (accept_probability - target))
 
@@ -106,8 +107,11 @@ def tune(
         ArgumentError: `n_moves` is negative, or `aevb.hmc.move` refuses an argument.
     """
     checks.whole(0, n_moves=n_moves)
+    checks.parts(Chains._fields, "make them with Chains(z, step_size, n_tuned)", chains=chains)
     state = hmc.evaluate(log_density, chains.z)
-    step_size, n_tuned = chains.step_size.expand(state.log_density.shape), chains.n_tuned
+    one = chains.step_size[0] if chains.step_size.shape == (1,) else chains.step_size
+    hmc.check_step_size(one, state)
+    step_size, n_tuned = one.expand(state.log_density.shape), chains.n_tuned
     for _ in range(n_moves):
         outcome = hmc.move(log_density, state, step_size, n_steps, generator, jitter=jitter)
         step_size = tune_per_chain(step_size, outcome.accept_probability, n_tuned)

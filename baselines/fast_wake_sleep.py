@@ -8,7 +8,7 @@ from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean
 from aevb.fast.encoder import FastEncoder
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -55,7 +55,7 @@ class FastWakeSleep(LearnerWithEncoder):
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """Wake on the minibatch, then sleep on as many dreams. Shapes may have a leading axis of runs."""
         self._check(batch)
-        x, noise = batch.x, noise or draw_noise(self, batch, generator)
+        x, noise = batch.x, self._noise(batch, generator, noise)
         assert noise.pixels is not None
         eps, dreamt_z = noise.normal[..., :-1, :, :], noise.normal[..., -1, :, :]
         q, decoder, dreamer = self._at(eps.shape)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from aevb import checks, construction
 from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import LowerBound, lower_bound_b, standard_normal
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -32,7 +32,7 @@ class FullVariationalBayes(LearnerWithEncoder):
             here, since the posterior covers all of θ.
         estimator: of the bound given θ, `lower_bound_b` or another of its signature.
         n_samples: L, draws of z for each datapoint.
-        weight_std: σ of q(θ) to begin with.
+        weight_std: σ of q(θ) to begin with, at least 1e-6.
 
     Source: Kingma & Welling 2013, appendix F.
 
@@ -55,7 +55,8 @@ class FullVariationalBayes(LearnerWithEncoder):
     ) -> None:
         super().__init__(model, encoder, n_datapoints, n_samples)
         construction.function(estimator=estimator)
-        checks.number(0, weight_std=weight_std)
+        checks.number(1e-6, weight_std=weight_std)
+        self._ascent = Ascent(options, phi=encoder)
         self._estimator = estimator
         self._prior_weight = options.prior_weight
         self._means = nn.ParameterList(p for p in model.parameters() if p.requires_grad)
@@ -63,12 +64,11 @@ class FullVariationalBayes(LearnerWithEncoder):
         without_prior = replace(options, prior_weight=0.0)
         self._weights = Ascent(without_prior, theta=self._means)
         self._spreads = Ascent(without_prior, theta=self._log_vars)
-        self._ascent = Ascent(options, phi=encoder)
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: draw θ and z, estimate the bound and climb in μ, σ and φ; ζ comes from the generator."""
         self._check(batch)
-        noise = noise or draw_noise(self, batch, generator)
+        noise = self._noise(batch, generator, noise)
         scale = len(batch.x) / self._n_datapoints
         zeta = [standard_normal(tuple(p.shape), p, generator) for p in self._means]
         phi = [*self._q.parameters()]

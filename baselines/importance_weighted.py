@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from aevb import checks
 from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import Encoder, check_noise, posterior_of
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -104,7 +104,7 @@ class ImportanceWeighted(LearnerWithEncoder):
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
         self._check(batch)
-        noise = noise or draw_noise(self, batch, generator)
+        noise = self._noise(batch, generator, noise)
         log_w = log_weights(
             self.model, self._q, batch.x, noise.normal, doubly_reparameterized=self._doubly_reparameterized
         )

@@ -8,7 +8,7 @@ from torch import nn
 from aevb import checks
 from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import posterior_of
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -50,7 +50,7 @@ class ReweightedWakeSleep(LearnerWithEncoder):
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """Wake on the minibatch and, with `sleep`, dream as many datapoints from the model as it was."""
         self._check(batch)
-        noise = noise or draw_noise(self, batch, generator)
+        noise = self._noise(batch, generator, noise)
         prior_scale = len(batch.x) / self._n_datapoints
         q = posterior_of(self._q, batch.x, self.model.n_latent)
         z = q.at(noise.normal[: len(noise.normal) - self.dreams]).detach()

@@ -11,7 +11,7 @@ from aevb import checks
 from aevb.ascent import Ascent, AscentOptions
 from aevb.errors import ArgumentError
 from aevb.estimators import Encoder, check_noise, posterior_of
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 RUNNING_DECAY = 0.9  # of the running mean that serves as a baseline
@@ -106,7 +106,7 @@ class ScoreFunction(LearnerWithEncoder):
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb."""
         self._check(batch)
-        noise = noise or draw_noise(self, batch, generator)
+        noise = self._noise(batch, generator, noise)
         bound = score_function_bound(self.model, self._q, batch.x, noise.normal, self._baseline())
         self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)
         self._running.add(bound.detach().mean())

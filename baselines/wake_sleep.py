@@ -7,7 +7,7 @@ from torch import nn
 
 from aevb.ascent import Ascent, AscentOptions
 from aevb.estimators import posterior_of
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -44,7 +44,7 @@ class WakeSleep(LearnerWithEncoder):
         """Wake on the minibatch, then sleep on as many dreams; counts M samples, as the paper's axes do."""
         self._check(batch)
         m = len(batch.x)
-        noise = noise or draw_noise(self, batch, generator)
+        noise = self._noise(batch, generator, noise)
         assert noise.pixels is not None
         with torch.no_grad():
             q = posterior_of(self._q, batch.x, self.model.n_latent)

@@ -156,7 +156,9 @@ def check_real(array: Array, where: object) -> None:
     """Raise DataError unless the values are real numbers."""
     if array.dtype.kind not in "fbiu":
         part = "x.real or abs(x)" if array.dtype.kind == "c" else 'x.astype("float32")'
-        raise data_error(where, "the values must be real numbers", "float or bool", array.dtype, f"save {part}")
+        raise data_error(
+            where, "the values must be real numbers", "float, integer or bool", array.dtype, f"save {part}"
+        )
 
 
 def _reshape(shape: tuple[int, ...]) -> str:

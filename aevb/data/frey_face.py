@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def load_frey_face(
     Looks in data_dir, in $AEVB_DATA_DIR, in the user's cache folder, then at URLS for `deadline` seconds at most.
     Raises DatasetUnavailable where there is no copy, DataError for a damaged one.
     """
-    if not (math.isfinite(deadline) and deadline >= 0):
+    if not (isinstance(deadline, Real) and math.isfinite(deadline) and deadline >= 0):
         raise data_error("deadline", "it must be a time in seconds", "a finite number >= 0", deadline, "use 20")
     frames = _in_folders(data_dir)
     if frames is None:

@@ -24,7 +24,7 @@ def load_from(place: str) -> Dataset:
         UserError: it cannot be imported.
         DataError: it raises something, or returns something else.
     """
-    function = load_place(place, "--dataset", "function")
+    function = load_place(place, "dataset", "function")
     remedy = "return these three"
     with strangers_code(lambda what: data_error(place, "a loader must return arrays", WANTED, what, remedy)):
         train, test, image_shape = function()

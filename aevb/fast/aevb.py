@@ -10,7 +10,7 @@ from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean, sample_sum
 from aevb.fast.encoder import FastEncoder
-from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo, draw_noise
+from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
 
@@ -66,7 +66,7 @@ class FastAEVB(LearnerWithEncoder):
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb. Shapes may have a leading axis of runs."""
         self._check(batch)
-        x, eps = batch.x, (noise or draw_noise(self, batch, generator)).normal
+        x, eps = batch.x, self._noise(batch, generator, noise).normal
         q, decoder, dz = self._at(eps.shape)
         n_samples, m = eps.shape[-3:-1]
         q.forward(x)

@@ -64,7 +64,7 @@ def ais_log_likelihood(
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
     """
-    annealing = annealing or Annealing()
+    annealing = Annealing() if annealing is None else annealing
     _check(model, x, annealing, step_sizes)
     runs = []
     for rows in _chunks(len(x), annealing):
@@ -109,8 +109,9 @@ def reverse_ais_log_likelihood(
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
     """
-    annealing = annealing or Annealing()
+    annealing = Annealing() if annealing is None else annealing
     _check(model, x, annealing, step_sizes)
+    checks.kind(Tensor, "give the latent of each datapoint", z=z)
     if z.shape != (len(x), model.n_latent):
         expected, got = (len(x), model.n_latent), tuple(z.shape)
         raise ArgumentError(f"`z` must have shape {expected}, got {got}: give the latent of each datapoint")
@@ -150,10 +151,16 @@ def simulate(
 
 def _check(model: GenerativeModel, x: Tensor, annealing: Annealing, step_sizes: Tensor | None) -> None:
     checks.pixels(model, x)
-    expected = (len(annealing.betas) - 1, len(x))
-    if step_sizes is not None and step_sizes.shape != expected:
-        got = tuple(step_sizes.shape)
-        raise ArgumentError(f"`step_sizes` must have shape {expected}, got {got}: take those of `tune_step_sizes`")
+    checks.kind(Annealing, "make one with Annealing()", annealing=annealing)
+    if step_sizes is None:
+        return
+    remedy = "take those of `tune_step_sizes`"
+    checks.kind(Tensor, remedy, step_sizes=step_sizes)
+    expected, got = (len(annealing.betas) - 1, len(x)), tuple(step_sizes.shape)
+    if got != expected:
+        raise ArgumentError(f"`step_sizes` must have shape {expected}, got {got}: {remedy}")
+    if not bool((step_sizes >= 0).all()):
+        raise ArgumentError(f"`step_sizes` must not be negative or NaN, got some that are: {remedy}")
 
 
 def _estimate(method: str, runs: list[Run], *, sign: int) -> MarginalEstimate:

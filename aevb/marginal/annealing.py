@@ -55,8 +55,17 @@ class Annealing:
         Raises:
             ArgumentError: it does not rise from 0 to 1, or there are fewer than two chains, so that no error is known.
         """
-        if len(self.betas) < 2 or self.betas[0] != 0 or self.betas[-1] != 1 or not (self.betas.diff() > 0).all():
-            raise ArgumentError(f"`betas` must rise from 0 to 1, got {self.betas}: take `sigmoidal_schedule(n)`")
+        checks.kind(Tensor, "take `sigmoidal_schedule(n)`", betas=self.betas)
+        if (
+            self.betas.ndim != 1
+            or len(self.betas) < 2
+            or self.betas[0] != 0
+            or self.betas[-1] != 1
+            or not (self.betas.diff() > 0).all()
+        ):
+            raise ArgumentError(
+                f"`betas` must rise from 0 to 1, got {self.betas.tolist()}: take `sigmoidal_schedule(n)`"
+            )
         checks.whole(2, n_chains=self.n_chains)  # one has no standard error
         checks.whole(1, n_leapfrog=self.n_leapfrog, n_tuning_chains=self.n_tuning_chains, chunk=self.chunk)
         checks.number(0, 1, jitter=self.jitter)
@@ -79,6 +88,7 @@ def tune_step_sizes(
     At each temperature log h moves by mean acceptance − 0.9, after 20 moves at the first temperature to start with.
     """
     checks.pixels(model, x)
+    checks.kind(Annealing, "make one with Annealing()", annealing=annealing)
     z = standard_normal((annealing.n_tuning_chains, len(x), model.n_latent), x, generator)
     betas = annealing.betas[1:].tolist()
     step_size, steps = x.new_ones(len(x)), list[Tensor]()

@@ -94,10 +94,9 @@ def appendix_d_log_likelihood(
     checks.whole(1, n_leapfrog=n_leapfrog, chunk=chunk)
     checks.whole(0, n_burn_in=n_burn_in, n_prior=n_prior)
     checks.positions(model, x, chains)
-    if fit not in _FITS:
-        raise ArgumentError(f"`fit` must be one of {', '.join(_FITS)}, got {fit!r}: choose one")
-    if adapt not in get_args(Adaptation):
-        raise ArgumentError(f"`adapt` must be one of {', '.join(get_args(Adaptation))}, got {adapt!r}: choose one")
+    checks.choice(_FITS, fit=fit)
+    checks.choice(get_args(Adaptation), adapt=adapt)
+    checks.number(0, 1, jitter=jitter)
     if adapt == "every_move" and jitter:
         raise ArgumentError(f"`jitter` must be 0 where every move tunes the step size, got {jitter!r}: leave it out")
     estimates, moved = [], []

@@ -87,6 +87,8 @@ def posterior_gaussian(
     """
     checks.pixels(model, x)
     checks.whole(2, n_samples=n_samples)
+    checks.whole(0, n_burn_in=n_burn_in)
+    checks.whole(1, n_leapfrog=n_leapfrog)
     checks.number(1e-6, inflate=inflate)
     checks.positions(model, x, chains)
     log_joint = posterior(model, x)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from aevb.checks import source
-from aevb.reparameterization.checks import finite, positive, require, tensors, uniform
+from aevb.reparameterization.checks import finite, positive, require, tensors, together, uniform
 from aevb.reparameterization.gamma_quantile import log_quantile, log_slopes
 from aevb.reparameterization.nearest import draw, product, shifted
 
@@ -25,8 +25,13 @@ _INVERSE_E, _OTHER, _REST = 0.36787944117144233, 0.6321205588285577, 1.242875367
 
 
 def uniform_noise(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Noise on the open interval (0, 1), with the type and device of `like`: `torch.rand` can give 0."""
+    """Noise on the open interval (0, 1), with the type and device of `like`: `torch.rand` can give 0.
+
+    Raises:
+        ArgumentError: `like` is no tensor of a floating type, or `generator` is none.
+    """
     tensors(like=like)
+    together(like)
     source(generator)
     noise = torch.rand(shape, dtype=like.dtype, device=like.device, generator=generator)
     return noise.clamp(min=torch.finfo(like.dtype).eps / 2)
@@ -118,6 +123,7 @@ def reciprocal(low: Tensor, high: Tensor, eps: Tensor) -> Tensor:
     """a·(b/a)^ε, whose density on (a, b) is proportional to 1/z."""
     uniform(eps)
     positive(low=low, high=high)
+    together(low, high, eps)
     require("high", high, high > low, "above `low`")
 
     def formula(low: Tensor, high: Tensor, eps: Tensor) -> Tensor:

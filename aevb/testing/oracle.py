@@ -7,7 +7,9 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor, nn
 
+from aevb import checks
 from aevb.densities import DiagonalGaussian
+from aevb.errors import ArgumentError
 from aevb.model import GaussianModel
 
 
@@ -77,7 +79,16 @@ def linear_gaussian(
         n_pixels: size of x.
         diagonal_posterior: the posterior covariance is diagonal, so that a diagonal Gaussian can be the posterior.
         seed: of W, b and D.
+
+    Raises:
+        ArgumentError: a size is not positive, or there are more latents than pixels and so no diagonal covariance.
     """
+    checks.whole(1, n_latent=n_latent, n_pixels=n_pixels)
+    if diagonal_posterior and n_latent > n_pixels:
+        raise ArgumentError(
+            f"`n_latent` must be at most {n_pixels}, the number of pixels, got {n_latent}: the columns of W are "
+            "orthogonal unless diagonal_posterior=False"
+        )
     rng = np.random.default_rng(seed)
     weight = rng.standard_normal((n_pixels, n_latent))
     noise_var = np.exp(rng.uniform(-1.5, 0.0, n_pixels))
