@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from aevb import checks
+from aevb.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,16 @@ class Ascent:
         Args:
             objective: sum over the minibatch, in nats.
             prior_scale: M/N, the minibatch's share of the training set.
+
+        Raises:
+            ArgumentError: the objective is no single number, or has no gradient.
         """
+        checks.kind(Tensor, "give a number in nats", objective=objective)
+        if objective.ndim or not objective.requires_grad:
+            got = f"shape {tuple(objective.shape)}" if objective.ndim else "one without a gradient"
+            raise ArgumentError(
+                f"`objective` must be one number with a gradient, got {got}: sum it, and step where gradients are on"
+            )
         gradients = torch.autograd.grad(objective, self.parameters)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient

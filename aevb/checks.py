@@ -3,6 +3,7 @@
 import math
 import reprlib
 from collections.abc import Collection
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any, Protocol
 
@@ -157,10 +158,8 @@ def weights(model: Decoder, like: Tensor | None = None) -> Tensor:
     if isinstance(output, nn.Linear):
         return output.weight
     own = model.parameters() if isinstance(model, nn.Module) else ()
-    floats = isinstance(like, Tensor) and like.is_floating_point()
-    return next(
-        (each for each in own if each.is_floating_point()), like if like is not None and floats else _NO_WEIGHTS
-    )
+    telling = chain(own, (like,) if isinstance(like, Tensor) else ())
+    return next((each for each in telling if each.is_floating_point()), _NO_WEIGHTS)
 
 
 _NO_WEIGHTS = torch.empty(0)

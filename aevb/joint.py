@@ -51,8 +51,9 @@ class Joint(GenerativeModel):
         """Log p(x, z) in nats; NaN where z is not finite.
 
         Raises:
-            ArgumentError: the function does not give one number for each z.
+            ArgumentError: z is no tensor, or the function does not give one number for each z.
         """
+        checks.kind(Tensor, "use torch.as_tensor", z=z)
         lost = ~z.isfinite().all(-1)  # where a chain has left the world; a stranger's function may refuse such z
         value = self.source(x, z.masked_fill(lost[..., None], 0))
         if not isinstance(value, Tensor) or value.shape != z.shape[:-1]:

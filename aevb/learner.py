@@ -118,8 +118,10 @@ class LearnerState:
             It has looked.
 
         Raises:
-            ArgumentError: pixels of another shape or type, not finite, or not in [0, 1] where the model's are.
+            ArgumentError: it is no batch, or pixels are of another shape or type, not finite, or not in [0, 1] where
+                the model's are.
         """
+        checks.kind(Batch, "make one with Batch(x, indices)", batch=batch)
         x = batch.x
         look = (x.shape, x.dtype, x.device) if isinstance(x, Tensor) else None
         if look in self._known or (look and x.is_cuda and torch.cuda.is_current_stream_capturing()):

@@ -32,7 +32,7 @@ class FullVariationalBayes(LearnerWithEncoder):
             here, since the posterior covers all of θ.
         estimator: of the bound given θ, `lower_bound_b` or another of its signature.
         n_samples: L, draws of z for each datapoint.
-        weight_std: σ of q(θ) to begin with, at least 1e-6.
+        weight_std: σ of q(θ) to begin with, at least 1e-30.
 
     Source: Kingma & Welling 2013, appendix F.
 
@@ -55,7 +55,7 @@ class FullVariationalBayes(LearnerWithEncoder):
     ) -> None:
         super().__init__(model, encoder, n_datapoints, n_samples)
         construction.function(estimator=estimator)
-        checks.number(1e-6, weight_std=weight_std)
+        checks.number(1e-30, weight_std=weight_std)  # its logarithm is kept
         self._ascent = Ascent(options, phi=encoder)
         self._estimator = estimator
         self._prior_weight = options.prior_weight

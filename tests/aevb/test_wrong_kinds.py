@@ -8,6 +8,7 @@ import torch
 
 from aevb import diagnostics, hmc, tuning
 from aevb.aevb import AEVB
+from aevb.ascent import Ascent, AscentOptions
 from aevb.best_gaussian import best_gaussian
 from aevb.data import load_dataset
 from aevb.densities import DiagonalGaussian
@@ -94,6 +95,18 @@ CALLS = {
             for noise in (
                 Noise(EPS[:2]), Noise(EPS[:2], UNIFORM[:1]), Noise(EPS[:2], UNIFORM[:, :1]), Noise(EPS, UNIFORM),
             )
+        ),
+    ],
+    "batches and objectives": [
+        *(
+            lambda kind=kind, b=b: kind(MODEL, ENCODER, N).step(b, G)
+            for kind in (AEVB, FastAEVB)
+            for b in ((X, INDICES), X, None)
+        ),
+        lambda: torch.no_grad()(AEVB(MODEL, ENCODER, N).step)(Batch(X, INDICES), G),
+        *(
+            lambda o=o: Ascent(AscentOptions(), theta=MODEL).step(o)
+            for o in (1.0, None, torch.tensor(1.0), MODEL.pixel_mean(Z))
         ),
     ],
     "states of learners": [
