@@ -142,7 +142,8 @@ def moments(name: str, q: Any, shape: tuple[int, ...]) -> None:
     for part, own in (("mean", shape), ("log_var", shape), ("cholesky", (*shape, *shape[-1:]))):
         if part == "mean" or hasattr(q, part):
             value = getattr(q, part, q)
-            got = tuple(value.shape) if isinstance(value, Tensor) else shown(value)
+            kind(Tensor, "use torch.as_tensor", **{f"{name}'s {part}": value})
+            got = tuple(value.shape)
             if got != own and (part == "mean" or got not in (own[1:], (1, *own[1:]))):
                 raise ArgumentError(
                     f"`{name}` must have a {part} of shape {own}, got {got}: give one for each datapoint"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aevb.data import Dataset
-from aevb.errors import UserError
+from aevb.errors import ArgumentError, UserError
 from aevb.learner import Batch, draw_noise
 from aevb.places import strangers_code
 from harness.experiments.config import Config
@@ -34,14 +34,10 @@ def try_learner(config: Config, dataset: Dataset) -> None:
     x, generator = dataset.train[rows], torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]), strangers_code(lambda what: _broken(config, f"raised {what}")):
         learner: Any = build_learner(config, RunData(dataset.train, False, x, x), STEP_SIZE, "reference")
-        batch = Batch(x, rows)
-        noise = draw_noise(learner, batch, generator) if learner.n_normal else None
-        info: Any = learner.step(batch, generator, noise)
-        buffer = io.BytesIO()
-        torch.save(learner.state_dict(), buffer)
-        buffer.seek(0)
-        learner.load_state_dict(torch.load(buffer, weights_only=True))
-        numbers: Any = learner.diagnostics()
+        try:
+            info, numbers = _used(learner, Batch(x, rows), generator)
+        except ArgumentError as error:  # of a state that it gave itself, say: the reader must be told whose
+            raise _broken(config, f"raised ArgumentError: {error}") from error
     bound = getattr(info, "bound", info)
     if not isinstance(bound, Tensor) or bound.shape != (len(x),):
         got = f"shape {tuple(bound.shape)}" if isinstance(bound, Tensor) else type(bound).__name__
@@ -54,6 +50,17 @@ def try_learner(config: Config, dataset: Dataset) -> None:
         raise _broken(config, f"gave {numbers!r} as diagnostics, not a number for each name")
     if taken := sorted({*numbers} & TAKEN):
         raise _broken(config, f"gave diagnostics by names that a curve has for others, {', '.join(taken)}")
+
+
+def _used(learner: Any, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
+    """What it reports of a step, and its diagnostics after it was saved and loaded."""
+    noise = draw_noise(learner, batch, generator) if learner.n_normal else None
+    info = learner.step(batch, generator, noise)
+    buffer = io.BytesIO()
+    torch.save(learner.state_dict(), buffer)
+    buffer.seek(0)
+    learner.load_state_dict(torch.load(buffer, weights_only=True))
+    return info, learner.diagnostics()
 
 
 def _broken(config: Config, what: str) -> UserError:
