@@ -18,6 +18,7 @@ from harness.claims.text import (
     hours,
     seeds,
 )
+from harness.experiments.paper import EXPERIMENTS
 from harness.store.columns import fold
 from harness.store.files import write_text
 from harness.store.shelves import Shelves
@@ -49,7 +50,9 @@ def show_claims(shelves: Shelves, protocol: str, names: Sequence[str], method: s
             )
         names = names or OF_METHOD
     claims = measure_claims(Results(shelves, protocol, method), names)
-    print("\n\n".join([format_table(claims), format_details(claims), fold(RULE, WIDTH)]))
+    curves = [(figure, shelves.curves(figure, protocol, {})) for figure in EXPERIMENTS.values()]
+    shorter = [fold(told, WIDTH) for figure, runs in curves if (told := shelves.outreached(figure, protocol, runs))]
+    print("\n\n".join([format_table(claims), format_details(claims), fold(RULE, WIDTH), *shorter]))
     if names:
         return
     folder = shelves.own / FOLDER

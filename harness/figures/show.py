@@ -92,6 +92,8 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         print(fold(told))
     if len(comparison) and (told := too_short(curves, comparison, min(experiment.compared_at), key)):
         print(fold(told))
+    if told := request.shelves.outreached(experiment, request.protocol, folders):
+        print(fold(told))
     if experiment.measure == "marginal_log_likelihood":
         print(format_trust(curves, experiment.key))
     if len(estimates):

@@ -1,6 +1,5 @@
 """The reader's results, and those that come with the project: what the former lack is taken from the latter."""
 
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -95,18 +94,39 @@ class Shelves:
         def curve(folder: RunFolder) -> tuple[object, ...]:
             return folder.config.protocol, *(getattr(folder.config, column) for column in experiment.key)
 
-        reach: dict[tuple[object, ...], int] = {}
-        for folder in own:
-            if self.find(folder.config) == folder:
-                reach[curve(folder)] = max(_reach(folder), reach.get(curve(folder), 0))
-        published = [f for f in self.published_runs() if f.config.protocol == protocol and experiment.defines(f.config)]
-        if longer := {curve(f): _reach(f) for f in published if _reach(f) > reach.get(curve(f), math.inf)}:
-            tell_once(
-                f"your own runs stand for {len(longer)} published curve(s) of figure {experiment.figure} that reach "
-                f"farther ({max(reach[curve] for curve in longer):,} samples for {max(longer.values()):,}); the "
-                f"published ones alone: --results {shipped.RESULTS}"
-            )
-        return [*own, *(folder for folder in published if curve(folder) not in reach)]
+        there = {curve(folder) for folder in own if self.find(folder.config) == folder}
+        published = [
+            folder
+            for folder in self.published_runs()
+            if folder.config.protocol == protocol and curve(folder) not in there and experiment.defines(folder.config)
+        ]
+        return [*own, *published]
+
+    def outreached(self, experiment: Experiment, protocol: str, shown: Iterable[RunFolder]) -> str:
+        """That the reader's curves stand for published ones which reach farther; empty where none does.
+
+        Args:
+            experiment: the figure.
+            protocol: of the curves.
+            shown: what `curves` gave.
+        """
+        ours: dict[tuple[object, ...], int] = {}
+        for folder in shown:
+            name = tuple(getattr(folder.config, column) for column in experiment.key)
+            if folder.config.protocol == protocol and not folder.published:
+                ours[name] = max(_reach(folder), ours.get(name, 0))
+        farther: dict[tuple[object, ...], int] = {}
+        for folder in self.published_runs() if ours else ():
+            name, reach = tuple(getattr(folder.config, column) for column in experiment.key), _reach(folder)
+            same = folder.config.protocol == protocol and name in ours and experiment.defines(folder.config)
+            if same and reach > max(ours[name], farther.get(name, 0)):
+                farther[name] = reach
+        if not farther:
+            return ""
+        return (
+            f"figure {experiment.figure}: your own runs stand for {len(farther)} published curve(s) that reach "
+            f"farther, {max(farther.values()):,} samples; the published ones alone: --results {shipped.RESULTS}"
+        )
 
     def model(self, config: Config, samples: int, *, latest: bool = True) -> KeptModel | None:
         """A model after at least so many samples: the reader's, else the published one; else the latest of either.
