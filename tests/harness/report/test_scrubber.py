@@ -68,7 +68,7 @@ def test_who_does_not_see_the_plane_is_told_how_far_the_codes_have_spread(window
     text = " ".join(window.find_element("id", name).get_attribute("textContent") for name in described)
     first, second = store.models[f"mnist-2@{EARLIER}"].encoded["mean"].std(0, correction=0).tolist()
     assert f"{EARLIER:,} samples" in text
-    assert f"codes {first:.2f} across, {second:.2f} upwards" in text
+    assert f"(the encoder’s mean) {first:.2f} across, {second:.2f} upwards" in text
 
 
 @pytest.mark.parametrize("size", [LAPTOP, (820, 1180), PHONE])
