@@ -41,6 +41,24 @@ def reach(figure: int) -> str:
     return fenced(ends.rename(columns={"n_latent": "N_z"}).to_string(index=False))
 
 
+def apart(dataset: str) -> str:
+    """How far figure 2's test curves lie apart, lowest to highest seed, wherever they have three seeds or more."""
+    experiment, curves = EXPERIMENTS[2], pd.read_csv(shipped.RESULTS / "figure2" / "figure2.csv")
+    curves = by_methods(in_panels(curves, experiment, "author"), experiment, ())
+    curves = curves[(curves["dataset"] == dataset) & (curves["split"] == "test")]
+    rows = []
+    for (method, size), curve in curves.groupby(["method", "n_latent"]):
+        points = curve.groupby("samples")["lower_bound"].agg(["min", "max", "count"])
+        points = points[(points["count"] >= 3) & (points.index >= experiment.compared_from[dataset])]
+        if points.empty:
+            continue
+        nats = points["max"] - points["min"]
+        told = {"median": nats.median(), "largest": nats.max(), "at the end": nats.iloc[-1]}
+        cells = {name: f"{value:.0f}" for name, value in told.items()}
+        rows.append({"method": label(str(method)), "N_z": size, **cells, "end": scientific(points.index[-1])})
+    return fenced(pd.DataFrame(rows).to_string(index=False)) if rows else NONE_YET
+
+
 def tried(figure: int) -> str:
     """What else than the protocol was tried: distances of curves from the paper's, with it and with a change.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from aevb import shipped
-from docs.making.curves import better_estimates, methods, tried
+from docs.making.curves import apart, better_estimates, methods, tried
 from docs.making.markup import NONE_YET
 from harness.experiments.paper_curves import read_published
 from harness.figures.compare import value_at
@@ -41,6 +41,15 @@ def test_what_was_tried_is_compared_at_equal_seeds_and_over_one_range(tmp_path, 
     assert row[6] == (
         f"`--figure 2 --dataset mnist --latent 3 --method aevb --seed 0 --samples 1000000 --protocol {changed}`"
     )
+
+
+def test_seeds_lie_apart_by_the_lowest_and_the_highest_of_three_or_more(tmp_path, monkeypatch):
+    curves = [off_by(nats, "author", seed=seed) for seed, nats in enumerate([1, -5, 12])]
+    curves += [off_by(nats, "author", method="wake_sleep", seed=seed) for seed, nats in enumerate([0, 99])]
+    store(tmp_path, monkeypatch, [*curves, off_by(500, "author+step_size=0.01", seed=3)])
+    _, _, row, _ = apart("mnist").splitlines()
+    assert row.split() == ["AEVB", "3", "17", "17", "17", "10⁶"]
+    assert apart("frey_face") == NONE_YET
 
 
 def test_later_methods_are_compared_where_the_first_of_all_ends(tmp_path, monkeypatch):
