@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ SAME = [
 ]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # As an AI lecture does not say it: 모델, 이미지, 테스트, 노이즈, 샘플링 are the audience's words.
+GLOSSARY = tomllib.loads((ROOT / "harness" / "report" / "glossary.toml").read_text(encoding="utf-8"))
+OF_STYLE = ("십시오", "nat", "그림")  # the page's own; the docs say 보십시오, 1 nat, 그림까지
+FORBIDDEN = [pattern for pattern in GLOSSARY["forbidden"] if not any(word in pattern for word in OF_STYLE)]
 FOREIGN = ("모형", "시험 그림", "시험 집합", "잡음", "표본", "깨어남", "단추", "원전", "그림을 복원")
 
 
@@ -109,6 +113,8 @@ def test_both_languages_have_the_same_commands_formulas_and_tables(path):
 def test_korean_pages_speak_as_their_audience_does(path):
     text = path.read_text(encoding="utf-8")
     assert not [word for word in FOREIGN if word in text]
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "", _BLOCK.sub("", text))
+    assert [found[0] for pattern in FORBIDDEN for found in re.finditer(pattern, prose)] == []
 
 
 def test_changes_and_contributing_link_to_files_that_are_there():
