@@ -14,9 +14,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "softplus": nn.Softp
 
 def linear(n_in: int, n_out: int, std: float, generator: torch.Generator | None) -> nn.Linear:
     """Linear layer, float32 on the CPU, whose weights and biases are drawn from N(0, std²); std = 0 gives zeros."""
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # torch's own weights; its skip_init would import a second's worth of modules
+    # Torch draws weights of its own first; its skip_init would import a second's worth of modules.
+    with torch.random.fork_rng(devices=[]):
         layer = nn.Linear(n_in, n_out, dtype=torch.float32)
     with torch.no_grad():
         for parameter in (layer.weight, layer.bias):

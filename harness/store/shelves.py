@@ -1,5 +1,6 @@
 """The reader's results, and those that come with the project: what the former lack is taken from the latter."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -110,22 +111,23 @@ class Shelves:
             protocol: of the curves.
             shown: what `curves` gave.
         """
-        ours: dict[tuple[object, ...], int] = {}
-        for folder in shown:
-            name = tuple(getattr(folder.config, column) for column in experiment.key)
-            if folder.config.protocol == protocol and not folder.published:
-                ours[name] = max(_reach(folder), ours.get(name, 0))
-        farther: dict[tuple[object, ...], int] = {}
-        for folder in self.published_runs() if ours else ():
-            name, reach = tuple(getattr(folder.config, column) for column in experiment.key), _reach(folder)
-            same = folder.config.protocol == protocol and name in ours and experiment.defines(folder.config)
-            if same and reach > max(ours[name], farther.get(name, 0)):
-                farther[name] = reach
+
+        def reach(folders: Iterable[RunFolder]) -> dict[tuple[object, ...], int]:
+            longest: dict[tuple[object, ...], int] = {}
+            for folder in folders:
+                curve, status = tuple(getattr(folder.config, column) for column in experiment.key), folder.status()
+                longest[curve] = max(status.samples if status else 0, longest.get(curve, 0))
+            return longest
+
+        ours = reach(folder for folder in shown if folder.config.protocol == protocol and not folder.published)
+        published = (folder for folder in self.published_runs() if folder.config.protocol == protocol)
+        theirs = reach(folder for folder in published if experiment.defines(folder.config))
+        farther = [samples for curve, samples in theirs.items() if samples > ours.get(curve, math.inf)]
         if not farther:
             return ""
         return (
             f"figure {experiment.figure}: your own runs stand for {len(farther)} published curve(s) that reach "
-            f"farther, {max(farther.values()):,} samples; the published ones alone: --results {shipped.RESULTS}"
+            f"farther, {max(farther):,} samples; the published ones alone: --results {shipped.RESULTS}"
         )
 
     def model(self, config: Config, samples: int, *, latest: bool = True) -> KeptModel | None:
@@ -168,12 +170,6 @@ def _published_root() -> Path:
 
 def _published(config: Config) -> RunFolder:
     return RunFolder(_published_root(), config, published=True)
-
-
-def _reach(folder: RunFolder) -> int:
-    """Samples after which its curve ends; 0 where nothing tells it."""
-    status = folder.status()
-    return status.samples if status else 0
 
 
 def state_of(folder: RunFolder) -> str:
