@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from aevb import tuning
-from aevb.densities import DiagonalGaussian
+from aevb import hmc, tuning
+from aevb.densities import DiagonalGaussian, standard_normal_log_density
 from aevb.linear_gaussian import exact_posterior
 from aevb.marginal.ais import _estimate, ais_log_likelihood, reverse_ais_log_likelihood
 from aevb.marginal.annealing import Annealing, Run, sigmoidal_schedule
-from aevb.marginal.appendix_d import appendix_d_log_likelihood
+from aevb.marginal.appendix_d import PosteriorFit, _plug_in, appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning, log_mean
 from aevb.marginal.gaussian import FullGaussian
@@ -108,6 +108,23 @@ def test_a_chain_that_accepts_nothing_has_no_estimate() -> None:
     assert estimate.acceptance[7] < 1e-6
     assert not estimate.trusted[7]
     assert estimate.standard_error[7] == math.inf
+
+
+@pytest.mark.parametrize("fit", ["shrunk_kde", "scott_kde", "full"])
+def test_an_estimate_far_above_all_that_log_p_of_x_can_be_is_none(fit: PosteriorFit) -> None:
+    # p(x|z) = 1/e for all z, and a chain whose first half stays where it is in one row, and whose second half leaves.
+    normal = torch.randn(2, 25, 40, 3, generator=seeded(), dtype=torch.float64)
+    normal[0, :, 7] *= 0.05
+    estimate = _plug_in(fit, *(draws(half) for half in normal))
+    assert estimate.log_likelihood.isnan().nonzero()[:, 0].tolist() == [7]
+    assert not estimate.trusted[7]
+    assert (estimate.log_likelihood[torch.arange(40) != 7] + 1).abs().max() < 4  # noise upwards is no reason
+
+
+def draws(z: Tensor) -> hmc.Samples:
+    log_density = standard_normal_log_density(z) - 1
+    some = torch.ones(z.shape[1], dtype=torch.int64)
+    return hmc.Samples(z, log_density, some.double(), some, 0 * some, hmc.State(z[-1], log_density[-1], z[-1]))
 
 
 def test_a_gaussian_fitted_to_a_stuck_chain_is_no_proposal() -> None:
