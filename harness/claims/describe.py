@@ -20,11 +20,12 @@ def document(claims: Sequence[Measured]) -> str:
     ]  # fmt: skip
     parts = [
         "# What the paper claims, and whether it holds",
-        f"{RULE} A claim holds where all of its numbers are where it wants them, and does not where one is not. "
-        "Numbers in *italics* are told and decide nothing. Seeds are the fewest of the curves behind a number. Where "
-        "the same can be read from the paper's own curves, it stands beside ours. Core-hours are those of the runs as "
-        "they are stored and a CPU computed them, GPU-hours those of the others, which on a CPU would take far more. "
-        "Criteria were written down before the numbers; where one was not, its claim says so.",
+        f"{RULE} A claim holds where all of its numbers are where it wants them, and does not where one is not, even "
+        "if its error is widened for its being one of so many (Bonferroni's bound). ± is one standard error. Numbers "
+        "in *italics* are told and decide nothing. Seeds are the fewest of the curves behind a number. Where the same "
+        "can be read from the paper's own curves, it stands beside ours. Core-hours are those of the runs as they are "
+        "stored and a CPU computed them, GPU-hours those of the others, which on a CPU would take far more. Criteria "
+        "were written down before the numbers; where one was not, its claim says so.",
         f"{on_the_whole(claims)}.",
         _table(heads, rows),
         *(_section(claim) for claim in claims),

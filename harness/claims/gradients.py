@@ -7,6 +7,8 @@ import pandas as pd
 
 from harness.claims.item import Item
 from harness.claims.results import Results
+from harness.claims.seeds import measured
+from harness.studies.estimate import Estimate
 from harness.studies.reparameterization.table import (
     NAIVE,
     NATS,
@@ -55,16 +57,13 @@ def _ratios(results: Results, estimator: str, limit: float) -> list[Item]:
 def _of_curves(
     results: Results,
     name: str,
-    measure: Callable[[pd.DataFrame], tuple[float, float]],
+    measure: Callable[[pd.DataFrame], Estimate],
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Item:
-    """A difference of learning curves where they end; its error is over all seeds together, already widened."""
+    """A difference of learning curves where they end."""
     curves = results.study(STUDY, "curves")
     if curves.empty:
         return Item(name, math.nan, "nats", low=low, high=high)
-    value, error = measure(curves)
     end = float(curves["samples"].max())
-    return Item(
-        name, value, "nats", error, low=low, high=high, seeds=curves["seed"].nunique(), begin=end, end=end
-    )  # fmt: skip
+    return measured(name, measure(curves), "nats", end, end, low=low, high=high)

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.studies.verdict import above, below, every, widened
+from harness.studies.verdict import above, below, every, of_many, widened
 
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
 ANSWERS: dict[bool | None, Verdict] = {True: "holds", False: "does not hold", None: "undecided"}
@@ -75,12 +75,14 @@ class Item:
 
 
 def together(items: Sequence[Item]) -> Verdict:
-    """Of a claim that wants every number in its range: one outside decides; one that is not known leaves it open."""
+    """Of a claim that wants every number in its range; one that is not known leaves it open.
+
+    One outside decides, if it is so even as one of so many: among many, one is outside by luck.
+    """
     decisive = [item for item in items if item.decides]
     if not any(item.measured for item in decisive):
         return "not measured"
-    answers = {"holds": True, "does not hold": False}
-    return ANSWERS[every(answers.get(item.verdict) for item in decisive)]
+    return ANSWERS[every(_answer(item, len(decisive)) for item in decisive)]
 
 
 def decider(items: Sequence[Item]) -> Item | None:
@@ -88,13 +90,17 @@ def decider(items: Sequence[Item]) -> Item | None:
 
     Distances are in standard errors; numbers whose error is not known come after those whose error is.
     """
+    decisive = [item for item in items if item.decides]
     verdict = together(items)
-    same = [
-        item
-        for item in items
-        if item.decides and (item.verdict == verdict or (verdict == "undecided" and not item.measured))
-    ]
+    same = [item for item in decisive if verdict == "not measured" or ANSWERS[_answer(item, len(decisive))] == verdict]
     return min(same, key=_rank, default=None)
+
+
+def _answer(item: Item, n: int) -> bool | None:
+    """Whether the number is where its claim wants it, as one of n numbers of which it wants every one there."""
+    if item.verdict == "does not hold":
+        item = replace(item, standard_error=of_many(item.standard_error, item.degrees, n))
+    return {"holds": True, "does not hold": False}.get(item.verdict)
 
 
 def _rank(item: Item) -> tuple[int, float]:

@@ -83,7 +83,9 @@ def measure_claims(results: Results, names: Iterable[str] = ()) -> list[Measured
 
 
 def _measure_stored(claim: Claim, results: Results) -> Measured:
-    commands = [source.with_method(results.method).options(SEEDS, 0.0) for source in claim.sources]
+    commands = [
+        options for source in claim.sources for options in source.with_method(results.method).commands([(SEEDS, 0.0)])
+    ]
     makes = " or ".join(f"`{invocation()} {command}`" for command in commands)
     with showing(results.shelves.own, f"what {claim.id} is measured on is made anew by {makes}"):
         return _measure(claim, results)
@@ -91,10 +93,8 @@ def _measure_stored(claim: Claim, results: Results) -> Measured:
 
 def _measure(claim: Claim, results: Results) -> Measured:
     items = MEASURES[claim.id](results)
-    ends = [item.end for item in items if item.decides and math.isfinite(item.end)]
-    seeds = max([SEEDS, *(item.seeds for item in items if item.decides)])
     sources = [source.with_method(results.method) for source in claim.sources]
-    commands = tuple(source.options(seeds, max(ends, default=0.0)) for source in sources)
+    commands = tuple(options for source in sources for options in source.commands(_lengths(items)))
     spent = [hours for source in claim.sources if (hours := results.hours(source)) is not None]
     hours = sum(spent, Hours(0.0, 0.0)) if spent else Hours(math.nan, math.nan)
     told = {name: getattr(claim, name) for name in ("id", "title", "sentence", "where", "criterion", "note")}
@@ -105,6 +105,14 @@ def _measure(claim: Claim, results: Results) -> Measured:
         **told, verdict=together(items), items=tuple(items), commands=commands,
         core_hours=hours.cores, gpu_hours=hours.gpus,
     )  # fmt: skip
+
+
+def _lengths(items: Iterable[Item]) -> list[tuple[int, float]]:
+    """For how many seeds, and to how many training samples, runs must go that all of these numbers are measured on."""
+    ends = {(item.seeds, item.end) for item in items if item.measured and item.seeds and item.end > 0}
+    longest = {seeds: max(end for n, end in ends if n >= seeds) for seeds, _ in sorted(ends, reverse=True)}
+    kept = {end: seeds for seeds, end in longest.items()}  # an end once, with the fewest seeds first and the most last
+    return [(seeds, end) for end, seeds in sorted(kept.items())] or [(SEEDS, 0.0)]
 
 
 def to_json(claims: Iterable[Measured]) -> str:

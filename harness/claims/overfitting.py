@@ -4,10 +4,11 @@ import math
 
 from harness.claims.item import Item
 from harness.claims.results import Results
-from harness.claims.seeds import Curve, Seeds, at, difference, farthest, mean, measured, reaching
+from harness.claims.seeds import Curve, Seeds, at, farthest, measured, reaching
 from harness.experiments.paper import FIGURE2
 from harness.figures.compare import label, scientific
 from harness.figures.summary import limit
+from harness.studies.estimate import difference, mean
 
 MORE = {"mnist": (20, 200), "frey_face": (10, 20)}  # enough latents, and more than that
 

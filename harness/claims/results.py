@@ -20,7 +20,7 @@ from harness.studies.reparameterization.table import CURVE
 from harness.timing.tables import tabulate
 
 HOUR = 3600.0  # seconds
-GPU = "cuda"  # as torch calls this kind of device
+CPU, GPU = "cpu", "cuda"  # as torch calls these kinds of device
 # Tables that tell what a study took, and the columns of each that name its parts.
 STUDY_PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "choices": {"runs": ()},
@@ -102,8 +102,11 @@ class Results:
         On a CPU each run, part of a study and benchmark computes on one core. Runs that a GPU computes together share
         its time.
         """
+        if source.task == "figure" and int(source.name) not in EXPERIMENTS:
+            return None
         if source.task == "benchmark":
             timed = self.benchmarks
+            timed = timed[timed["device_type"] == CPU] if len(timed) else timed
             if timed.empty:
                 return None
             # Older files have the fastest round in `seconds`.

@@ -1,4 +1,4 @@
-"""Curves over seeds: values at a sample count, when a bound is reached, differences and ratios with their errors."""
+"""Curves over seeds: values at a sample count, and when a bound is reached."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.claims.item import Item
 from harness.figures.compare import value_at
+from harness.studies.estimate import Estimate
 
 CLOSE = 1e-4  # relative: what a stroke's width is at the end of the paper's curves
 
@@ -42,18 +43,6 @@ class Curve(NamedTuple):
 
 
 Seeds = Mapping[int, Curve]
-
-
-class Estimate(NamedTuple):
-    """A number over seeds: its standard error (NaN of one seed), its degrees of freedom, and the fewest seeds."""
-
-    value: float
-    standard_error: float
-    degrees: float
-    seeds: int
-
-
-UNKNOWN = Estimate(math.nan, math.nan, math.inf, 0)
 
 
 def seeds_of(table: pd.DataFrame, measure: str, **where: object) -> Seeds:
@@ -91,27 +80,6 @@ def at(seeds: Seeds, count: float) -> list[float]:
     return [curve.at(count) for curve in reaching(seeds, count).values()]
 
 
-def mean(values: Iterable[float]) -> Estimate:
-    """Mean with its error."""
-    m, variance, n = _moments(values)
-    return Estimate(m, math.sqrt(variance), n - 1 if n > 1 else math.nan, n) if n else UNKNOWN
-
-
-def difference(one: Iterable[float], other: Iterable[float]) -> Estimate:
-    """Mean of one minus mean of the other, with Welch's error and degrees of freedom."""
-    (m1, v1, n1), (m2, v2, n2) = _moments(one), _moments(other)
-    return Estimate(m1 - m2, math.sqrt(v1 + v2), _degrees(v1, n1, v2, n2), min(n1, n2)) if n1 and n2 else UNKNOWN
-
-
-def ratio(one: Iterable[float], other: Iterable[float]) -> Estimate:
-    """Mean of one over mean of the other, both positive, with its error to first order."""
-    (m1, v1, n1), (m2, v2, n2) = _moments(one), _moments(other)
-    if not (n1 and n2):
-        return UNKNOWN
-    v1, v2 = v1 / m1**2, v2 / m2**2
-    return Estimate(m1 / m2, m1 / m2 * math.sqrt(v1 + v2), _degrees(v1, n1, v2, n2), min(n1, n2))
-
-
 def measured(
     name: str,
     estimate: Estimate,
@@ -126,19 +94,3 @@ def measured(
     """The estimate as a number that a claim hangs on; `begin` and `end` are training samples, the rest is `Item`'s."""
     value, error, degrees, seeds = estimate
     return Item(name, value, unit, error, degrees, low, high, seeds, begin, end, paper, note)  # fmt: skip
-
-
-def _moments(values: Iterable[float]) -> tuple[float, float, int]:
-    """Mean, its variance (NaN of one value) and how many."""
-    found = np.asarray([*values], dtype=float)
-    n = len(found)
-    return (
-        (float(found.mean()), float(found.var(ddof=1)) / n if n > 1 else math.nan, n) if n else (math.nan,) * 2 + (0,)
-    )
-
-
-def _degrees(v1: float, n1: int, v2: float, n2: int) -> float:
-    """Welch and Satterthwaite's; those of equal variances where there is no spread at all."""
-    if v1 + v2 == 0:
-        return n1 + n2 - 2
-    return (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1)) if min(n1, n2) > 1 else math.nan

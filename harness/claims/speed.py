@@ -7,8 +7,8 @@ import pandas as pd
 
 from harness.claims.item import Item
 from harness.claims.results import Results
-from harness.claims.seeds import UNKNOWN, Estimate
 from harness.experiments.methods import method_of
+from harness.studies.estimate import UNKNOWN, Estimate
 from harness.studies.verdict import ERRORS
 from harness.timing.tables import PAPER_SECONDS_PER_MILLION
 
@@ -81,7 +81,10 @@ def _timed(results: Results, name: str, size: Mapping[str, object]) -> Estimate:
 
 
 def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> pd.Series | None:
-    """A learner's row, in float32 on one core of a CPU; of the fastest one, if several were timed. None without."""
+    """A learner's row, in float32 on one core of a CPU; None without.
+
+    If several were timed, one with an interval before one without, and then the fastest.
+    """
     if table.empty:
         return None
     kept = (table["suite"] == "learner") & (table["device_type"] == "cpu") & (table["precision"] == "float32")
@@ -89,8 +92,9 @@ def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> p
     wanted = {"method": method, "engine": engine, "n_samples": 1, **size}
     for column, value in wanted.items():
         kept &= table[column] == value
-    found = table[kept].nlargest(1, "samples_per_second")
-    return found.iloc[0] if len(found) else None
+    rows = table[kept]
+    found = rows.assign(known=rows.get("seconds_low", pd.Series(math.nan, rows.index)).notna())
+    return None if found.empty else found.sort_values(["known", "samples_per_second"]).iloc[-1]
 
 
 def seconds(row: pd.Series | None) -> Estimate:

@@ -10,7 +10,7 @@ import pandas as pd
 from harness.experiments.paper import Experiment
 from harness.figures.agreement import agreement
 from harness.figures.compare import compare, label, scientific
-from harness.figures.summary import LIMIT, LIMITS, stands_out
+from harness.figures.summary import LIMIT, LIMITS, agreeing, stands_out
 from harness.report.charts.axis import MINUS
 from harness.report.source import run_id
 from harness.store.run_folder import RunFolder
@@ -88,9 +88,11 @@ def _whole(along: pd.DataFrame) -> dict[str, object]:
     """How many curves agree with the paper's, and how well, as `harness.figures.summary.on_the_whole` counts."""
     if along.empty:
         return {}
-    agree = sum(not stands_out(*row) for row in along[["rms", "difference_error", "dataset"]].itertuples(index=False))
+    agree, near = agreeing(along)
     return {
         "agree": agree,
+        "near": near,
+        "more": agree - near,
         "of": len(along),
         "left": len(along) - agree,
         "limit": f"{LIMIT:g}",

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -30,6 +29,7 @@ from harness.report.table import Table, ratio_table
 from harness.report.text import page_strings, plain, translator, words
 from harness.store.shelves import Shelves
 from harness.store.tables import read_table
+from harness.studies.estimate import Estimate
 from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
 
@@ -129,8 +129,8 @@ def _asset(name: str) -> Markup:
     return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def _worst(path: Path) -> pd.DataFrame:
-    return worst_errors(read_table(path)) if path.exists() else pd.DataFrame(columns=["off", "error"])
+def _worst(path: Path) -> dict[int, Estimate]:
+    return worst_errors(read_table(path)) if path.exists() else {}
 
 
 def _ratios(path: Path) -> Table | None:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable
 
-import numpy as np
 from scipy.special import ndtr, stdtrit
 
 ERRORS = 2.0
@@ -52,10 +51,3 @@ def of_many(standard_error: float, degrees: float, n: int) -> float:
     level = ndtr(ERRORS)
     one, each = (float(stdtrit(degrees, p)) for p in (level, 1 - (1 - level) / n))
     return standard_error * each / one if degrees > 0 else math.nan
-
-
-def mean_and_error(values: Iterable[float]) -> tuple[float, float]:
-    """Mean over seeds with its widened standard error; NaN of a single one."""
-    found = np.asarray([*values], dtype=float)
-    error = float(found.std(ddof=1)) / math.sqrt(len(found)) if len(found) > 1 else math.nan
-    return float(found.mean()), widened(error, len(found) - 1)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from harness.figures.compare import label
 from harness.store.columns import fold, format_table
-from harness.studies.verdict import below, holds, mean_and_error
+from harness.studies.estimate import mean
+from harness.studies.verdict import holds
 from harness.timing.intervals import Interval, of_median, of_ratio
 
 COLUMNS = (
@@ -60,7 +61,7 @@ def ratios(table: pd.DataFrame) -> list[Ratio]:
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.log((reached[ONE] / reached[OTHER]).to_numpy())
         spent = reached.where(np.isfinite(reached), wide[f"end_{name}"])
-        answer = below(*mean_and_error(np.log(spent[ONE] / spent[OTHER])), 0.0)
+        answer = mean(np.log(spent[ONE] / spent[OTHER])).below(0.0)
         late = OTHER if answer is False else ONE
         if not np.isfinite(reached[late]).all():
             answer = None

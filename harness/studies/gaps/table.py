@@ -9,7 +9,8 @@ import pandas as pd
 
 from harness.figures.compare import label, ranked, scientific
 from harness.store.columns import format_sections, paragraph
-from harness.studies.verdict import above, mean_and_error
+from harness.studies.estimate import mean
+from harness.studies.verdict import above
 
 ACTIVE_VARIANCE = 0.01  # of a latent's mean over the datapoints (Burda, Grosse & Salakhutdinov 2016, section 5.2)
 CURVE = ["dataset", "n_latent", "method"]
@@ -23,8 +24,8 @@ HEAD = (
 def latest(table: pd.DataFrame) -> pd.DataFrame:
     """Of each curve the models with the most samples that all its seeds have; mean over seeds.
 
-    Columns: those of the curve, samples, split, seeds, then each of `QUANTITIES` with its error (over seeds; of one
-    seed that over datapoints) and active.
+    Columns: those of the curve, samples, split, seeds, then each of `QUANTITIES` with its standard error (over seeds;
+    of one seed that over datapoints) and the same widened for few seeds, and active.
     """
     rows = []
     for name, curve in table.groupby(CURVE):
@@ -34,13 +35,10 @@ def latest(table: pd.DataFrame) -> pd.DataFrame:
             row = {**dict(zip(CURVE, name, strict=True)), "samples": part["samples"].iloc[0], "split": split}
             row |= {"seeds": len(part), "active": part["active"].mean()}
             for quantity in QUANTITIES:
-                one = len(part) == 1
-                mean, error = (
-                    (float(part[quantity].iloc[0]), float(part[f"{quantity}_error"].iloc[0]))
-                    if one
-                    else mean_and_error(part[quantity])
-                )
-                row |= {quantity: mean, f"{quantity}_error": error}
+                over, own = mean(part[quantity]), float(part[f"{quantity}_error"].iloc[0])
+                errors = (own, own) if over.seeds == 1 else (over.standard_error, over.error)
+                row |= {quantity: over.value}
+                row |= dict(zip((f"{quantity}_error", f"{quantity}_widened"), errors, strict=True))
             rows.append(row)
     return pd.DataFrame(rows).sort_values([*CURVE, "split"], key=ranked, ignore_index=True)
 
@@ -114,7 +112,7 @@ def overfitting(rows: pd.DataFrame) -> list[str]:
         of_split = {str(row["split"]): row for _, row in pair.iterrows()}
         if {*of_split} == {"train", "test"}:
             train, test = of_split["train"], of_split["test"]
-            error = float(np.hypot(train["bound_error"], test["bound_error"]))
+            error = float(np.hypot(train["bound_widened"], test["bound_widened"]))
             if above(float(train["bound"] - test["bound"]), error, 0.0):
                 sentences.append(f"{_curve(pair.iloc[0])}: train minus test is {_difference(train, test)}.")
     return sentences

@@ -1,12 +1,13 @@
 """The marginal-likelihood study as a table, and what it says of the paper's claim."""
 
 import math
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from harness.store.columns import format_sections, paragraph
-from harness.studies.verdict import above, below, every, holds, mean_and_error
+from harness.studies.estimate import Estimate, mean
+from harness.studies.verdict import every, holds
 
 CELL = ("bias", "spread", "without_estimate")
 PAPERS_OWN, PAPER_SAMPLES = "appendix D", 50  # the estimator and the number of posterior samples of its figure 3
@@ -44,61 +45,54 @@ def _cell(bias: float, spread: float, without_estimate: int) -> str:
     return f"{value} [{without_estimate}]" if without_estimate else value
 
 
-def worst_errors(table: pd.DataFrame) -> pd.DataFrame:
+def worst_errors(table: pd.DataFrame) -> dict[int, Estimate]:
     """Bias or spread, whichever is larger, of the paper's own estimator with its 50 samples, nats, for each N_z.
 
     The worse kind of data counts, and no estimate is the worst.
 
     Returns:
-        Columns `off` and `error`, by N_z. With several seeds the mean over them and its standard error. With one, the
-        standard error of the bias, or the spread's: from the fourth moment if the table has it (`spread_error`), else
-        as if errors were normal, spread/√(2n).
+        With several seeds the mean over them. With one, the standard error is the bias's, or the spread's: from the
+        fourth moment if the table has it (`spread_error`), else as if errors were normal, spread/√(2n).
     """
     paper = table[(table["estimator"] == PAPERS_OWN) & (table["effort"] == PAPER_SAMPLES)]
-    rows = pd.DataFrame(
-        [_off(row) for _, row in paper.iterrows()], columns=["n_latent", "data", "seed", "off", "error"]
-    )
-    kinds = [
-        {"n_latent": size, "off": off, "error": error}
-        for (size, _), part in rows.groupby(["n_latent", "data"])
-        for off, error in [_over_seeds(part)]
-    ]
-    worst = pd.DataFrame(kinds, columns=["n_latent", "off", "error"]).sort_values("off", kind="stable")
-    return worst.drop_duplicates("n_latent", keep="last").set_index("n_latent").sort_index()
+    worst: dict[int, Estimate] = {}
+    for size, kinds in paper.groupby("n_latent"):
+        of_kinds = [_over_seeds(rows) for _, rows in kinds.groupby("data")] if "data" in kinds else [_over_seeds(kinds)]
+        worst[int(str(size))] = max(of_kinds, key=lambda kind: kind.value)
+    return worst
 
 
-def _off(row: pd.Series) -> tuple[object, ...]:
+def _over_seeds(rows: pd.DataFrame) -> Estimate:
+    found = [_off(row) for _, row in rows.iterrows()]
+    if len(found) == 1:
+        return found[0]
+    values = [each.value for each in found]
+    return Estimate(math.inf, math.nan, math.nan, len(found)) if math.inf in values else mean(values)
+
+
+def _off(row: pd.Series) -> Estimate:
     bias, spread, bias_error = (float(row[column]) for column in ("bias", "spread", "standard_error"))
     if math.isnan(bias) or math.isnan(spread):
-        off, error = math.inf, math.nan
-    elif abs(bias) > spread:
-        off, error = abs(bias), bias_error
-    else:
-        off, error = spread, float(row.get("spread_error", bias_error / math.sqrt(2)))
-    return row["n_latent"], row.get("data", ""), row.get("seed", 0), off, error
+        return Estimate(math.inf, math.nan, math.inf, 1)
+    if abs(bias) > spread:
+        return Estimate(abs(bias), bias_error, math.inf, 1)
+    return Estimate(spread, float(row.get("spread_error", bias_error / math.sqrt(2))), math.inf, 1)
 
 
-def _over_seeds(rows: pd.DataFrame) -> tuple[float, float]:
-    if len(rows) == 1:
-        return float(rows["off"].iloc[0]), float(rows["error"].iloc[0])
-    return (math.inf, math.nan) if np.isinf(rows["off"]).any() else mean_and_error(rows["off"])
-
-
-def claim_holds(worst: pd.DataFrame) -> bool | None:
+def claim_holds(worst: Mapping[int, Estimate]) -> bool | None:
     """Appendix D's estimator is off by less than 1 nat below five latent dimensions, and by more above.
 
     None: undecided.
     """
-    sizes, offs, errors = worst.index, worst["off"], worst["error"]
-    few = [below(off, error, NATS) for size, off, error in zip(sizes, offs, errors, strict=True) if size < 5]
-    many = [above(off, error, NATS) for size, off, error in zip(sizes, offs, errors, strict=True) if size > 5]
+    few = [off.below(NATS) for size, off in worst.items() if size < 5]
+    many = [off.above(NATS) for size, off in worst.items() if size > 5]
     return every(few + many)
 
 
 def verdict(table: pd.DataFrame) -> str:
     """What `worst_errors` says of the paper's claim, in words."""
     worst = worst_errors(table)
-    numbers = ", ".join(f"{_with_error(row['off'], row['error'])} at N_z = {size}" for size, row in worst.iterrows())
+    numbers = ", ".join(f"{_with_error(off)} at N_z = {size}" for size, off in worst.items())
     return (
         f"Claim: appendix D's estimator is good below 5 latent dimensions, unreliable above. Bias or spread, whichever "
         f"is larger, with {PAPER_SAMPLES} samples, nats ± standard error: {numbers}. With {NATS:g} nat as the limit "
@@ -106,5 +100,5 @@ def verdict(table: pd.DataFrame) -> str:
     )
 
 
-def _with_error(off: float, error: float) -> str:
-    return f"{off:.3g}" if math.isnan(error) else f"{off:.3g} ± {error:.1g}"
+def _with_error(off: Estimate) -> str:
+    return f"{off.value:.3g}" if math.isnan(off.standard_error) else f"{off.value:.3g} ± {off.standard_error:.1g}"

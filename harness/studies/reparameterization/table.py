@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from harness.store.columns import paragraph
-from harness.studies.verdict import above, below, every, holds, widened
+from harness.studies.estimate import Estimate, difference, mean
+from harness.studies.verdict import above, every, holds
 
 NAIVE, BASELINE = "score function", "score function, baseline"
 A, B = "reparameterization A", "reparameterization B"
@@ -76,12 +77,12 @@ def naive_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Section 2.2: holds if the variance is 10 times B's at every stage, and learning ends 1 nat lower."""
     naive, ours = (at(variance, name, PAPER_SAMPLES, PAPER_BATCH) for name in (NAIVE, B))
     behind = lag(curves, NAIVE)
-    claim = every([*_ratios_above(naive, VERY_HIGH), above(*behind, NATS)])
+    claim = every([*_ratios_above(naive, VERY_HIGH), behind.above(NATS)])
     return (
         "Claim (section 2.2): the naive estimator of the gradient exhibits very high variance and is impractical. Its "
         f"variance over that of estimator B, M = {PAPER_BATCH}, L = {PAPER_SAMPLES}: {_ratios(naive)}. Over the "
         f"squared gradient itself: {_noise_to_signal(naive)}; B's: {_noise_to_signal(ours)}. At equal compute its test "
-        f"bound ends {_nats(*behind)} than B's. The claim {holds(claim)}."
+        f"bound ends {_nats(behind)} than B's. The claim {holds(claim)}."
     )
 
 
@@ -91,7 +92,7 @@ def baseline_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     return (
         f"With a baseline the variance over that of estimator B is, with a constant and L = 1: {_ratios(one)}; with "
         f"the mean of the datapoint's other draws and L = 10: {_ratios(ten)}. At equal compute, M = {PAPER_BATCH}, "
-        f"L = 1, its test bound ends {_nats(*lag(curves, BASELINE))} than B's."
+        f"L = 1, its test bound ends {_nats(lag(curves, BASELINE))} than B's."
     )
 
 
@@ -116,9 +117,9 @@ def few_samples_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     return (
         "Claim (section 2.3): L = 1 suffices as long as M is large enough, e.g. M = 100. Ten times the samples for "
         f"each datapoint divide B's variance by {gained}; ten times the datapoints, at the same cost, by 10. After "
-        f"{visited:,} datapoints, at ten times the cost, the test bound with L = 10 ends {_signed(*large)} nats from "
-        f"that with L = 1 where M = {PAPER_BATCH}, {_signed(*small)} where M = 10, ± the standard error of {seeds} "
-        f"seed{'s' * (seeds > 1)}. With {NATS:g} nat as the limit the claim {holds(below(*large, NATS))}."
+        f"{visited:,} datapoints, at ten times the cost, the test bound with L = 10 ends {_signed(large)} nats from "
+        f"that with L = 1 where M = {PAPER_BATCH}, {_signed(small)} where M = 10, ± the standard error of {seeds} "
+        f"seed{'s' * (seeds > 1)}. With {NATS:g} nat as the limit the claim {holds(large.below(NATS))}."
     )
 
 
@@ -162,41 +163,38 @@ def _bounds(curves: pd.DataFrame) -> str:
     return f"{title}\n{shown.to_string(index=False)}"
 
 
-def seed_error(curves: pd.DataFrame) -> float:
-    """Standard error of a difference between two kinds of curves in test bound at the end, each the mean over seeds.
-
-    Two or three seeds of one difference say little of it; the spread over seeds is therefore that of all kinds of
-    curves together, and the error is widened for how few they are. NaN where every curve has one seed.
-    """
-    last = curves.groupby([*CURVE]).tail(1)
-    ends = last[np.isfinite(last["test"])].groupby([*CURVE[:-1]])["test"]
-    degrees = int((ends.size() - 1).sum())
-    if not degrees:
-        return math.nan
-    spread = math.sqrt(float(((ends.size() - 1) * ends.var().fillna(0)).sum()) / degrees)
-    return widened(spread * math.sqrt(2 / curves["seed"].nunique()), degrees)
-
-
-def lag(curves: pd.DataFrame, estimator: str) -> tuple[float, float]:
+def lag(curves: pd.DataFrame, estimator: str) -> Estimate:
     """How far the test bound ends below B's, each with its best step size; infinite if every run diverged."""
-    ends = reached(best_curves(curves))
-    behind = value(ends, B, "test") - value(ends, estimator, "test") if estimator in {*ends["estimator"]} else np.inf
-    return behind, seed_error(curves)
+    best = best_curves(curves)
+    ours, theirs = (ends(best[best["estimator"] == name]) for name in (B, estimator))
+    if theirs.empty:
+        return Estimate(math.inf, math.nan, math.nan, len(ours))
+    return difference(ours, theirs)
 
 
-def gain(curves: pd.DataFrame, batch_size: int) -> tuple[float, float]:
-    """How far estimator B's last test bound with L = 10 is above that with L = 1, mean over seeds."""
+def gain(curves: pd.DataFrame, batch_size: int) -> Estimate:
+    """How far estimator B's last test bound with L = 10 is above that with L = 1, seed by seed."""
     rows = shared_step_size(curves)
-    last = rows[rows["batch_size"] == batch_size].groupby(["n_samples", "seed"])["test"].last()
-    return float((last[10] - last[1]).mean()), seed_error(curves)
+    rows = rows[rows["batch_size"] == batch_size]
+    ten, one = (ends(rows[rows["n_samples"] == n]) for n in (10, 1))
+    return mean((ten - one).dropna())
+
+
+def ends(curves: pd.DataFrame) -> pd.Series:
+    """The last test bound of each seed, nats."""
+    return curves.groupby("seed")["test"].last()
 
 
 def _ratios_above(rows: pd.DataFrame, limit: float) -> list[bool | None]:
     return [above(ratio, error, limit) for ratio, error in rows[["ratio_to_b", "ratio_error"]].to_numpy()]
 
 
-def _signed(mean: float, error: float) -> str:
-    return f"{mean:+.1f}" if math.isnan(error) else f"{mean:+.1f} ± {error:.1f}"
+def _signed(found: Estimate) -> str:
+    return f"{found.value:+.1f}{_error(found)}"
+
+
+def _error(found: Estimate) -> str:
+    return "" if math.isnan(found.standard_error) else f" ± {found.standard_error:.1f}"
 
 
 def _ratios(rows: pd.DataFrame) -> str:
@@ -226,6 +224,5 @@ def _after(samples: int) -> str:
     return f"after {samples:,} samples" if samples else "at the start"
 
 
-def _nats(lag: float, error: float) -> str:
-    known = "" if math.isnan(error) or math.isinf(lag) else f" ± {error:.1f}"
-    return f"{abs(lag):.1f}{known} nats {'lower' if lag > 0 else 'higher'}"
+def _nats(lag: Estimate) -> str:
+    return f"{abs(lag.value):.1f}{_error(lag)} nats {'lower' if lag.value > 0 else 'higher'}"

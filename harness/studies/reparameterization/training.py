@@ -52,7 +52,7 @@ class Study:
     draws: int = 32
     replicates: int = 200
     curve_samples: int = 200_000
-    seeds: tuple[int, ...] = (0, 1)
+    seeds: tuple[int, ...] = (0, 1, 2)
     n_latent: int = 10
     hidden: tuple[int, ...] = (100,)
     n_samples: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)

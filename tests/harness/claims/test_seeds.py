@@ -7,18 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.claims.better import _least_lead
+from harness.claims.better import _least_sure_lead
 from harness.claims.item import Item, decider, together
-from harness.claims.seeds import (
-    Curve,
-    difference,
-    farthest,
-    mean,
-    measured,
-    ratio,
-    reaching,
-    seeds_of,
-)
+from harness.claims.seeds import Curve, farthest, measured, reaching, seeds_of
+from harness.studies.estimate import difference, mean, ratio
 from harness.studies.verdict import ERRORS
 
 RNG = np.random.default_rng(0)
@@ -129,9 +121,30 @@ def test_curves_that_are_alike_seldom_have_a_lead_that_does_not_hold(n):
         return {seed: Curve(counts, row) for seed, row in enumerate(walk)}
 
     trials = 300
-    leads = [_least_lead((seeds(), seeds()), 1e5, 1e7, 1.0) for _ in range(trials)]
+    leads = [_least_sure_lead((seeds(), seeds()), 1e5, 1e7, 1.0)[0] for _ in range(trials)]
     wrong = sum(measured("lead", lead, "nats", 1e5, 1e7, low=0).verdict == "does not hold" for lead in leads)
     assert wrong / trials < 0.04  # two standard errors of one number: 0.023
-    behind = [_least_lead((seeds(), {s: c._replace(nats=c.nats + 100) for s, c in seeds().items()}), 1e5, 1e7, 1.0)
-              for _ in range(20)]  # fmt: skip
-    assert all(measured("lead", lead, "nats", 1e5, 1e7, low=0).verdict == "does not hold" for lead in behind)
+    behind = [{seed: curve._replace(nats=curve.nats + 100) for seed, curve in seeds().items()} for _ in range(20)]
+    leads = [_least_sure_lead((seeds(), other), 1e5, 1e7, 1.0)[0] for other in behind]
+    assert all(measured("lead", lead, "nats", 1e5, 1e7, low=0).verdict == "does not hold" for lead in leads)
+
+
+def test_the_least_sure_lead_is_not_the_smallest():
+    counts = np.array([1e5, 1e6, 1e7])
+    even = {seed: Curve(counts, np.zeros(3)) for seed in range(3)}
+    ahead = {seed: Curve(counts, np.array([9.0, 5.0 + 3 * (seed - 1), 4.0 + 0.1 * seed])) for seed in range(3)}
+    lead, where = _least_sure_lead((ahead, even), 1e5, 1e7, 1.0)
+    assert where == pytest.approx(1e6)
+    assert lead.value == pytest.approx(5)
+    assert measured("lead", lead, "nats", where, where, low=0).verdict == "undecided"
+
+
+def test_one_number_outside_decides_only_if_it_would_as_one_of_so_many():
+    inside = [Item(f"inside {k}", 10.0, "nats", 1.0, low=0) for k in range(19)]
+    for errors, alone, of_twenty in ((2.5, "does not hold", "undecided"), (4.0, "does not hold", "does not hold")):
+        outside = Item("outside", -errors, "nats", 1.0, low=0)
+        assert outside.verdict == together([outside]) == alone
+        assert together([*inside, outside]) == of_twenty
+        assert decider([*inside, outside]) is outside
+    exact = Item("exact", -1.0, "nats", 0.0, low=0)
+    assert together([*inside, exact]) == "does not hold"

@@ -55,7 +55,7 @@ def test_a_strangers_learner_is_asked_in_the_place_of_aevb(tmp_path, ahead, verd
     gain = items["MNIST 3, Beta − wake-sleep"]
     assert gain.verdict == verdict
     assert gain.value == pytest.approx(ahead)
-    at_equal_seconds = items["MNIST 3, smallest lead at equal seconds"]
+    at_equal_seconds = items["MNIST 3, least sure lead at equal seconds"]
     assert at_equal_seconds.value == pytest.approx(ahead + 20 * math.log10(56 / 80))
     assert items["MNIST 5, Beta − wake-sleep"].verdict == "not measured"
     assert found.title == "Beta is faster and better than wake-sleep"

@@ -70,8 +70,11 @@ def test_the_line_on_the_whole_counts_curves_that_agree():
     paper = read_published(2)
     moved = paper.assign(lower_bound=paper["lower_bound"].where(paper["n_latent"] != 20, paper["lower_bound"] + 30))
     text = on_the_whole(agreement(as_ours(moved), paper, SINCE))
-    assert text.startswith("28 of 36 curves agree")
+    assert text.startswith("28 of 36 curves agree with the paper's: 28 within 1 nat (10 on Frey Face), 0 more within")
     assert "median 0.0, largest 30.0 nats" in text
+    seeds = [as_ours(paper.assign(lower_bound=paper["lower_bound"] + off), n) for n, off in enumerate((-40, 10, 40))]
+    text = on_the_whole(agreement(pd.concat(seeds), paper, SINCE))
+    assert text.startswith("36 of 36 curves agree with the paper's: 16 within 1 nat (10 on Frey Face), 20 more within")
     assert on_the_whole(agreement(as_ours(paper), paper, {})) == ""
 
 

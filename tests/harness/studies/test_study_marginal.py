@@ -7,11 +7,12 @@ import torch
 from scipy import stats
 
 from aevb.linear_gaussian import exact_log_marginal
+from harness.studies.estimate import mean
 from harness.studies.marginal import study as study_marginal
 from harness.studies.marginal.plot import plot_marginal
 from harness.studies.marginal.study import MarginalStudy, Part, compute_part, run_study
 from harness.studies.marginal.table import claim_holds, format_study, verdict, worst_errors
-from harness.studies.verdict import above, below, every, holds, mean_and_error
+from harness.studies.verdict import above, below, every, holds
 from harness.workers.local import Local
 from tests.oracles import linear_gaussian
 from tests.support import ROOT
@@ -105,8 +106,8 @@ def test_the_published_cell_at_the_limit_decides_nothing():
     published = pd.read_csv(ROOT / "results" / "reference" / "studies" / "marginal" / "marginal.csv")
     worst = worst_errors(published)
     assert claim_holds(worst) is None
-    assert worst["off"][3] == pytest.approx(1.01, abs=0.005)
-    assert claim_holds(worst.drop(index=3)) is True
+    assert worst[3].value == pytest.approx(1.01, abs=0.005)
+    assert claim_holds({size: off for size, off in worst.items() if size != 3}) is True
 
 
 def test_several_seeds_have_the_error_of_their_mean_and_the_worse_kind_of_data_counts():
@@ -118,17 +119,18 @@ def test_several_seeds_have_the_error_of_their_mean_and_the_worse_kind_of_data_c
             for seed, step in enumerate((-0.2, 0.0, 0.2))
         ]
     )  # fmt: skip
-    row = worst_errors(seeds).loc[2]
-    assert row["off"] == pytest.approx(0.9)
+    off = worst_errors(seeds)[2]
+    assert off.value == pytest.approx(0.9)
+    assert off.standard_error == pytest.approx(0.2 / math.sqrt(3))
     # Student's t of two degrees leaves outside ±4.53 what the normal law leaves outside ±2.
-    assert row["error"] == pytest.approx(0.2 / math.sqrt(3) * 4.527 / 2, rel=1e-3)
+    assert off.error == pytest.approx(0.2 / math.sqrt(3) * 4.527 / 2, rel=1e-3)
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
 def test_a_verdict_survives_other_seeds_as_often_as_its_errors_say(n):
     # 20,000 studies of n seeds whose truth is the limit: whatever they decide, others would turn.
     rng = np.random.default_rng(n)
-    decided = [above(*mean_and_error(values), 1.0) is not None for values in 1 + rng.standard_normal((20_000, n))]
+    decided = [mean(values).above(1.0) is not None for values in 1 + rng.standard_normal((20_000, n))]
     expected = 2 * stats.norm.sf(2)
     assert np.mean(decided) == pytest.approx(expected, abs=4 * math.sqrt(expected / 20_000))
 
