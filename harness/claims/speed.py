@@ -30,7 +30,15 @@ def equal_cost(results: Results) -> list[Item]:
         name, low, high = f"{size['hidden']} hidden units", 1 / FACTOR, FACTOR
         items += [
             Item(f"{name}, operations over AEVB's", counted, "", 0.0, low=low, high=high),
-            Item(f"{name}, seconds over AEVB's", cost.value, "", cost.standard_error, low=low, high=high),
+            Item(
+                f"{name}, seconds over AEVB's",
+                cost.value,
+                "",
+                cost.standard_error,
+                low=low,
+                high=high,
+                note=_machine(ours),
+            ),
         ]
     return items
 
@@ -50,9 +58,11 @@ def minutes_per_million(results: Results) -> list[Item]:
     return [
         Item("all its operations at 40 GFLOPS", counted, "minutes", 0.0, low=low, high=high),
         Item("plain PyTorch, products at 40 GFLOPS", clock.value * minutes * scale, "minutes",
-             clock.standard_error * minutes * scale, low=low, high=high),
-        Item("plain PyTorch, one core", clock.value * minutes, "minutes", clock.standard_error * minutes),
-        Item("this project, one core", fast.value * minutes, "minutes", fast.standard_error * minutes),
+             clock.standard_error * minutes * scale, low=low, high=high, note=_machine(plain)),
+        Item("plain PyTorch, one core", clock.value * minutes, "minutes", clock.standard_error * minutes,
+             note=_machine(plain)),
+        Item("this project, one core", fast.value * minutes, "minutes", fast.standard_error * minutes,
+             note=_machine(ours)),
     ]  # fmt: skip
 
 
@@ -110,6 +120,10 @@ def seconds(row: pd.Series | None) -> Estimate:
     else:
         error = float(row["seconds_high"] - row["seconds_low"]) / 2 / ERRORS
     return Estimate(told / samples, error / samples, math.inf, 0)
+
+
+def _machine(row: pd.Series | None) -> str:
+    return "" if row is None or "device" not in row else f"timed on {row['device']}"
 
 
 def _operations(row: pd.Series | None) -> float:
