@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb import checks
 from aevb.densities import LOG_2PI
+from aevb.errors import ArgumentError
 
 
 class Density(Protocol):
@@ -53,7 +55,15 @@ class FullGaussian:
             The Gaussian; its Cholesky factor is NaN where the samples do not span all dimensions. A rejected move
             repeats the draw before it, and n dimensions take n + 1 different draws: rounding may hide that the
             covariance is singular, a count does not.
+
+        Raises:
+            ArgumentError: fewer than two samples, or an argument is of another kind.
         """
+        checks.kind(Tensor, "give samples along the first axis", z=z)
+        checks.number(0, inflate=inflate)
+        checks.flag(diagonal=diagonal)
+        if z.ndim < 2 or len(z) < 2:
+            raise ArgumentError(f"`z` must be 2 samples or more along the first axis, got {tuple(z.shape)}: draw more")
         mean = z.mean(0)
         centred = (z - mean).movedim(0, -2)
         covariance = inflate * centred.mT @ centred / (len(z) - 1)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from aevb.densities import DiagonalGaussian
+from aevb.errors import ArgumentError
 from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.kde import KernelDensity
 
@@ -51,3 +52,9 @@ def test_draws_that_do_not_span_the_space_have_no_density(n_latent: int, dtype: 
     one_less = z[:-1].repeat_interleave(3, 0)
     assert FullGaussian.fit(one_less).cholesky.isnan().all()
     assert FullGaussian.fit(one_less, diagonal=True).cholesky.isfinite().all() == (n_latent > 1)
+
+
+@pytest.mark.parametrize("z", [torch.zeros(1, 5, 3), torch.zeros(3), torch.tensor(0.0), [[0.0], [1.0]], None])
+def test_too_few_samples_for_a_gaussian_are_refused(z):
+    with pytest.raises(ArgumentError, match=r"`z` must be"):
+        FullGaussian.fit(z)
