@@ -135,17 +135,24 @@ def _rows(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key:
                 "–" if found is None else scientific(float(f"{found['begin']:.0e}")),
             ]
         )
+    shown = comparison.groupby(list(key)).tail(1)
     right = {"at", "ours", "paper", "ours − paper", "RMS", "since", *HEADINGS.values()}
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     sides = [">" if head in right else "<" for head in table[0]]
     rows = [" ".join(f"{c:{s}{w}}" for c, s, w in zip(row, sides, widths, strict=True)).rstrip() for row in table]
-    few, many = comparison["seeds"].min(), comparison["seeds"].max()
-    seeds = f"mean of {few} to {many} seeds" if few < many else f"mean of {many} seeds" if many > 1 else "one seed"
     whose = "; published with the project, not computed here" if published.all() else ""
     notes = [f"{MARK} beyond 2 standard errors and {_limits(comparison['dataset'])}"]
     notes += ["* published with the project, not computed here"] if starred else []
-    head = [f"protocol {protocol}, nats, {seeds} ± standard error{whose}"]
+    head = [f"protocol {protocol}, nats, {_mean_of(shown['seeds'])} ± standard error{whose}"]
     return "\n".join([*head, *rows, *(notes if any(MARK in row[-3] for row in table[1:]) else notes[1:])])
+
+
+def _mean_of(seeds: pd.Series) -> str:
+    """ "one seed", "mean of 3 seeds", "mean of 1 or 3 seeds", "mean of 1 to 5 seeds": of the rows that are shown."""
+    few, *more = sorted({*seeds})
+    if not more:
+        return f"mean of {few} seeds" if few > 1 else "one seed"
+    return f"mean of {few} {'or' if len(more) == 1 else 'to'} {more[-1]} seeds"
 
 
 def _difference(last: Any) -> str:

@@ -43,6 +43,24 @@ def test_a_difference_has_its_standard_error_and_stands_out_where_it_clears_both
     assert "!" not in row
 
 
+@pytest.mark.parametrize(
+    ("curves", "told"),
+    [([("aevb", 3, (1e8,))], "one seed"), ([("aevb", 3, (1e8, 1e6, 1e6))], "one seed"),
+     ([("aevb", 3, (1e8, 1e8, 1e7))], "mean of 2 seeds"),
+     ([("aevb", 3, (1e8, 1e7, 1e7, 1e6, 1e6)), ("wake_sleep", 3, (1e7, 1e7, 1e7, 1e6))], "mean of 1 or 3 seeds"),
+     ([("aevb", 3, (1e8,)), ("aevb", 5, (1e8, 1e8)), ("wake_sleep", 5, (1e7,) * 4)], "mean of 1 to 4 seeds")],
+)  # fmt: skip
+def test_the_heading_counts_the_seeds_of_the_rows_that_are_shown(curves, told):
+    paper = read_published(2).query("dataset == 'mnist'")
+    runs = [
+        as_ours(paper.query("method == @method and n_latent == @size and samples <= 1.1 * @end"), seed)
+        for method, size, ends in curves
+        for seed, end in enumerate(ends)
+    ]
+    heading = summary(pd.concat(runs), (1e6, 1e7, 1e8)).splitlines()[0]
+    assert heading == f"protocol paper, nats, {told} ± standard error"
+
+
 def test_own_curves_that_end_too_early_for_a_row_are_named():
     paper = read_published(2)
     theirs = as_ours(paper).assign(published=True)
