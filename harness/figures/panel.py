@@ -1,7 +1,6 @@
-"""The parts of a figure: panels of our curves over the paper's, notes, legends, and files that land whole."""
+"""The parts of a figure: panels of our curves over the paper's, legends, and files that land whole."""
 
 import math
-import textwrap
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,65 +85,6 @@ def cross(axes: Axes, ours: pd.DataFrame, runs: pd.DataFrame, measure: str) -> N
             data=(x, y), transform=axes.transAxes, linestyle="", marker="X", markersize=11, markeredgecolor="white"
         )
         axes.add_artist(line)  # not add_line, which would move the axes
-
-
-def write(axes: Axes, lines: Sequence[str], colour: str) -> None:
-    """A note in the upper left corner, which rising curves leave free, or in the lower right where they do not."""
-    width, height = 0.06 + 0.028 * max(map(len, lines), default=0), 0.05 + 0.06 * len(lines)
-    points = [(line.get_transform() - axes.transAxes).transform(line.get_xydata()) for line in axes.lines]
-    x, y = np.concatenate([np.empty((0, 2)), *points]).T
-    upper = np.sum((x < width) & (y > 1 - height) & (y < 1))
-    lower = np.sum((x > 1 - width) & (y < height) & (y > 0))
-    at, va, ha = ((0.04, 0.95), "top", "left") if upper <= lower else ((0.96, 0.05), "bottom", "right")
-    # White behind the words hides the grid, never a curve.
-    box = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none"}
-    axes.text(
-        *at, "\n".join(lines), transform=axes.transAxes, va=va, ha=ha, fontsize=8.5, color=colour, linespacing=1.3,
-        bbox=box if lines else None, zorder=1.5, parse_math=False,
-    )  # fmt: skip
-
-
-def unfinished(runs: pd.DataFrame) -> list[str]:
-    """A note on each method whose runs diverged, failed or were not finished."""
-    notes: list[str] = []
-    for (method, status), group in runs[runs["status"] != "finished"].groupby(["method", "status"]):
-        # Spaces that do not break keep the seeds together.
-        seeds = f"({seed_names(group['seed'])})".replace(" ", "\N{NO-BREAK SPACE}")
-        notes += wrap(f"{label(str(method))} {status} {seeds}", 26)
-    return notes
-
-
-def not_own(tried: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
-    """A note on a panel's methods whose runs come with the project; none where the caption says it of all `runs`."""
-    published = tried[tried["published"].astype(bool)] if "published" in tried else tried.head(0)
-    if published.empty or all_published(runs):
-        return []
-    if len(published) == len(tried):
-        return ["published with the project"]
-    names = ", ".join(label(str(method)) for method in published["method"].unique())
-    return wrap(f"{names}: published with the project", 28)
-
-
-def all_published(runs: pd.DataFrame) -> bool:
-    """No run of a figure is the reader's own."""
-    return "published" in runs and len(runs) > 0 and bool(runs["published"].astype(bool).all())
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Lines that fit a panel; paths and addresses break after a slash."""
-    lines = textwrap.wrap(text.replace("/", "/ "), width, max_lines=6, placeholder=" …")
-    return [line.replace("/ ", "/") for line in lines]
-
-
-def seed_names(seeds: pd.Series) -> str:
-    """ "seed 0", or "seeds 0, 1, 2"."""
-    distinct = sorted(seeds.unique())
-    return f"seed{'s' * (len(distinct) > 1)} {', '.join(map(str, distinct))}"
-
-
-def seeds_shown(seeds: pd.Series) -> str:
-    """What a figure's lines and bands are made of."""
-    return seed_names(seeds) + (": mean, band from the lowest to the highest" if seeds.nunique() > 1 else "")
 
 
 def legends(axes: Axes, methods: Sequence[str], drawn: Iterable[str] = ()) -> None:

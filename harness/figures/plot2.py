@@ -1,6 +1,6 @@
 """Figure 2: the lower bound against the training samples evaluated, our curves over the paper's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,24 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from harness.figures.compare import drawable, label, scientific
-from harness.figures.panel import (
-    DARK,
-    GREY,
-    OURS,
-    PAPER,
-    STYLE,
-    all_published,
-    cross,
-    draw,
-    legends,
-    not_own,
-    save,
-    seeds_shown,
-    unfinished,
-    wrap,
-    write,
-)
+from harness.figures.captions import caption
+from harness.figures.compare import drawable, label
+from harness.figures.notes import not_own, unfinished, wrap, write
+from harness.figures.panel import DARK, GREY, OURS, PAPER, STYLE, cross, draw, legends, save
 
 COLUMNS = 5
 MEASURE = "lower_bound"
@@ -94,7 +80,8 @@ def plot_figure2(
         for axes in lowest.values():
             axes.set_xlabel("# training samples evaluated")
         legends(figure.add_subplot(grid[1, COLUMNS - 1]), ("aevb", "wake_sleep"), runs["method"])
-        figure.supxlabel(_caption(protocols, ours, all_published(runs)), fontsize=9.5, color=DARK)
+        below = caption(protocols, ours, runs, "train: running mean of the minibatch bounds", figure.get_figwidth())
+        figure.supxlabel(below, fontsize=9.5, color=DARK)
         return save(figure, stem)
 
 
@@ -131,15 +118,6 @@ def _limits(row: Row, ours: pd.DataFrame) -> tuple[tuple[float, float], tuple[fl
     best = seen.groupby(["n_latent", "method", "split"])["lower_bound"].max()
     hidden = best[(best < bottom) & (best > bottom - 10 * span)]
     return (left, right), (min([bottom, *(hidden - 0.15 * (high - hidden))]), high)
-
-
-def _caption(protocols: Sequence[str], ours: pd.DataFrame, published: bool) -> str:
-    parts = [f"protocol {name}" for name in protocols]
-    if ours.empty:
-        return "; ".join([*parts, "the paper's curves only"])
-    parts += ["published with the project, not computed here"] if published else []
-    parts += [seeds_shown(ours["seed"]), f"up to {scientific(ours['samples'].max())} training samples"]
-    return "; ".join([*parts, "train: running mean of the minibatch bounds"])
 
 
 def _frame(

@@ -1,6 +1,6 @@
 """Figure 3: marginal log-likelihood against the training samples evaluated, our curves over the paper's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -10,24 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from harness.figures.compare import drawable, label, scientific
-from harness.figures.panel import (
-    DARK,
-    GREY,
-    OURS,
-    PAPER,
-    STYLE,
-    all_published,
-    cross,
-    draw,
-    legends,
-    not_own,
-    save,
-    seeds_shown,
-    unfinished,
-    wrap,
-    write,
-)
+from harness.figures.captions import caption
+from harness.figures.compare import drawable, label
+from harness.figures.notes import not_own, unfinished, wrap, write
+from harness.figures.panel import DARK, GREY, OURS, PAPER, STYLE, cross, draw, legends, save
 
 MEASURE = "marginal_log_likelihood"
 METHODS = ("aevb", "wake_sleep", "mcem")
@@ -74,7 +60,9 @@ def plot_figure3(
                 if j == 0:
                     axes.set_ylabel(r"log $p(\mathbf{x})$ (nats)" + (", enlarged" if i else ""))
         legends(figure.add_subplot(grid[0, -1]), METHODS, runs["method"])
-        figure.supxlabel(_caption(sorted({*runs["protocol"]}), ours, all_published(runs)), fontsize=9.5, color=DARK)
+        told, protocols = "estimated as in the paper's appendix D", sorted({*runs["protocol"]})
+        below = caption(protocols, ours, runs, told, figure.get_figwidth())
+        figure.supxlabel(below, fontsize=9.5, color=DARK)
         return save(figure, stem)
 
 
@@ -110,12 +98,3 @@ def _frame(axes: Axes, dataset: str, size: int, samples: float, nats: tuple[floa
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g}"))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.tick_params(length=0, pad=5)
-
-
-def _caption(protocols: Sequence[str], ours: pd.DataFrame, published: bool) -> str:
-    parts = [f"protocol {name}" for name in protocols]
-    if ours.empty:
-        return "; ".join([*parts, "the paper's curves only"])
-    parts += ["published with the project, not computed here"] if published else []
-    parts += [seeds_shown(ours["seed"]), f"up to {scientific(ours['samples'].max())} training samples"]
-    return "; ".join([*parts, "estimated as in the paper's appendix D"])

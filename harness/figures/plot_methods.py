@@ -1,6 +1,5 @@
 """Later methods in figure 2's panels, beside the paper's: at equal samples, and in equal time."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from harness.figures.compare import drawable, label, ranked, scientific
-from harness.figures.panel import DARK, OURS, STYLE, draw, save, seeds_shown
+from harness.figures.captions import fill, seeds_shown
+from harness.figures.compare import drawable, label, ranked
+from harness.figures.panel import DARK, OURS, STYLE, draw, save
 
 COLUMNS = 5
 MEASURE = "lower_bound"
@@ -50,12 +50,12 @@ def plot_methods(
         engine = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07)
         columns = max(2, *(len(sizes) for _, _, sizes in rows))
         figure = Figure(figsize=(3 * columns, 3.5 * len(rows) + 1.2), layout=engine)
-        grid = figure.add_gridspec(len(rows), columns)
+        grid, seen = figure.add_gridspec(len(rows), columns), []
         for i, (dataset, measured_in, sizes) in enumerate(rows):
             for j, size in enumerate(sizes):
                 panel = test[(test["dataset"] == dataset) & (test["n_latent"] == size)]
                 axes = figure.add_subplot(grid[i, j])
-                _panel(axes, panel, set(others["method"]), costs if measured_in == "time" else {})
+                seen.append(_panel(axes, panel, set(others["method"]), costs if measured_in == "time" else {}))
                 name = label(dataset, 24).replace("$", r"\$")
                 axes.set(title=f"{name}, $N_z$ = {size}", xlabel=AXES[measured_in])
                 if j == 0:
@@ -64,26 +64,27 @@ def plot_methods(
         names = [_named(method, costs) for method in methods]
         more = max(1, columns - 1)  # names beside each other
         figure.legend(lines, names, loc="outside upper left", ncols=more, frameon=False, handlelength=2.8)
-        caption = textwrap.fill(_caption(test, others, source), 40 * columns)
+        caption = fill([seeds_shown(pd.concat(seen), "method"), _timed_on(source)], figure.get_figwidth())
         figure.supxlabel(caption, fontsize=9.5, color=DARK)
         return save(figure, stem)
 
 
-def _panel(axes: Axes, test: pd.DataFrame, later: set[str], costs: Mapping[str, float]) -> None:
-    """Each method's test curve as far as the later methods go; in time where there are costs."""
+def _panel(axes: Axes, test: pd.DataFrame, later: set[str], costs: Mapping[str, float]) -> pd.DataFrame:
+    """Each method's test curve as far as the later methods go; in time where there are costs. The points in sight."""
     shown = test.assign(at=test["samples"] * (test["method"].map(costs) if costs else 1.0)).dropna(subset="at")
     ends = shown[shown["method"].isin(later)].groupby(["method", "seed"])["at"].max()
     end = float(ends.max())
     begin = min(BEGIN * float(ends.min()), end / 2)
     draw(axes, shown.assign(samples=shown["at"], split="train"), OURS, MEASURE)  # solid: there are no others
-    seen = shown.loc[shown["at"].between(begin, end), MEASURE].astype(float)
-    low, high = _ends(seen) if len(seen) else (0.0, 1.0)
+    seen = shown[shown["at"].between(begin, end)]
+    low, high = _ends(seen[MEASURE].astype(float)) if len(seen) else (0.0, 1.0)
     margin = 0.05 * (high - low) or 1.0
     axes.set(xscale="log", xlim=(begin, end), ylim=(low - margin, high + margin))
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.tick_params(length=0, pad=5)
+    return seen
 
 
 def _ends(seen: pd.Series) -> tuple[float, float]:
@@ -100,6 +101,5 @@ def _named(method: str, costs: Mapping[str, float]) -> str:
     return f"{label(method, 24)}{told}{untold}"
 
 
-def _caption(test: pd.DataFrame, later: pd.DataFrame, source: str) -> str:
-    timed = f"time of a sample: by autograd, 500 hidden units, $N_z$ = 20, {source}" if source else "not timed"
-    return "; ".join([seeds_shown(test["seed"]), f"up to {scientific(later['samples'].max())} training samples", timed])
+def _timed_on(source: str) -> str:
+    return f"time of a sample: by autograd, 500 hidden units, $N_z$ = 20, {source}" if source else "not timed"

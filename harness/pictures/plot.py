@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
-from harness.figures.panel import DARK, GREY, STYLE, save, wrap
+from harness.figures.notes import wrap
+from harness.figures.panel import DARK, GREY, STYLE, save
 from harness.store.files import replacing
 
 PRINT_DPI = 300

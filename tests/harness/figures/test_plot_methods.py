@@ -69,6 +69,17 @@ def test_a_method_that_costs_twice_as_much_is_at_twice_the_time(panels, tmp_path
     assert (limits[1], time_limits[1]) == pytest.approx((1e6, 2e6))  # as far as the later methods go
 
 
+def test_the_caption_counts_the_seeds_of_what_is_in_sight(monkeypatch, tmp_path):
+    captions = []
+    monkeypatch.setattr(module, "save", lambda figure, stem: captions.append(figure.get_supxlabel()) or [stem])
+    aevb, later = curves("aevb"), curves("stl", "iwae", "dreg", "rws")
+    seeds = [aevb, aevb[aevb["samples"] < 2e5].assign(seed=1), aevb[aevb["samples"] < 5e4].assign(seed=2), later]
+    plot_methods(pd.concat(seeds), PAPERS, {}, "", tmp_path / "figure")
+    # The panel is from 10⁵, where AEVB's seed 2 has ended, to 10⁶, where the later methods end and AEVB goes on.
+    told = "mean and band (lowest to highest) of up to 2 seeds to 1.78·10⁵ samples, 1 to 10⁶ (AEVB)"
+    assert [" ".join(text.split()) for text in captions] == [f"{told}; 1 to 10⁶ (all others); not timed"]
+
+
 def test_without_timings_there_is_no_time_and_without_later_methods_no_figure(panels, tmp_path):
     assert plot_methods(curves(*PAPERS), PAPERS, {"aevb": 1.0}, "a machine", tmp_path / "figure") == []
     assert not panels
