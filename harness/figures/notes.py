@@ -1,4 +1,4 @@
-"""What a panel says of its curves in words: what did not finish and what is not the reader's own."""
+"""What a panel says of its curves in words: what did not finish, what is not the reader's own, what is out of sight."""
 
 import textwrap
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.captions import all_published, seed_names
-from harness.figures.compare import label
+from harness.figures.compare import SPLITS, label, scientific, stretches
+
+LONGEST = 1e5  # nats that are written out
 
 
 def write(axes: Axes, lines: Sequence[str], colour: str) -> None:
@@ -52,3 +54,29 @@ def wrap(text: str, width: int) -> list[str]:
     """Lines that fit a panel; paths and addresses break after a slash."""
     lines = textwrap.wrap(text.replace("/", "/ "), width, max_lines=6, placeholder=" …")
     return [line.replace("/ ", "/") for line in lines]
+
+
+def out_of_sight(axes: Axes, curves: pd.DataFrame, measure: str) -> list[str]:
+    """A note on each method with a curve, train or test, that no seed has a point of in the panel: where its mean ends.
+
+    The panel's axes must be settled.
+    """
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    notes: list[str] = []
+    for method, of_method in curves.groupby("method", sort=False):
+        ends: dict[tuple[str, str], list[str]] = {}
+        for split in SPLITS:
+            curve = of_method[of_method["split"] == split]
+            if curve.empty or (curve["samples"].between(left, right) & curve[measure].between(low, high)).any():
+                continue
+            last = stretches(curve, measure)[-1]
+            samples, nats = float(last.samples[-1]), float(last.mean[-1])
+            place = "below" if nats < low else "above" if nats > high else "left" if samples < left else "right"
+            ends.setdefault((place, scientific(samples)), []).append(f"{split} {_nats(nats)}")
+        for (place, at), values in ends.items():
+            notes += wrap(f"{label(str(method))} {place}: {', '.join(values)} at {at}", 33)
+    return notes
+
+
+def _nats(value: float) -> str:
+    return f"{value:.0f}".replace("-", "−") if abs(value) < LONGEST else scientific(value)

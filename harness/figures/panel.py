@@ -74,6 +74,18 @@ def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
                 axes.fill_between(part.samples, part.low, part.high, color=colour, alpha=0.12, linewidth=0)
 
 
+def lowered(bottom: float, top: float, best: pd.Series) -> float:
+    """The lower end of an axis, moved where a curve would be out of sight; one that is far below flattens no other.
+
+    Args:
+        bottom: of the axis, nats.
+        top: of the axis, nats.
+        best: the highest value of each curve.
+    """
+    hidden = best[(best < bottom) & (best > bottom - 10 * (top - bottom))]
+    return min([bottom, *(hidden - 0.15 * (top - hidden))])
+
+
 def cross(axes: Axes, ours: pd.DataFrame, runs: pd.DataFrame, measure: str) -> None:
     """Mark where each diverged run was last finite, at the panel's edge if that is outside."""
     for method, seed in runs.loc[runs["status"] == "diverged", ["method", "seed"]].to_numpy():

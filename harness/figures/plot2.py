@@ -14,8 +14,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from harness.figures.captions import caption
 from harness.figures.compare import drawable, label
-from harness.figures.notes import not_own, unfinished, wrap, write
-from harness.figures.panel import DARK, GREY, OURS, PAPER, STYLE, cross, draw, legends, save
+from harness.figures.notes import not_own, out_of_sight, unfinished, wrap, write
+from harness.figures.panel import DARK, GREY, OURS, PAPER, STYLE, cross, draw, legends, lowered, save
 
 COLUMNS = 5
 MEASURE = "lower_bound"
@@ -76,7 +76,7 @@ def plot_figure2(
                 elif mine.empty and tried.empty:
                     write(axes, ["not run"], GREY)
                 else:
-                    write(axes, [*unfinished(tried), *not_own(tried, runs)], DARK)
+                    write(axes, [*unfinished(tried), *out_of_sight(axes, mine, MEASURE), *not_own(tried, runs)], DARK)
         for axes in lowest.values():
             axes.set_xlabel("# training samples evaluated")
         legends(figure.add_subplot(grid[1, COLUMNS - 1]), ("aevb", "wake_sleep"), runs["method"])
@@ -116,8 +116,7 @@ def _limits(row: Row, ours: pd.DataFrame) -> tuple[tuple[float, float], tuple[fl
     # The first iterations are cut off at the bottom. The top is never cut, unless a run explodes.
     high = max([top, *(nats[nats < top + span / 2] + 0.03 * span)])
     best = seen.groupby(["n_latent", "method", "split"])["lower_bound"].max()
-    hidden = best[(best < bottom) & (best > bottom - 10 * span)]
-    return (left, right), (min([bottom, *(hidden - 0.15 * (high - hidden))]), high)
+    return (left, right), (lowered(bottom, high, best), high)
 
 
 def _frame(

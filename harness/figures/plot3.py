@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness.figures.captions import caption
 from harness.figures.compare import drawable, label
-from harness.figures.notes import not_own, unfinished, wrap, write
-from harness.figures.panel import DARK, GREY, OURS, PAPER, STYLE, cross, draw, legends, save
+from harness.figures.notes import not_own, out_of_sight, unfinished, wrap, write
+from harness.figures.panel import DARK, GREY, OURS, PAPER, STYLE, cross, draw, legends, lowered, save
 
 MEASURE = "marginal_log_likelihood"
 METHODS = ("aevb", "wake_sleep", "mcem")
@@ -28,8 +28,9 @@ def plot_figure3(
 ) -> list[Path]:
     """Write figure 3 to `stem`.png and `stem`.svg and return the two paths; the same input gives the same bytes.
 
-    Arguments as for `harness.figures.plot2.plot_figure2`. The upper row has the paper's axes, 0 to 60 million samples;
-    where ours end much earlier, a second row shows what there is to compare, enlarged.
+    Arguments as for `harness.figures.plot2.plot_figure2`. The upper row has the paper's axes, 0 to 60 million samples,
+    and goes farther down where a curve of ours lies below; where ours end much earlier, a second row shows what there
+    is to compare, enlarged.
     """
     ours, paper = drawable(curves, MEASURE), drawable(published, MEASURE).assign(seed=0)
     panels = [("mnist", size) for size in PAPER_SIZES]
@@ -46,15 +47,16 @@ def plot_figure3(
                 theirs, mine, tried = (
                     table[(table["dataset"] == dataset) & (table["n_train"] == size)] for table in (paper, ours, runs)
                 )
-                shown = pd.concat([theirs, mine])
-                _frame(axes, dataset, size, span, _nats(size, shown[shown["samples"] <= span], zoomed=i > 0))
+                seen = [table[table["samples"] <= span] for table in (mine, theirs)]
+                _frame(axes, dataset, size, span, _nats(size, *seen, zoomed=i > 0))
                 draw(axes, theirs, PAPER, MEASURE)
                 draw(axes, mine, OURS, MEASURE)
                 cross(axes, mine, tried, MEASURE)
                 if tried.empty:
                     write(axes, wrap(missing.get(dataset, "not run"), 40), GREY)
                 else:
-                    write(axes, [*unfinished(tried), *_doubts(mine), *not_own(tried, runs)], DARK)
+                    hidden = out_of_sight(axes, mine, MEASURE)
+                    write(axes, [*unfinished(tried), *_doubts(mine), *hidden, *not_own(tried, runs)], DARK)
                 if i == len(spans) - 1:
                     axes.set_xlabel("# training samples evaluated (millions)")
                 if j == 0:
@@ -79,10 +81,13 @@ def _doubts(curves: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _nats(size: int, shown: pd.DataFrame, *, zoomed: bool) -> tuple[float, float]:
-    """The paper's axis, or what an enlarged or unknown panel needs: all but the first, steep part of the curves."""
+def _nats(size: int, ours: pd.DataFrame, paper: pd.DataFrame, *, zoomed: bool) -> tuple[float, float]:
+    """The paper's axis, with room for curves of ours that lie below it; or what an enlarged or unknown panel needs: all
+    but the first, steep part of the curves."""
     if size in PAPER_NATS and not zoomed:
-        return PAPER_NATS[size]
+        bottom, top = PAPER_NATS[size]
+        return lowered(bottom, top, ours.groupby(["method", "split"])[MEASURE].max()), top
+    shown = pd.concat([paper, ours])
     if shown.empty:
         return -200.0, -100.0
     low, high = float(shown[MEASURE].quantile(0.03)), float(shown[MEASURE].max())

@@ -184,3 +184,15 @@ def test_a_run_that_explodes_does_not_set_the_axes() -> None:
     low, high = plots._limits(plots.Row("faces.npy", (3,)), exploded)[1]
     assert -200 < low < -150 < -130 < high < 0
     assert plots._limits(MNIST, measured(lower_bound=-1e30))[1] == MNIST.nats
+
+
+def test_a_curve_that_no_axis_shows_is_told_where_it_ends(tmp_path: Path) -> None:
+    curves = measured(seeds=2)
+    seen = drawn(tmp_path, curves)
+    assert not any(" below: " in text for text in seen)
+    far = (curves["method"] == "aevb") & (curves["split"] == "test")
+    curves.loc[far, "lower_bound"] -= 5000
+    # -250 + 20·6 - 5000 nats at the end, and half a nat for the mean of the two seeds
+    assert "AEVB below: test −5130 at 10⁶" in drawn(tmp_path, curves)
+    curves.loc[far, "lower_bound"] = -3e7
+    assert "AEVB below: test -3·10⁷ at 10⁶" in drawn(tmp_path, curves)

@@ -1,9 +1,11 @@
 """Figure 3 shows what its means leave out."""
 
 import pandas as pd
+import pytest
 
 from harness.experiments.paper import FIGURE3
 from harness.experiments.paper_curves import read_published
+from harness.figures import plot3
 from harness.figures.compare import compare
 from harness.figures.plot3 import plot_figure3
 from harness.figures.trust import format_trust
@@ -42,6 +44,20 @@ def test_points_without_estimate_and_stuck_chains_are_named(tmp_path) -> None:
 def test_an_early_end_is_shown_enlarged(tmp_path) -> None:
     assert "enlarged" in drawn(tmp_path, measured())
     assert "enlarged" not in drawn(tmp_path, measured(samples=[1e6, 4e7, 6e7] * 2))
+
+
+@pytest.mark.parametrize(("fall", "told"), [(0.0, False), (40.0, False), (700.0, True)])
+def test_a_curve_below_the_papers_axis_has_room_or_is_told_where_it_is(fall: float, told: bool, tmp_path) -> None:
+    curves = measured(samples=[1e6, 4e7, 6e7] * 2)
+    curves["marginal_log_likelihood"] -= fall
+    low, high = plot3._nats(1000, curves, PAPER, zoomed=False)
+    assert high == plot3.PAPER_NATS[1000][1]
+    assert (low < curves["marginal_log_likelihood"].max()) is not told
+    assert (low == plot3.PAPER_NATS[1000][0]) is (fall != 40.0)
+    # the last of both curves is -140 + 6 nats, less the fall
+    text = drawn(tmp_path, curves)
+    assert (f"MCEM below: train −{134 + fall:.0f}, test −{134 + fall:.0f}" in text) is told
+    assert ("at 6·10⁷" in text) is told
 
 
 def test_the_printed_table_counts_what_the_means_leave_out(monkeypatch) -> None:
