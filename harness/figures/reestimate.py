@@ -17,12 +17,12 @@ from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
-from harness.figures.compare import label
+from harness.figures.compare import label, scientific
 from harness.runs.build import build_model, load, prepare
 from harness.runs.job import Job
 from harness.runs.streams import stream
 from harness.store.checksums import Damaged
-from harness.store.columns import format_table
+from harness.store.columns import format_table, paragraph
 from harness.store.notices import tell_once
 from harness.store.run_folder import RunFolder
 from harness.store.tensors import load_saved
@@ -35,11 +35,12 @@ NEEDED = (  # columns that are shown; `worst` is younger
     *("without_estimate", "untrusted"),
 )
 AIS_POINTS = 20
-BIAS_HEADING = """\
-appendix D minus a better estimate, last logged point, nats. worst: the
-datapoint farthest off, in older results farthest below (a chain in a wrong mode
-shows nowhere else); rest: the mean without it; untrusted: better estimates that
-do not count as trusted, of how many datapoints"""
+BIAS_HEADING = (
+    "appendix D minus a better estimate, nats, of the last model of each run that has one, at {at} samples; its curve "
+    "may go farther. worst: the datapoint farthest off, in older results farthest below (a chain in a wrong mode shows "
+    "nowhere else); rest: the mean without it; untrusted: better estimates that do not count as trusted, of how many "
+    "datapoints"
+)
 
 
 @dataclass(frozen=True)
@@ -168,12 +169,14 @@ def collect_estimates(folders: Iterable[RunFolder], key: Sequence[str]) -> pd.Da
 
 
 def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
-    """How far appendix D lies from the better estimates at the last logged point of each curve, nats.
+    """How far appendix D lies from the better estimates of the last model of each run that has them, nats.
 
     A chain in a wrong mode leaves its datapoint tens of nats low, and the mean and its normal standard error with it.
     """
-    rows = []
-    for name, curve in estimates.groupby([*key, "seed", "split"], sort=False):
+    rows, curves = [], estimates.groupby([*key, "seed", "split"], sort=False)
+    first, *farther = sorted({*curves["samples"].max()})
+    at = scientific(first) + (f" to {scientific(farther[-1])}" if farther else "")
+    for name, curve in curves:
         *names, seed, split = (label(str(part)) for part in name)
         for _, row in curve[curve["samples"] == curve["samples"].max()].iterrows():
             n, mean, worst = row["datapoints"], row["bias"], row.get("worst", -row["largest_deficit"])
@@ -188,4 +191,4 @@ def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
                     "untrusted": f"{row['untrusted']}/{n + row['without_estimate']}",
                 }
             )
-    return f"{BIAS_HEADING}\n{format_table(pd.DataFrame(rows), 80)}"
+    return f"{paragraph(BIAS_HEADING.format(at=at), 80)}\n{format_table(pd.DataFrame(rows), 80)}"

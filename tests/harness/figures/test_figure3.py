@@ -191,6 +191,9 @@ def test_the_table_shows_what_the_worst_point_carries_and_how_many_are_untrusted
     # Of the sum of 200 differences, −208, one datapoint is −161.1: the others' mean is −46.9/199.
     assert printed.splitlines()[-1].split()[-6:] == ["importance", "-1.04", "0.86", "-161.1", "-0.24", "7/203"]
     assert max(map(len, printed.splitlines())) <= 80
+    assert "of the last model of each run that has one, at 10² samples;" in " ".join(printed.split())
+    other = pd.concat([estimates, estimates.assign(seed=1, samples=250)])
+    assert " at 10² to 2.5·10² samples;" in " ".join(format_bias(other, ("dataset", "n_train", "method")).split())
     above = format_bias(estimates.assign(worst=161.1), ("dataset", "n_train", "method"))
     assert above.splitlines()[-1].split()[-3:] == ["+161.1", "-1.85", "7/203"]
 
