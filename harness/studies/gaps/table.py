@@ -43,6 +43,18 @@ def latest(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values([*CURVE, "split"], key=ranked, ignore_index=True)
 
 
+def beside(table: pd.DataFrame) -> pd.DataFrame:
+    """What `latest` gives, and AEVB's models at the counts of samples where other methods of its panel end.
+
+    Where these go less far than AEVB, its last models are not to be compared with theirs.
+    """
+    rows = latest(table)
+    others = rows[rows["method"] != "aevb"][["dataset", "n_latent", "samples"]].drop_duplicates()
+    at_these = table[table["method"] == "aevb"].merge(others).groupby(["dataset", "n_latent", "samples"])
+    both = pd.concat([rows, *(latest(part) for _, part in at_these)]).drop_duplicates([*CURVE, "samples", "split"])
+    return both.sort_values([*CURVE, "samples", "split"], key=ranked, ignore_index=True)
+
+
 def format_gaps(table: pd.DataFrame) -> str:
     """The last models of each curve, and what the study says of them."""
     rows = latest(table)

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from harness.figures.request import Request
-from harness.studies.gaps import study
+from harness.studies.gaps import plot, study
 from harness.studies.gaps.measure import GapsStudy, Nats, measure
 from harness.studies.gaps.study import kept_models, run_study, summary
-from harness.studies.gaps.table import format_gaps, lags, latest, overfitting
+from harness.studies.gaps.table import beside, format_gaps, lags, latest, overfitting
 from tests.oracles import linear_gaussian
 
 SMALL = GapsStudy(
@@ -131,3 +131,61 @@ def test_published_models_are_looked_into_where_the_reader_has_none(tmp_path, mo
     assert all(path.stat().st_size > 10_000 for path in study.plot_gaps(table, latents, tmp_path / "gaps" / "gaps"))
     again = run_study(small, tmp_path / "gaps", request)
     pd.testing.assert_frame_equal(table, again[0])
+
+
+def two_methods():
+    """AEVB has gone on to 9000 samples, wake-sleep has not."""
+    return pd.DataFrame(
+        [rows(split=split, samples=samples) for split in ("train", "test") for samples in (50, 1000, 9000)]
+        + [rows(method="wake_sleep", split=split, log_p=-104.0) for split in ("train", "test")]
+    )
+
+
+def test_beside_another_methods_last_models_stand_aevbs_after_as_many_samples():
+    found = beside(two_methods())
+    assert found[["method", "samples", "split"]].to_numpy().tolist() == [
+        ["aevb", 1000, "train"], ["aevb", 1000, "test"], ["aevb", 9000, "train"], ["aevb", 9000, "test"],
+        ["wake_sleep", 1000, "train"], ["wake_sleep", 1000, "test"],
+    ]  # fmt: skip
+    alone = two_methods().query("method == 'aevb'")
+    pd.testing.assert_frame_equal(beside(alone), latest(alone))
+
+
+@pytest.fixture
+def drawn(monkeypatch, tmp_path):
+    """The figure of two methods with 10 latents and of one with 200 whose log p(x) is not known."""
+    figures = []
+    monkeypatch.setattr(plot, "save", lambda figure, stem: figures.append(figure) or [stem])
+    unknown = dict.fromkeys(("log_p", "bound", "best"), np.nan) | {"n_latent": 200}
+    table = pd.concat([two_methods(), pd.DataFrame([rows(), rows(split="train")]).assign(**unknown)])
+    latents = [
+        {**name, "split": "test", "latent": k, "kl": 3.0 * 0.4**k}
+        for name in table[["dataset", "n_latent", "method", "seed", "samples"]].drop_duplicates().to_dict("records")
+        for k in range(name["n_latent"])
+    ]
+    plot.plot_gaps(table, pd.DataFrame(latents), tmp_path / "gaps")
+    (figure,) = figures
+    figure.draw_without_rendering()
+    return figure
+
+
+def test_models_stand_below_their_size_and_samples_and_the_two_ends_have_errors_apart(drawn):
+    ladder = drawn.axes[0]
+    assert [text.get_text() for text in ladder.get_yticklabels()] == [
+        "$N_z$ = 10 after 10³ samples", "AEVB, train", "AEVB, test", "wake-sleep, train", "wake-sleep, test",
+        "$N_z$ = 10 after 9·10³ samples", "AEVB, train", "AEVB, test",
+    ]  # fmt: skip
+    bars = [collection.get_segments()[0] for collection in ladder.collections]
+    heights = [float(segment[0][1]) for segment in bars]
+    assert len({*heights}) == len(heights) == 2 * 6
+    assert np.diff(sorted(heights)).min() > 0.4  # lines
+
+
+def test_a_panel_for_each_size_tells_its_methods_apart_beside_the_curves(drawn):
+    for axes, size, methods in zip(drawn.axes[1:], (10, 200), (2, 1), strict=True):
+        legend, curves = axes.get_legend(), [line for line in axes.lines if line.get_label().endswith("active")]
+        assert legend.get_title().get_text() == f"$N_z$ = {size}"
+        assert len({line.get_color() for line in curves}) == len(curves) == methods
+        assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+        assert [text.get_text() for text in axes.texts] == ["10⁻³ nats or less"]
+        assert min(np.min(line.get_ydata()) for line in axes.lines) == 1e-3
