@@ -1,7 +1,6 @@
 """The benchmarks' figures: throughput over batch size, cost against each setting, time to a bound."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,13 +12,11 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from harness.figures.compare import label, ranked
 from harness.figures.panel import DARK, GREY, OURS, STYLE, save
-from harness.timing.tables import PAPER_SECONDS_PER_MILLION, side_by_side, sweep, usual
+from harness.timing.tables import PAPER_SECONDS_PER_MILLION, SETTING, side_by_side, sweep, usual
 
 DEVICES = ("#1f4fa0", "#a50f22", "#2fa83b", "#8a5a00")
 PAPER = "the paper, 2013:\n20–40 min per million"
-ENGINES = {
-    "reference": "s", "stacked": "D", "plain PyTorch": "v", "JAX scan": "P", "JAX vmap": "^", "bfloat16": "*"
-}  # fmt: skip
+ENGINES = ("plain PyTorch", "reference", "by hand", "fast", "graph", "stacked", "bfloat16", "JAX scan", "JAX vmap")
 SWEEPS = (
     ("n_latent", "latent dimensions $N_z$"),
     ("hidden", "hidden units"),
@@ -46,38 +43,45 @@ def plot_benchmarks(table: pd.DataFrame, times: pd.DataFrame, source: str, folde
 
 
 def _throughput(aevb: pd.DataFrame, colours: dict[str, str]) -> Figure:
-    figure = Figure(figsize=(8.2, 6.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
-    axes = figure.subplots()
+    """Over the minibatch size the fastest steps by hand; at the usual size every engine, a column for each."""
+    figure = Figure(figsize=(13, 5.8), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    left, right = figure.subplots(1, 2, sharey=True)
     for device, part in sweep(aevb, "batch_size").groupby("device"):
-        axes.plot(
-            part["batch_size"],
-            part["samples_per_second"],
-            "o-",
-            color=colours[str(device)],
-            linewidth=2.2,
-            label=device,
-        )
-    engines = usual(aevb)
-    for engine, marker in ENGINES.items():
-        look: dict[str, Any] = {
-            "marker": marker, "markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.6, "linestyle": "",
-        }  # fmt: skip
-        others = engines[engines["engine"] == engine]
-        for x, y, device in others[["batch_size", "samples_per_second", "device"]].to_numpy():
-            axes.plot(x, y, color=colours[str(device)], **look)
-        if len(others):
-            axes.plot([], [], color=DARK, label=engine, **look)
+        at, colour = part["batch_size"], colours[str(device)]
+        left.plot(at, part["samples_per_second"], "o-", color=colour, linewidth=2.2, label=device)
+    _ticks(left, sweep(aevb, "batch_size")["batch_size"])
+    left.set(yscale="log", xlabel="minibatch size $M$", ylabel="training samples per second")
+    left.set_title("fastest steps with gradients by hand")
+    _engines(right, usual(aevb), colours)
+    right.set_title(f"each engine at $M$ = {SETTING['batch_size']}")
     slow, fast = (1e6 / seconds for seconds in reversed(PAPER_SECONDS_PER_MILLION))
-    axes.axhspan(slow, fast, color=GREY, alpha=0.25, linewidth=0)
-    axes.set(xscale="log", yscale="log", xlabel="minibatch size $M$", ylabel="training samples per second")
-    axes.set_title("AEVB on MNIST, 500 hidden units, $N_z$ = 20: one core of a CPU, or a GPU")
-    _ticks(axes, sweep(aevb, "batch_size")["batch_size"])
-    axes.annotate(
+    for axes in (left, right):
+        axes.axhspan(slow, fast, color=GREY, alpha=0.25, linewidth=0)
+        axes.tick_params(labelleft=axes is left)
+    left.annotate(
         PAPER.replace("\n", " "), (0.99, np.sqrt(slow * fast)), xycoords=("axes fraction", "data"), ha="right",
         va="center", fontsize=9, color=DARK,
     )  # fmt: skip
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle("AEVB on MNIST, 500 hidden units, $N_z$ = 20: one core of a CPU, or a GPU")
+    if len(aevb):
+        figure.legend(loc="outside lower center", ncols=len(colours), frameon=False)
     return figure
+
+
+def _engines(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """A column for each engine, in which devices stand beside each other."""
+    there = {*rows["engine"]}
+    engines = [*(name for name in ENGINES if name in there), *sorted(there - {*ENGINES})]
+    devices = [device for device in colours if device in {*rows["device"]}]
+    for k, device in enumerate(devices):
+        part = rows[rows["device"] == device]
+        place = [engines.index(engine) + 0.6 * ((k + 0.5) / len(devices) - 0.5) for engine in part["engine"]]
+        axes.plot(place, part["samples_per_second"], "o", color=colours[device], markersize=8, markeredgecolor="white")
+    for edge in range(1, len(engines)):
+        axes.axvline(edge - 0.5, color="#e6e6e6", linewidth=0.8, zorder=0)
+    axes.set_xticks(range(len(engines)), engines, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.5, max(len(engines), 1) - 0.5)
+    axes.grid(visible=False, axis="x")
 
 
 def _cost(aevb: pd.DataFrame, table: pd.DataFrame, colours: dict[str, str]) -> Figure:

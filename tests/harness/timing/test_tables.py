@@ -3,9 +3,11 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from harness.timing import plot
 from harness.timing.devices import keep, read
 from harness.timing.plot import plot_benchmarks
 from harness.timing.tables import (
@@ -172,6 +174,28 @@ def test_each_device_has_bars_of_its_own_that_name_it(tmp_path):
     ]
     assert names == ["AEVB", "wake-sleep, Some CPU", "wake-sleep, Some GPU"], "AEVB's are the unit on both"
     assert "Some GPU" in format_times(times)
+
+
+def test_engines_of_equal_speed_have_columns_and_devices_places_of_their_own(monkeypatch, tmp_path):
+    drawn = {}
+    monkeypatch.setattr(plot, "save", lambda figure, stem: drawn.setdefault(stem.name, figure) and [stem])
+    engines = ("JAX scan", "fast", "reference", "somebody's", "stacked")
+    cases = [measured(engine=engine) for engine in engines] + [measured(precision="bfloat16")]
+    devices = ("CPU", "GPU", "another CPU")
+    table = pd.concat((tabulate(report(*cases)).assign(device=name) for name in devices), ignore_index=True)
+    plot_benchmarks(table, time_to_bound(curves(), COSTS), "somewhere", tmp_path)
+    figure = drawn["throughput"]
+    figure.draw_without_rendering()
+    axes = figure.axes[1]
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    assert names == ["reference", "fast", "stacked", "bfloat16", "JAX scan", "somebody's"]
+    points = [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
+    places = axes.transData.transform(np.concatenate(points))[:, 0]
+    assert len(places) == len(devices) * len(names)
+    size = 8 * figure.dpi / 72  # of a marker, pixels
+    assert np.diff(np.sort(places)).min() > size
+    columns = np.round(axes.transData.inverted().transform([(x, 0) for x in np.sort(places)])[:, 0])
+    assert columns.tolist() == [column for column in range(6) for _ in devices]
 
 
 def test_figures_show_every_device_and_the_paper(tmp_path):
