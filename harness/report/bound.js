@@ -32,3 +32,6 @@ const noisePlaces = ({ mean, deviation }) =>
 
 /** The mean over ε of a surface's height at μ + σ·ε. */
 const meanOverNoise = (q, surface) => noisePlaces(q).reduce((sum, [z, share]) => sum + share * surface.at(z), 0);
+
+/** The bound in print, to a tenth of a nat: its two terms in print add up to it. */
+const boundInPrint = ({ rec, kl }) => rounded(rec, 1) - rounded(kl, 1);

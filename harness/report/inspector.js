@@ -15,7 +15,7 @@ document.getElementById("inspector") && (() => {
     moments: ({ q }) => ["μ = ", vector("mu", q.mean), ", σ = ", vector("sigma", q.deviation)],
     eps: ({ n }) => ["ε = ", vector("eps", machine.eps.subarray(0, n))],
     z: ({ q, z }) => in2(z).flatMap((value, k) => [
-      ...(k ? [make("br")] : []), coloured("z", print(value, 2)), " = ", coloured("mu", print(q.mean[k], 2)), " + ",
+      ...(k ? [make("br")] : []), coloured("z", print(value, 2)), " ≈ ", coloured("mu", print(q.mean[k], 2)), " + ",
       coloured("sigma", print(q.deviation[k], 2)), " · ", coloured("eps", print(machine.eps[k], 2)),
     ]),
     posterior: ({ q }) => [
@@ -26,11 +26,18 @@ document.getElementById("inspector") && (() => {
     decoder: ({ model }) => [[model.nLatent, ...model.decoder.hidden.map((layer) => layer.nOut), machine.x.length].join(" → ")],
     xhat: ({ decoded }) => [coloured("xhat", `${print(Math.min(...decoded.mean), 2)} … ${print(Math.max(...decoded.mean), 2)}`)],
     rec: ({ rec }) => [nats("xhat", rec, 2)],
-    kl: ({ q, kl }) => [nats("kl", kl, 2), " = ", in2(q.mean).map((mu, k) => print(0.5 * (mu * mu + q.deviation[k] ** 2 - 1 - q.logVar[k]), 2)).join(" + "), q.mean.length > 2 ? " + …" : ""],
-    bound: ({ rec, kl }) => [nats("bound", rec - kl, 2), " = ", nats("xhat", rec, 2), " − ", nats("kl", kl, 2)],
-    gap: ({ kl }) => machine.summary
-      ? [nats("post", machine.summary.logMarginal, 2), " = ", nats("bound", machine.mean - kl, 2), " + ", print(machine.summary.logMarginal - machine.mean + kl, 2)] : [],
-    rebuilds: () => machine.sides.flatMap(({ n, rec, kl }, k) => [k ? "; " : "", `${n}: `, nats("xhat", rec), " − ", nats("kl", kl), " = ", nats("bound", rec - kl)]),
+    kl: ({ q, kl }) => {
+      const parts = in2(q.mean).map((mu, k) => 0.5 * (mu * mu + q.deviation[k] ** 2 - 1 - q.logVar[k]));
+      if (q.mean.length === 2) parts[1] = rounded(kl, 2) - rounded(parts[0], 2);
+      return [nats("kl", kl, 2), " = ", parts.map((part) => print(part, 2)).join(" + "), q.mean.length > 2 ? " + …" : ""];
+    },
+    bound: (side) => [nats("bound", boundInPrint(side)), " = ", nats("xhat", side.rec), " − ", nats("kl", side.kl)],
+    gap: ({ kl }) => {
+      if (!machine.summary) return [];
+      const [limit, bound] = [machine.summary.logMarginal, machine.mean - kl];
+      return [nats("post", limit), " = ", nats("bound", bound), " + ", print(rounded(limit, 1) - rounded(bound, 1), 1)];
+    },
+    rebuilds: () => machine.sides.flatMap((side, k) => [k ? "; " : "", `${side.n}: `, nats("xhat", side.rec), " − ", nats("kl", side.kl), " = ", nats("bound", boundInPrint(side))]),
   };
 
   function show(name) {

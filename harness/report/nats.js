@@ -11,14 +11,14 @@ document.getElementById("machine-rec") && (() => {
     find("machine-z").value = list(z);
     find("machine-rec").value = print(rec, 1);
     find("machine-kl").value = print(kl, 1);
-    find("machine-bound").value = print(rec - kl, 1);
+    find("machine-bound").value = print(boundInPrint(machine.main), 1);
     const known = summary !== null;
     find("machine-limits").hidden = !known;
     find("machine-bar").hidden = !known;
     if (!known) return;
     find("machine-mean").value = print(mean - kl, 1);
     find("machine-marginal").value = print(summary.logMarginal, 1);
-    find("machine-gap").value = print(summary.logMarginal - mean + kl, 1);
+    find("machine-gap").value = print(rounded(summary.logMarginal, 1) - rounded(mean - kl, 1), 1);
     // Lengths are costs, −nats: what is missing to log p = 0.
     const whole = Math.max(kl - rec, -summary.logMarginal, kl - mean) * 1.02, share = (value) => `${Math.max(0, (100 * value) / whole)}%`;
     find("machine-bar").style.setProperty("--rec", share(-rec));
@@ -31,7 +31,7 @@ document.getElementById("machine-rec") && (() => {
     const { q, z, rec, kl } = machine.main;
     find("machine-told").textContent = say("told", {
       mu: list(q.mean), sigma: list(q.deviation), eps: list(machine.eps.subarray(0, z.length)), z: list(z),
-      rec: print(rec, 1), kl: print(kl, 1), bound: print(rec - kl, 1),
+      rec: print(rec, 1), kl: print(kl, 1), bound: print(boundInPrint(machine.main), 1),
     });
   });
 })();

@@ -23,6 +23,9 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** As it is in print: what is computed of printed numbers adds up before the reader's eyes. */
+const rounded = (value, digits) => Number(value.toFixed(digits));
+
 /** Number in print, with a true minus sign. */
 function print(value, digits) {
   return value.toFixed(digits).replace("-", "\u2212");

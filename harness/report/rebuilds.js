@@ -29,7 +29,7 @@ document.getElementById("machine-rebuilds") && (() => {
     tiles.forEach(({ canvas, bound }, k) => {
       const side = machine.sides[k - 1];
       paint(canvas.getContext("2d"), machine.main.model, k ? side.decoded.mean : machine.x);
-      if (k) bound.value = print(side.rec - side.kl, 0);
+      if (k) bound.value = print(boundInPrint(side), 0);
     });
   });
   document.addEventListener("language", label);
