@@ -178,7 +178,7 @@ def near_file(path: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry in itertools.islice(entries, 1000)]
-        return did_you_mean(path.name, [name for name in names if name.endswith((".npy", ".npz"))])
+        return did_you_mean(path.name, [n for n in names if n.endswith((".npy", ".npz")) and n != path.name])
     return ""
 
 

@@ -84,7 +84,9 @@ def measure_claims(results: Results, names: Iterable[str] = ()) -> list[Measured
 
 def _measure_stored(claim: Claim, results: Results) -> Measured:
     commands = [
-        options for source in claim.sources for options in source.with_method(results.method).commands([(SEEDS, 0.0)])
+        options
+        for source in claim.sources
+        for options in source.with_method(results.method).commands([(SEEDS, 0.0)], results.protocol)
     ]
     makes = " or ".join(f"`{invocation()} {command}`" for command in commands)
     with showing(results.shelves.own, f"what {claim.id} is measured on is made anew by {makes}"):
@@ -94,7 +96,7 @@ def _measure_stored(claim: Claim, results: Results) -> Measured:
 def _measure(claim: Claim, results: Results) -> Measured:
     items = MEASURES[claim.id](results)
     sources = [source.with_method(results.method) for source in claim.sources]
-    commands = tuple(options for source in sources for options in source.commands(_lengths(items)))
+    commands = tuple(options for source in sources for options in source.commands(_lengths(items), results.protocol))
     spent = [hours for source in claim.sources if (hours := results.hours(source)) is not None]
     hours = sum(spent, Hours(0.0, 0.0)) if spent else Hours(math.nan, math.nan)
     told = {name: getattr(claim, name) for name in ("id", "title", "sentence", "where", "criterion", "note")}

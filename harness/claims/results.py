@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from harness.claims.roster import AEVB_ITSELF, Source
+from harness.claims.roster import AEVB_ITSELF, PROTOCOL, Source
 from harness.claims.seeds import Seeds, seeds_of
 from harness.experiments.paper import EXPERIMENTS, Experiment
 from harness.experiments.paper_curves import read_published
@@ -54,7 +54,7 @@ class Results:
     """
 
     shelves: Shelves
-    protocol: str = "author"
+    protocol: str = PROTOCOL
     method: str = AEVB_ITSELF
 
     @property

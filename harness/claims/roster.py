@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from harness.experiments.paper import EXPERIMENTS
 
 AEVB_ITSELF = "aevb"
+PROTOCOL = "author"  # where a command names none
 NEAR = "1 nat (10 on Frey Face)"
 FITTED_STEPS = "Fitted: each curve's step size was chosen because it then lies near the paper's."
 FITTED_PRIOR = (
@@ -36,9 +37,10 @@ class Source:
         known = self.methods or (AEVB_ITSELF,) * (self.task == "benchmark") or EXPERIMENTS[int(self.name)].methods
         return replace(self, methods=tuple(method if name == AEVB_ITSELF else name for name in known))
 
-    def commands(self, lengths: Sequence[tuple[int, float]]) -> list[str]:
+    def commands(self, lengths: Sequence[tuple[int, float]], protocol: str = PROTOCOL) -> list[str]:
         """Options of what computes it: a figure's runs for so many seeds, and to so many training samples."""
         words = [f"--{self.task}", self.name, *(["--method", *self.methods] if self.methods else [])]
+        words += ["--protocol", protocol] if self.task == "figure" and protocol != PROTOCOL else []
         command = " ".join(word for word in words if word)
         if self.task != "figure":
             return [command]
@@ -228,4 +230,16 @@ CLAIMS: tuple[Claim, ...] = (
     ),
 )
 NAMES = tuple(claim.id for claim in CLAIMS)
-OF_METHOD = tuple(claim.id for claim in CLAIMS if claim.of_method)
+
+
+def of_method(method: str) -> tuple[str, ...]:
+    """The claims in which this method can stand in AEVB's place: about AEVB among methods, of which it is none."""
+    about = (claim for claim in CLAIMS if claim.of_method)
+    return tuple(claim.id for claim in about if all(_takes(source, method) for source in claim.sources))
+
+
+def _takes(source: Source, method: str) -> bool:
+    if source.task != "figure":
+        return True
+    figure = EXPERIMENTS[int(source.name)]
+    return figure.takes(method) and method not in {*(source.methods or figure.methods)} - {AEVB_ITSELF}

@@ -8,7 +8,7 @@ import pandas as pd
 from aevb.errors import UserError
 from harness.claims.measure import Measured, from_json, measure_claims, to_json
 from harness.claims.results import Results
-from harness.claims.roster import AEVB_ITSELF, OF_METHOD
+from harness.claims.roster import AEVB_ITSELF, of_method
 from harness.claims.text import (
     RULE,
     WIDTH,
@@ -43,12 +43,16 @@ def show_claims(shelves: Shelves, protocol: str, names: Sequence[str], method: s
         UserError: a claim is not about a method.
     """
     if method != AEVB_ITSELF:
-        if others := [name for name in names if name not in OF_METHOD]:
+        known = of_method(method)
+        if others := [name for name in names if name not in known]:
+            asked = f"asks {', '.join(known)}" if known else "asks no claim"
             raise UserError(
-                f"--claims --method asks {', '.join(OF_METHOD)}, which are about AEVB among methods, got "
-                f"{', '.join(others)}: leave them out"
+                f"--claims --method {method} {asked}, in which it can stand in AEVB's place beside the other methods, "
+                f"got {', '.join(others)}: leave them out"
             )
-        names = names or OF_METHOD
+        if not known:
+            raise UserError(f"--claims asks a method in AEVB's place, got {method}, which has none: name another")
+        names = names or known
     claims = measure_claims(Results(shelves, protocol, method), names)
     curves = [(figure, shelves.curves(figure, protocol, {})) for figure in EXPERIMENTS.values()]
     shorter = [fold(told, WIDTH) for figure, runs in curves if (told := shelves.outreached(figure, protocol, runs))]

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from harness.figures.compute import compute
 from harness.figures.plan import Plan, make_plan, stored_configs_of
 from harness.figures.reestimate import reestimate_all
 from harness.figures.request import Request
-from harness.figures.show import publish, show_missing, show_plan
+from harness.figures.show import NothingToDraw, publish, show_missing, show_plan
 from harness.pictures.demos import show_demo
 from harness.pictures.latent_space import publish_pictures
 from harness.pictures.models import to_compute
@@ -132,7 +132,8 @@ def reproduce(request: Request, options: argparse.Namespace) -> int:
         failures += reestimate_all(plan.jobs, request.place)
     for failure in failures:
         print(failure, file=sys.stderr)
-    show(request, [job.config for job in plan.jobs], plan)
+    with suppress(NothingToDraw) if failures else nullcontext():  # why has been told
+        show(request, [job.config for job in plan.jobs], plan)
     show_missing(plan, request)
     return 1 if failures or tell_diverged(plan, request) else 0
 

@@ -41,17 +41,21 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Refuse what argparse takes without a word.
+        """Refuse what argparse takes without a word, and name an unknown option before what it lacks for that.
 
         `--option=--` it takes for an option without a value, and gives it none; of an option given twice it keeps the
         last value alone.
         """
         given = set[str]()
         valued = {text for action in self._actions if action.nargs != 0 for text in action.option_strings}
+        known = [text for action in self._actions for text in action.option_strings]
         for text in sys.argv[1:] if args is None else args:
             if text.startswith("-") and text.endswith("=--"):
                 self.error(f"argument {text[:-3]}: expected a value, got '--'")
-            if (name := text.partition("=")[0]) in valued:
+            name = text.partition("=")[0]
+            if name.startswith("--") and name != "--" and name not in known:
+                self.error(f"unrecognized arguments: {name}")
+            if name in valued:
                 if name in given:
                     self.error(
                         f"argument {name}: given twice, of which one would be ignored; write its values after it"

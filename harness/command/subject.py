@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aevb.checks import weights
 from aevb.data import load_dataset
-from aevb.data.array import check_real, read_arrays
+from aevb.data.array import check_real, near_file, read_arrays
 from aevb.errors import DataError, UserError, one_line
 from aevb.evaluation import Q
 from aevb.joint import Joint
@@ -143,10 +143,12 @@ def read_points(data: str) -> Float[Tensor, "n pixel"]:
     if not data.endswith(".npy"):
         return load_dataset(data).test
     path = Path(data).expanduser()
+    if not path.exists():
+        raise DataError(f"--data must name a file that is there, got {path}: correct the path{near_file(path)}")
     try:
         (rows,) = read_arrays(path).values()
         check_real(rows, data)
-        x = torch.as_tensor(rows.reshape(len(rows), -1).astype(np.float64))
+        x = torch.as_tensor(rows.reshape(len(rows), math.prod(rows.shape[1:])).astype(np.float64))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"--data must be a .npy file of numbers; {data}: {one_line(error)}: use numpy.save") from error
     except DataError as error:

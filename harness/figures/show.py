@@ -29,6 +29,10 @@ Plot = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, Mapping[str, str], Pa
 PLOTS: Mapping[int, Plot] = {2: plot_figure2, 3: plot_figure3}
 
 
+class NothingToDraw(UserError):
+    """No run of what was asked for is stored."""
+
+
 def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays: Mapping[str, str]) -> None:
     """Write the tables and the figure from what the store holds, and print the comparison.
 
@@ -45,7 +49,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         arrays: SHA-256 of users' arrays by name; of those that are not here, the last one that was worked on counts.
 
     Raises:
-        UserError: the store has nothing to draw.
+        NothingToDraw: the store has no such run.
     """
     experiment, name = request.experiment, f"figure{request.experiment.figure}"
     folders = request.shelves.curves(experiment, request.protocol, arrays)
@@ -55,7 +59,7 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
         drawn = drawn[drawn["dataset"].isin([Path(dataset).name for dataset in request.datasets])]
     if drawn.empty:
         of = f" on {', '.join(request.datasets)}" if request.datasets else ""
-        raise UserError(
+        raise NothingToDraw(
             f"there must be runs to draw; {request.shelves.runs} has none of protocol {request.protocol}{of}: "
             "compute some, without --plot-only, or wait for a command that computes them anew"
         )

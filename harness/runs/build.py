@@ -62,9 +62,10 @@ def load(config: Config, data: Path | None) -> Dataset:
         split=config.split,
     )
     if own and dataset.sha256 != config.data_sha256:
+        remedy = "return the same rows at each call" if is_place(str(data)) else "start again with the array as it is"
         raise DataError(
             f"an array must not change while runs on it are open; {data} had SHA-256 {config.data_sha256[:12]}…, now "
-            f"{dataset.sha256[:12]}…: start again with the array as it is"
+            f"{dataset.sha256[:12]}…: {remedy}"
         )
     if config.n_train > len(dataset.train):
         raise UserError(

@@ -150,7 +150,6 @@ def check_file(path: Path, option: str) -> None:
         UserError: it cannot.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             raise OSError("it is not a regular file")
         tempfile.TemporaryFile(dir=path.parent).close()

@@ -55,7 +55,7 @@ def read(folder: Path) -> pd.DataFrame:
     """All cases of all devices that the folder knows, a row for each."""
     tables = _of_devices(folder, "measured", tabulate)
     if not tables:
-        raise UserError(f"there must be benchmarks to show; {folder} has none: select some that measure")
+        raise UserError(f"there must be benchmarks to show; {folder} has none: time some, without --plot-only")
     return pd.concat(tables, ignore_index=True)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from harness.claims.results import Results
-from harness.claims.roster import OF_METHOD
+from harness.claims.roster import of_method
 from harness.experiments.paper import FIGURE2
 from harness.figures.costs import METHODS_FOLDER
 from harness.store.shelves import Shelves
@@ -64,15 +64,29 @@ def test_a_strangers_learner_is_asked_in_the_place_of_aevb(tmp_path, ahead, verd
     assert found.core_hours > 0
 
 
+def test_commands_name_the_protocol_whose_runs_are_asked(tmp_path):
+    commands = measured(Results(Shelves(tmp_path), "author+warm_up=0"), "C1").commands
+    assert commands == ("--figure 2 --protocol author+warm_up=0 --seed 0 1 2", "--benchmark")
+
+
 def test_claims_are_asked_of_a_method_by_the_command_and_nothing_of_that_is_stored(tmp_path):
     stored(tmp_path, 5)
     status, printed, complained = run(["--claims", "--method", "beta:Beta", "--results", str(tmp_path)])
     assert status == 0, complained
-    assert [line.split()[-5:-2] and line[14:17].strip() for line in printed.splitlines()[3:7]] == [*OF_METHOD]
+    assert [line.split()[-5:-2] and line[14:17].strip() for line in printed.splitlines()[3:7]] == [
+        *of_method("beta:Beta")
+    ]
     assert "With Beta in AEVB's place: AEVB converges" in " ".join(printed.split())
     assert "MNIST 3, Beta − wake-sleep at 10⁷: 5.0" in " ".join(printed.split())
     assert not (tmp_path / "claims").exists()
-    for wrong, what in (("C4", "asks C1, C2, C8, C13"), ("C1 --method aevb iwae", "one method in AEVB's place")):
+    refusals = {
+        "C4": "asks C1, C2, C8, C13",
+        "C1 --method aevb iwae": "one method in AEVB's place",
+        "C8 --method mcem": "mcem asks C13",
+        "C1 --method wake_sleep": "wake_sleep asks C2, C8",
+        "C1 --method mcem": "mcem asks C13",
+    }
+    for wrong, what in refusals.items():
         line = f"--claims {wrong} --results {tmp_path}" + ("" if "--method" in wrong else " --method beta:Beta")
         status, printed, complained = run(line.split())
         check_refusal(status, printed, complained)

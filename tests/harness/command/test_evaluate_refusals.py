@@ -108,6 +108,7 @@ def wrong(truth, own_files):
     np.save(own_files / "dates.npy", np.zeros((3, 5), "datetime64[s]"))
     np.save(own_files / "words.npy", rows.astype(str))
     np.save(own_files / "empty.npy", rows[:, :0])
+    np.save(own_files / "none.npy", rows[:0, :5])
     if not (own_files / "pipe.npy").exists():
         os.mkfifo(own_files / "pipe.npy")
 
@@ -117,7 +118,7 @@ def wrong(truth, own_files):
     [
         ("factors:model", "must have data, got factors:model alone"),
         ("nowhere:model --data rows.npy", "MODEL must be a known name or .*ModuleNotFoundError"),
-        ("factors:model --data nothing.npy", "must be a .npy file of numbers"),
+        ("factors:model --data nothing.npy", "must name a file that is there"),
         ("factors:model --data nothing", "the name must be known"),
         ("wrong:Detached --data rows.npy", "must be a differentiable function of z.*RuntimeError"),
         ("wrong:Noisy --data rows.npy", "must be the same at every call, got two of .* nats apart"),
@@ -150,7 +151,9 @@ def wrong(truth, own_files):
         ("factors:model --data dates.npy", "must be real numbers"),
         ("factors:model --data words.npy", "must be real numbers"),
         ("factors:model --data empty.npy", "must have rows of finite numbers"),
+        ("factors:model --data none.npy", "must have rows of finite numbers, got .0, 5."),
         ("factors:model --data pipe.npy", "not a regular file"),
+        ("factors:model --data rows.npy --csv nowhere/found.csv", "--csv must name a file that can be written"),
         ("factors:model --data rows.npy --csv .", "--csv must name a file that can be written"),
         ("factors:model --data rows.npy --samples 3", "at least 25"),
     ],

@@ -28,6 +28,8 @@ NEAR = [
     ("--figure 2 --method wakesleep", "wake_sleep"),
     ("--figure 2 --method AEVB", "aevb"),
     ("--figure 3 --method mcm", "mcem"),
+    ("--lst", "--list"),
+    ("--figur 2", "--figure"),
     ("--figure 2 --scale smok", "smoke"),
     ("--figure 2 --scale papr", "paper"),
     ("--figure 2 --device cdua", "cuda"),
