@@ -77,7 +77,7 @@ def _doubts(curves: pd.DataFrame) -> list[str]:
         stuck = ends["training_stuck"].max() if "training_stuck" in ends else 0
         notes += wrap(f"{label(str(method))}: {without} points have no estimate", 40) if without else []
         plural = "chain" if stuck == 1 else "chains"
-        notes += wrap(f"{label(str(method))}: {stuck:.0f} training {plural} stuck", 40) if stuck > 0 else []
+        notes += wrap(f"{label(str(method))}: {stuck:,.0f} training {plural} stuck", 40) if stuck > 0 else []
     return notes
 
 
