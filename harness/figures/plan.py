@@ -21,6 +21,7 @@ from harness.runs.decoders import check_decoder, try_decoder
 from harness.runs.job import Job, source
 from harness.runs.learners import check_learner
 from harness.runs.trial import try_learner
+from harness.store.own_code import check_own_code
 from harness.store.shelves import newest_array
 
 
@@ -40,7 +41,8 @@ def make_plan(request: Request) -> Plan:
     """Look for the data and lay out the runs.
 
     Raises:
-        UserError: a dataset that was asked for by name is not to be had, or an option is wrong.
+        UserError: a dataset that was asked for by name is not to be had, an option is wrong, or what is stored is of
+            other code of the user's.
     """
     # A cluster's own devices are its own affair.
     elsewhere = request.cluster and request.device == "cuda"
@@ -72,6 +74,9 @@ def make_plan(request: Request) -> Plan:
     if not jobs:
         raise _no_panel(request)
     _check(jobs)
+    if not request.force:
+        for job in jobs:
+            check_own_code(job.folder, job.config.places)
     return Plan(jobs, missing)
 
 

@@ -13,6 +13,7 @@ from aevb.places import is_place
 from harness.experiments.config import Config
 from harness.runs.build import build_model
 from harness.store.checksums import Damaged
+from harness.store.own_code import check_own_code
 from harness.store.shelves import KeptModel
 from harness.store.tensors import load_saved
 
@@ -21,9 +22,11 @@ def read_model(kept: KeptModel) -> tuple[GenerativeModel, GaussianEncoder | None
     """The decoder, the encoder where there is one, and all that the file says; see `aevb.trained.describe`.
 
     Raises:
-        UserError: the file is damaged, or holds something else, as another run's model.
+        UserError: the file is damaged, or holds something else, as another run's model, or the user's own decoder is
+            no longer what it was.
     """
     config = kept.folder.config
+    check_own_code(kept.folder, [config.decoder] if is_place(config.decoder) else [])
     try:
         content = load_saved(kept.path)
         model, encoder = trained.build(content, _own_decoder(config, content))

@@ -20,6 +20,8 @@ from harness.runs.steps import Trainer, samples_per_step
 from harness.store.environment import describe
 from harness.store.files import write_text
 from harness.store.locks import Hold
+from harness.store.own_code import NAME as OWN_CODE
+from harness.store.own_code import check_own_code, own_code
 from harness.store.status import Status
 from harness.workers import schedule
 from harness.workers.schedule import Interrupted
@@ -85,7 +87,7 @@ def run(job: Job, should_stop: Callable[[], bool] = lambda: False) -> Status:
     """Compute a run, or what is missing of it up to the job's length; what is done is left as it is.
 
     Raises:
-        UserError: data, checkpoint or folder are not fit for it.
+        UserError: data, checkpoint, folder or the user's own code are not fit for it.
         Interrupted: `should_stop` said so.
     """
     return run_together([job], should_stop)[0]
@@ -102,6 +104,7 @@ def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: 
                 raise Interrupted
             if job.folder.is_stale():
                 job.folder.clear()
+            check_own_code(job.folder, job.config.places)
             if not job.is_done() and job.lacks_records_alone():
                 job.folder.mend_records()
             if not job.is_done():
@@ -134,6 +137,7 @@ def _train_stacks(jobs: Mapping[Job, Hold], should_stop: Callable[[], bool]) -> 
     config, device = first.config, torch.device(first.device)
     data = prepare(config, load(config, first.data), device)
     environment = describe(device, first.command) | {"engine": engine_of(config, first.engine)}
+    environment |= {OWN_CODE: own} if (own := own_code(config)) else {}
     alike: dict[tuple[Any, ...], list[Run]] = {}
     for job, hold in jobs.items():
         one = Run(job, data, environment, should_stop, hold)

@@ -15,6 +15,7 @@ from harness.runs.job import Job
 from harness.runs.train import work
 from harness.store.checksums import Damaged, read_checked
 from harness.store.files import scratch
+from harness.store.own_code import NAME as OWN_CODE
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves, stored_configs
 from harness.store.status import Status
@@ -29,7 +30,7 @@ RULE = (
     f"{NATS:g} nats and {WIDE:g} of how much the curve changes to the points beside, and half of all values by "
     f"{NATS:g} nats and {NARROW:g} of it."
 )
-SAME = ("arithmetic", "device", "device_type", "instructions", "threads", "engine", "products")
+SAME = ("arithmetic", "device", "device_type", "instructions", "threads", "engine", "products", OWN_CODE)
 SAME_PACKAGES = ("torch", "numpy", "scipy")
 KINDS, ENGINES = ("cpu", "cuda"), ("fast", "reference")
 
@@ -158,7 +159,8 @@ def compare(stored: RunFolder, anew: Job) -> Verdict:
         return Verdict("different", name, f"{far}: only the curve {which} has {odd[1]} at {odd[0]:,} samples")
     if not _is_whole(stored):
         return _different(name, f"{far}: the file was changed after it was written", ours, theirs, measure)
-    alike = _alike(stored.environments(), anew.folder.environments()[-1])
+    computed, here = stored.environments(), anew.folder.environments()[-1]
+    alike = _alike(computed, here)
     if ours.equals(theirs):
         if alike and (changed := _changed_model(stored, anew.folder)):
             return Verdict("different", name, f"{far}: the model kept after {changed:,} samples, not the curve")
@@ -170,7 +172,7 @@ def compare(stored: RunFolder, anew: Job) -> Verdict:
     errors = (theirs["standard_error"] / ours["standard_error"]).dropna()
     near = bool((difference <= wide).all()) and (difference > narrow).mean() <= 0.5 and errors.between(0.5, 2).all()
     if not (near and ours.isna().equals(theirs.isna())):
-        return _different(name, f"{far}, with another processor, packages or code", ours, theirs, measure)
+        return _different(name, f"{far}, {_other_than(computed, here)}", ours, theirs, measure)
     samples, split = most = list(difference.index)[int(difference.to_numpy().argmax())]
     return Verdict(
         "within tolerance",
@@ -210,10 +212,19 @@ def _different(name: str, why: str, ours: pd.DataFrame, theirs: pd.DataFrame, me
 def _alike(stored: Sequence[Mapping[str, Any]], here: Mapping[str, Any]) -> bool:
     """All that has computed the run is what computes it now; what a record does not say, is not known to be alike."""
     return bool(stored) and all(
-        [then.get(name, "") for name in SAME] == [here.get(name) for name in SAME]
+        [then.get(name, "") for name in SAME] == [here.get(name, "") for name in SAME]
         and all(then.get("packages", {}).get(name, "") == here["packages"].get(name) for name in SAME_PACKAGES)
         for then in stored
     )
+
+
+def _other_than(stored: Sequence[Mapping[str, Any]], here: Mapping[str, Any]) -> str:
+    """What computes it now is other than what has computed it; the user's own code is named where a record tells."""
+    now = here.get(OWN_CODE, {})
+    changed = {place for then in stored for place, was in then.get(OWN_CODE, {}).items() if now.get(place) != was}
+    if changed:
+        return f"with another version of {', '.join(sorted(changed))}, code of yours that was changed since"
+    return "with another processor, packages or code"
 
 
 def tolerances(curve: pd.Series, share: float) -> pd.Series:

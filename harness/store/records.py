@@ -42,6 +42,8 @@ def parse_environments(text: str) -> list[dict[str, Any]]:
         wrong += [] if _are_texts(each.get("resumed", [])) else ["resumed"]
         packages = each.get("packages", {})
         wrong += [] if isinstance(packages, dict) and _are_texts([*packages.values()]) else ["packages"]
+        own_code = each.get("own_code", {})
+        wrong += [] if isinstance(own_code, dict) and _are_texts([*own_code.values()]) else ["own_code"]
         wrong += [] if _are_instructions(each.get("instructions")) else ["instructions"]
         if wrong:
             raise ValueError(f"{', '.join(wrong)} of another kind")
