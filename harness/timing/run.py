@@ -7,13 +7,16 @@ import pandas as pd
 import torch
 
 from aevb import shipped
+from aevb.data import load_dataset
 from aevb.errors import UserError
-from aevb.places import short_name
+from aevb.places import is_place, short_name
 from harness.experiments.methods import method_of
 from harness.experiments.paper import FIGURE2
+from harness.experiments.protocols import protocol_config
 from harness.figures.costs import METHODS_FOLDER
 from harness.figures.plan import choose_device
 from harness.runs.learners import learner_class
+from harness.runs.trial import try_learner
 from harness.store.columns import fold, format_table
 from harness.store.files import check_writable, write_text
 from harness.store.shelves import Shelves
@@ -45,11 +48,14 @@ def show_benchmarks(devices: Sequence[str], results: Path, methods: Sequence[str
         All that was timed is right.
 
     Raises:
-        UserError: CUDA alone was asked for and is not there, or the suite cannot be run.
+        UserError: CUDA alone was asked for and is not there, a method is no learner or fails on one batch, or the suite
+            cannot be run.
     """
     shipped.need_checkout("--benchmark")
     for name in methods:  # what cannot be a learner is told now
         learner_class(method_of(name).learner)
+        if is_place(name):
+            try_learner(protocol_config("author", "mnist", method=name, n_latent=3, seed=0), load_dataset("mnist"))
     kinds = _kinds(devices)
     folder = results / "benchmarks"
     if methods:

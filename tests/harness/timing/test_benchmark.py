@@ -144,6 +144,15 @@ def test_a_strangers_learner_is_timed_beside_ours(own_files, monkeypatch):
         assert row["samples_per_second"] > 1000
 
 
+def test_a_learner_that_fails_at_its_first_step_is_refused_before_anything_is_timed(own_files):
+    failing = "\n\nclass Fails(Beta):\n    def step(self, batch, generator, noise=None):\n        raise KeyError('x')\n"
+    (own_files / "mine.py").write_text((own_files / "beta.py").read_text() + failing)
+    status, printed, complained = run(["--benchmark", "--method", "mine:Fails", "--device", "cpu"])
+    check_refusal(status, printed, complained)
+    assert "'mine:Fails' raised KeyError" in complained
+    assert not (own_files / "results").exists()
+
+
 def test_what_is_no_learner_is_not_timed(own_files):
     status, printed, complained = run(["--benchmark", "--method", "beta:Gamma"])
     check_refusal(status, printed, complained)
