@@ -22,6 +22,8 @@ TAKEN = {"split", "samples", "lower_bound", "standard_error", "seconds"}  # name
 def try_learner(config: Config, dataset: Dataset) -> None:
     """Find out now what would end a run: a learner that cannot be built, take a step, or be saved and gone on with.
 
+    Nor is one taken that counts its samples otherwise than `samples_per_step` will.
+
     Args:
         config: of a run whose method is a place.
         dataset: that it is to learn.
@@ -42,6 +44,11 @@ def try_learner(config: Config, dataset: Dataset) -> None:
     if not isinstance(bound, Tensor) or bound.shape != (len(x),):
         got = f"shape {tuple(bound.shape)}" if isinstance(bound, Tensor) else type(bound).__name__
         raise _broken(config, f"gave {got} as the bounds of {len(x)} datapoints: step must return a StepInfo")
+    if (counted := getattr(info, "samples", None)) != len(x):
+        raise UserError(
+            "a learner's step must count each datapoint of its batch once, as the axis of the figures does; "
+            f"{config.method!r} counted {counted!r} for {len(x)} datapoints: give len(batch.x) as its samples"
+        )
     if learner.encoder is None:
         raise _broken(config, "has no encoder after a step, and the bound that is drawn needs one")
     if not isinstance(numbers, Mapping) or not all(

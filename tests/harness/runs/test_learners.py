@@ -57,6 +57,11 @@ class Mean(AEVB):
         return StepInfo(super().step(batch, generator, noise).bound.mean(), len(batch.x))
 
 
+class Counting(AEVB):
+    def step(self, batch, generator, noise=None):
+        return StepInfo(super().step(batch, generator, noise).bound, 5 * len(batch.x))
+
+
 class Forgetful(AEVB):
     def state_dict(self):
         return None
@@ -154,6 +159,7 @@ def test_every_known_method_is_built_by_the_same_door(name):
         ("stranger:Narrow", "author", "raised TypeError: .*takes 3 positional arguments but 4"),
         ("stranger:Silent", "author", "gave NoneType as the bounds of 100 datapoints"),
         ("stranger:Mean", "author", r"gave shape .. as the bounds of 100 datapoints"),
+        ("stranger:Counting", "author", "'stranger:Counting' counted 500 for 100 datapoints: give len"),
         ("stranger:Forgetful", "author", "saved and loaded; 'stranger:Forgetful' raised"),
         ("stranger:Unsaved", "author", "saved and loaded; 'stranger:Unsaved' raised"),
         ("stranger:Blind", "author", "has no encoder after a step"),
@@ -193,10 +199,10 @@ def test_a_stored_file_does_not_choose_what_is_imported(stranger, tmp_path):
     assert run([*line.split(), stranger])[0] == 0
     (folder,) = tmp_path.glob("here/runs/*")
     sys.modules.pop("stranger")
-    status, printed, complained = run(["--verify", str(folder), "--results", "here", "--samples", "500"])
+    status, printed, complained = run(["--verify", str(folder), "--results", "here"])
     check_refusal(status, printed, complained)
     assert "is of code of yours, stranger:Beta: name it with --method stranger:Beta" in complained
     assert "stranger" not in sys.modules
-    verified = ["--verify", str(folder), "--results", "here", "--samples", "500", "--method", stranger]
+    verified = ["--verify", str(folder), "--results", "here", "--method", stranger]
     status, printed, complained = run(verified)
     assert (status, printed.partition(":")[0]) == (0, "identical"), complained
