@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from aevb.errors import UserError, did_you_mean
-from harness.runs.curve import ends_on_grid
+from harness.runs.curve import ends_on_grid, points
 from harness.runs.job import Job
 from harness.runs.train import work
 from harness.store.checksums import Damaged, read_checked
@@ -97,6 +97,9 @@ def verify(
         samples: at most.
         place: where to compute.
         done: called with each verdict, and with what could not be computed.
+
+    Raises:
+        UserError: a run has no end yet, or its curve no point up to so many samples.
     """
     right = True
     with scratch("aevb-verify-") as clean:
@@ -109,6 +112,12 @@ def verify(
                 raise UserError(
                     f"a run must have an end to be verified; {folder.config.name} has none ({state}): compute it, or "
                     "wait for the command that does"
+                )
+            first = min(next(points(folder.config)), stored)
+            if samples is not None and samples < first:
+                raise UserError(
+                    f"--samples must reach the first point of a curve to be verified, which is at {first:,} for "
+                    f"{folder.config.name}, got {samples:,}: give as many, or leave it out"
                 )
             jobs[job(folder, clean, min(samples or stored, stored))] = folder
 

@@ -15,6 +15,7 @@ import torch
 from aevb import shipped
 from aevb.errors import UserError
 from harness.command.main import main
+from harness.runs.curve import points
 from harness.runs.train import run
 from harness.runs.verify import find_runs, tolerances
 from harness.store.checksums import write_checked
@@ -204,6 +205,17 @@ def test_what_is_no_run_or_has_no_data_is_told_with_the_remedy(stored, capsys):
         find_runs(Shelves(Path("results")), ["zzz"])
     shutil.rmtree(stored.folder.path)
     assert main(["--verify", stored.config.id]) == 2
+
+
+def test_a_count_up_to_which_nothing_is_logged_is_refused(stored, capsys):
+    first = next(points(stored.config))
+    for too_few in (5, first - 1):
+        assert verify(stored.config.id, more=["--samples", str(too_few)]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert f"which is at {first:,} for {stored.config.name}, got {too_few:,}: " in said.err
+    assert verify(stored.config.id, more=["--samples", str(first)]) == 0
+    assert re.search(r"identical: .*, [1-9]\d* values up to", capsys.readouterr().out)
 
 
 def test_the_tolerance_grows_with_the_change_to_the_points_beside():
