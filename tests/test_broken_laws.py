@@ -1,6 +1,8 @@
 """Each law of `aevb.testing` is broken by something, and finds it out with a rule, what came and a remedy."""
 
 import itertools
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,14 +11,27 @@ import torch
 from torch import Tensor, nn
 
 from aevb.aevb import AEVB
+from aevb.errors import ArgumentError
 from aevb.estimators import LowerBound, check_noise, lower_bound_a
 from aevb.learner import StepInfo
 from aevb.linear_gaussian import exact_posterior
 from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import BernoulliModel, GaussianModel
-from aevb.testing import BOUND_LAWS, DECODER_LAWS, ESTIMATOR_LAWS, LEARNER_LAWS, LawBroken
-from aevb.testing.estimator import Estimator, check_estimator
+from aevb.testing import (
+    BOUND_LAWS,
+    DECODER_LAWS,
+    ESTIMATOR_LAWS,
+    LEARNER_LAWS,
+    LawBroken,
+    check_bound,
+    check_decoder,
+    check_estimator,
+    check_learner,
+)
+from aevb.testing.estimator import Estimator
+from aevb.testing.problem import N
+from baselines.importance_weighted import importance_weighted_bound
 
 WORDS = r"must .*, got .*: "
 
@@ -70,6 +85,44 @@ class Mute(AEVB):
         return StepInfo(None, super().step(batch, generator, noise).samples)
 
 
+def with_steps(change: Callable) -> type[AEVB]:
+    """AEVB whose step reports what `change` makes of it."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            return change(super().step(batch, generator, noise))
+
+    return Changed
+
+
+def with_encoder_steps(factor: float) -> type[AEVB]:
+    """AEVB whose encoder goes this many times as far."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            before = [p.detach().clone() for p in self.encoder.parameters()]
+            info = super().step(batch, generator, noise)
+            with torch.no_grad():
+                for parameter, kept in zip(self.encoder.parameters(), before, strict=True):
+                    parameter.copy_(kept + factor * (parameter - kept))
+            return info
+
+    return Changed
+
+
+def with_prior_scale(scale_of: Callable[[int, int], float]) -> type[AEVB]:
+    """AEVB whose prior has this scale, by M and N."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            noise = self._noise(batch, generator, noise)
+            bound = self._estimator(self.model, self._q, batch.x, noise.normal)
+            self._ascent.step(bound.sum(), prior_scale=scale_of(len(batch.x), self._n_datapoints))
+            return StepInfo(bound.detach(), len(batch.x))
+
+    return Changed
+
+
 COUNT = itertools.count()
 BROKEN_LEARNERS = {
     "a_step_says_what_it_did": Mute,
@@ -77,6 +130,8 @@ BROKEN_LEARNERS = {
     "one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened": Forgetful,
     "the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior": Boastful,
     "training_raises_the_likelihood_of_what_is_trained_on": Idle,
+    "training_brings_the_encoder_nearer_to_the_posterior": with_encoder_steps(0),
+    "the_prior_weighs_by_the_share_of_the_training_set": with_prior_scale(lambda m, n: n),
     "it_refuses_what_the_model_does_not_take": Blind,
 }
 
@@ -85,6 +140,42 @@ BROKEN_LEARNERS = {
 def test_a_learner_that_breaks_a_law_is_found_out(law: Callable) -> None:
     with pytest.raises(LawBroken, match=WORDS):
         law(BROKEN_LEARNERS[law.__name__], BernoulliModel)
+
+
+WRONG_LEARNERS = {
+    "an encoder that goes down": (with_encoder_steps(-1), "KL"),
+    "an encoder that stays": (with_encoder_steps(0), "KL"),
+    "a prior times N": (with_prior_scale(lambda m, n: n), "prior's weight"),
+    "a prior times M": (with_prior_scale(lambda m, n: m), "prior's weight"),
+    "a prior for each minibatch": (with_prior_scale(lambda m, n: 1), "prior's weight"),
+    "ten times the samples": (with_steps(lambda info: replace(info, samples=10 * info.samples)), "count 10 samples"),
+    "all samples": (with_steps(lambda info: replace(info, samples=N)), "count 10 samples"),
+    "samples that are none": (with_steps(lambda info: replace(info, samples=None)), "count 10 samples"),
+    "no information": (with_steps(lambda info: None), "must return a StepInfo, got None"),
+    "a bound in a tuple": (with_steps(lambda info: (info.bound, info.samples)), "must return a StepInfo"),
+    "one bound for all": (with_steps(lambda info: replace(info, bound=info.bound.mean())), "must have shape"),
+    "a float": (with_steps(lambda info: replace(info, bound=float(info.bound.mean()))), "tensor of floats"),
+    "NaN": (with_steps(lambda info: replace(info, bound=math.nan * info.bound)), "must be a number everywhere"),
+    "a bound with gradients": (
+        with_steps(lambda info: replace(info, bound=info.bound.requires_grad_())),
+        "without gradients",
+    ),
+}
+
+
+@pytest.mark.parametrize("decoder", [BernoulliModel, GaussianModel])
+@pytest.mark.parametrize("name", WRONG_LEARNERS)
+def test_a_wrong_learner_does_not_pass(name: str, decoder: type) -> None:
+    learner, said = WRONG_LEARNERS[name]
+    with pytest.raises(LawBroken, match=said) as broken:
+        check_learner(learner, [decoder])
+    assert re.search(WORDS, str(broken.value))
+
+
+@pytest.mark.parametrize("decoders", [[], (), BernoulliModel])
+def test_a_learner_is_held_to_laws_with_one_decoder_at_least(decoders: object) -> None:
+    with pytest.raises(ArgumentError, match="`decoders` must be a list of one class or more, got"):
+        check_learner(AEVB, decoders)
 
 
 BROKEN_DECODERS: dict[str, Callable[[GaussianModel], object]] = {
@@ -121,6 +212,55 @@ def test_a_decoder_that_breaks_a_law_is_found_out(law: Callable) -> None:
         law(make)
 
 
+WRONG_DECODERS: dict[str, tuple[Callable, str]] = {
+    "None": (lambda own, x, z: None, "log_likelihood must be a tensor of floats, got None"),
+    "a float": (lambda own, x, z: float(own(x, z).detach().sum()), "log_likelihood must be a tensor of floats"),
+    "a scalar": (lambda own, x, z: own(x, z).sum(), r"log_likelihood must have shape .*, got \(\)"),
+    "an axis too many": (lambda own, x, z: own(x, z).unsqueeze(-1), "log_likelihood must have shape"),
+    "NaN": (lambda own, x, z: math.nan * own(x, z), "log_likelihood must be a number everywhere, got"),
+}
+WHERE_Z_IS_DETACHED = {
+    "z": (lambda own, x, z: own(x, z.detach()), "must have a gradient in z, got one in the weights alone"),
+    "all": (lambda own, x, z: own(x, z).detach(), "must have a gradient in z, got none at all"),
+}
+WITH_LIKELIHOODS = [law for law in DECODER_LAWS if law.__name__ not in (
+    "the_same_generator_makes_the_same_weights", "drawn_pixels_have_the_mean_that_is_shown"
+)]  # fmt: skip
+
+
+def decoder_with(likelihood: Callable) -> Callable:
+    """The Gaussian decoder whose log p(x|z) this makes of its own."""
+
+    class Changed(GaussianModel):
+        def log_likelihood(self, x, z):
+            return likelihood(super().log_likelihood, x, z)
+
+    return Changed
+
+
+@pytest.mark.parametrize("law", WITH_LIKELIHOODS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("name", WRONG_DECODERS)
+def test_every_law_of_densities_says_what_a_decoder_returns_that_is_none(name: str, law: Callable) -> None:
+    likelihood, said = WRONG_DECODERS[name]
+    with pytest.raises(LawBroken, match=said):
+        law(decoder_with(likelihood))
+
+
+@pytest.mark.parametrize("name", WHERE_Z_IS_DETACHED)
+def test_a_decoder_without_a_gradient_in_z_is_found_out(name: str) -> None:
+    likelihood, said = WHERE_Z_IS_DETACHED[name]
+    with pytest.raises(LawBroken, match=said):
+        check_decoder(decoder_with(likelihood))
+
+
+@pytest.mark.parametrize("value", [None, torch.zeros(()), 0.5])
+@pytest.mark.parametrize("name", ["pixel_mean", "sample_pixels"])
+def test_a_decoder_whose_pixels_are_none_is_found_out(name: str, value: object) -> None:
+    changed = type("Changed", (GaussianModel,), {name: lambda self, *given: value})
+    with pytest.raises(LawBroken, match=f"`{name}`.* must .*, got"):
+        DECODER_LAWS[3](changed)
+
+
 def no_prior(model, encoder, x, eps):
     """Without log p(z)."""
     check_noise(model, x, eps)
@@ -142,6 +282,42 @@ BROKEN_BOUNDS: dict[str, LowerBound] = {
 def test_a_bound_that_breaks_a_law_is_found_out(law: Callable) -> None:
     with pytest.raises(LawBroken, match=WORDS):
         law(BROKEN_BOUNDS[law.__name__], 1)
+
+
+WRONG_BOUNDS: dict[str, tuple[LowerBound, str]] = {
+    "a sum over draws": (lambda *given: len(given[-1]) * lower_bound_a(*given), "log p"),
+    "IWAE without its -log K": (
+        lambda *given: importance_weighted_bound(*given) + math.log(len(given[-1])),
+        "below log p",
+    ),
+    "detached": (lambda *given: lower_bound_a(*given).detach(), "must have a gradient, got one without"),
+    "all draws": (lambda *given: lower_bound_a(*given).expand(len(given[-1]), -1), "must have shape"),
+    "a column": (lambda *given: lower_bound_a(*given).unsqueeze(-1), r"must have shape \(5,\), got \(5, 1\)"),
+    "a scalar": (lambda *given: lower_bound_a(*given).mean(), r"must have shape \(5,\), got \(\)"),
+    "NaN": (lambda *given: math.nan * lower_bound_a(*given), "must be a number everywhere, got 5 of 5"),
+    "-inf": (lambda *given: lower_bound_a(*given) - math.inf, "must be a number everywhere, got 5 of 5"),
+    "None": (lambda *given: None, "must be a tensor of floats, got None"),
+    "a float": (lambda *given: float(lower_bound_a(*given).detach().sum()), "must be a tensor of floats, got -"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_BOUNDS)
+def test_a_wrong_bound_does_not_pass(name: str) -> None:
+    bound, said = WRONG_BOUNDS[name]
+    with pytest.raises(LawBroken, match=said) as broken:
+        check_bound(bound)
+    assert re.search(WORDS, str(broken.value))
+
+
+@pytest.mark.parametrize("bound", [lower_bound_a, importance_weighted_bound])
+def test_a_right_bound_passes_with_one_draw_and_with_several(bound: LowerBound) -> None:
+    check_bound(bound)
+
+
+@pytest.mark.parametrize("n_samples", [(), 0, (1, 0), "3", None])
+def test_a_bound_is_tried_with_one_draw_at_least(n_samples: object) -> None:
+    with pytest.raises(ArgumentError, match="`n_samples` must"):
+        check_bound(lower_bound_a, n_samples)
 
 
 def changed(**fields: Callable[[Tensor], Tensor]) -> Estimator:
@@ -171,6 +347,25 @@ BROKEN_ESTIMATORS = {
 def test_an_estimator_that_breaks_a_law_is_found_out(law: Callable) -> None:
     with pytest.raises(LawBroken, match=WORDS):
         law(BROKEN_ESTIMATORS[law.__name__])
+
+
+WRONG_ESTIMATORS: dict[str, tuple[Estimator, str]] = {
+    "None": (lambda model, x, z, g: None, "must return a MarginalEstimate, got None"),
+    "a tensor": (lambda model, x, z, g: x.sum(-1), "must return a MarginalEstimate, got Tensor"),
+    "a float": (changed(ess=lambda ess: 3.0), "`ess` must be a tensor, got 3.0"),
+    "a scalar": (changed(log_likelihood=lambda nats: nats.sum()), r"`log_likelihood` must have shape .*, got \(\)"),
+    "a column": (changed(trusted=lambda trusted: trusted.unsqueeze(-1)), "`trusted` must have shape"),
+    "trust in numbers": (changed(trusted=lambda trusted: trusted.double()), "`trusted` must be of booleans"),
+    "NaN": (changed(log_likelihood=lambda nats: math.nan * nats), "a trusted estimate must be finite"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ESTIMATORS)
+def test_an_estimator_of_another_form_is_found_out(name: str) -> None:
+    estimator, said = WRONG_ESTIMATORS[name]
+    with pytest.raises(LawBroken, match=said) as broken:
+        check_estimator(estimator)
+    assert re.search(WORDS, str(broken.value))
 
 
 def test_an_exact_estimator_keeps_every_law():

@@ -103,18 +103,19 @@ def test_decoders(law: Callable, decoder: type) -> None:
 
 # Lower bounds
 
-BOUNDS: dict[str, tuple[LowerBound, int]] = {
-    **{f"lower_bound_{name}": (bound, 1) for name, bound in LOWER_BOUNDS.items()},
-    "sticking_the_landing_bound": (sticking_the_landing_bound, 1),
-    "score_function_bound": (score_function_bound, 1),
-    "importance_weighted_bound": (importance_weighted_bound, 3),
+BOUNDS: dict[str, LowerBound] = {
+    **{f"lower_bound_{name}": bound for name, bound in LOWER_BOUNDS.items()},
+    "sticking_the_landing_bound": sticking_the_landing_bound,
+    "score_function_bound": score_function_bound,
+    "importance_weighted_bound": importance_weighted_bound,
 }
 
 
 @pytest.mark.parametrize("law", BOUND_LAWS, ids=name_of)
+@pytest.mark.parametrize("n_samples", [1, 3])
 @pytest.mark.parametrize("name", BOUNDS)
-def test_bounds(law: Callable, name: str) -> None:
-    law(*BOUNDS[name])
+def test_bounds(law: Callable, n_samples: int, name: str) -> None:
+    law(BOUNDS[name], n_samples)
 
 
 @pytest.mark.parametrize("name", LOWER_BOUNDS)

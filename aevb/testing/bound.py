@@ -1,36 +1,49 @@
 """Laws of lower bounds of log p(x), as functions of a model, an encoder, x and noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from aevb import checks
 from aevb.encoder import GaussianEncoder
+from aevb.errors import ArgumentError
 from aevb.estimators import LowerBound
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal
 from aevb.model import GaussianModel
-from aevb.testing.law import SIGMAS, demand, mean_and_error, refusal, seeded
+from aevb.testing.law import SIGMAS, demand, demand_numbers, mean_and_error, refusal, seeded
 from aevb.testing.oracle import linear_gaussian
 from aevb.testing.problem import LATENTS, PIXELS, encoder_of
 
 POINTS, DRAWS = 5, 400
 STEP = 1e-4  # of finite differences
 ROUNDING = 1e-6  # of them, as a share
+FINITE = float(torch.finfo(torch.float64).min)
+WHAT_IS_MISSING = "look for what is missing: log p(z), log q(z|x), the mean over eps's leading axis, −log K"
+EACH_POINT = "return one number of nats for each datapoint, the mean over eps's leading axis"
 
 
-def check_bound(bound: LowerBound, n_samples: int = 1) -> None:
+def check_bound(bound: LowerBound, n_samples: int | Sequence[int] = (1, 3)) -> None:
     """Hold a lower bound to every law.
 
     Args:
         bound: a function like `aevb.estimators.lower_bound_b`: (model, encoder, x, eps) to nats, shape (batch,).
-        n_samples: leading axis of eps.
+        n_samples: leading axis of eps, or several to try. One draw does not tell a sum over draws from their mean, nor
+            a log of a sum from a log of a mean.
 
     Raises:
+        ArgumentError: there is no `n_samples`, or one is no whole number of at least 1.
         LawBroken: the first law that it does not keep.
     """
-    for law in BOUND_LAWS:
-        law(bound, n_samples)
+    several = tuple(n_samples) if isinstance(n_samples, Sequence) else (n_samples,)
+    if not several:
+        raise ArgumentError("`n_samples` must have one number or more, got none: leave it out")
+    for each in several:
+        checks.whole(1, n_samples=each)
+    for each in several:
+        for law in BOUND_LAWS:
+            law(bound, each)
 
 
 def it_is_below_the_exact_log_likelihood(bound: LowerBound, n_samples: int) -> None:
@@ -39,7 +52,7 @@ def it_is_below_the_exact_log_likelihood(bound: LowerBound, n_samples: int) -> N
     mean, error = mean_and_error(_values(bound, model, encoder_of(), x, n_samples))
     above = (mean - exact_log_marginal(model, x).detach() - SIGMAS * error).max()
     rule = "a lower bound must be below log p(x) in mean"
-    demand(above < 1e-9, rule, f"{float(above):.3g} nats above it", "look for what is missing: log p(z), log q(z|x)")
+    demand(above < 1e-9, rule, f"{float(above):.3g} nats above it", WHAT_IS_MISSING)
 
 
 def it_is_the_exact_log_likelihood_at_the_exact_posterior(bound: LowerBound, n_samples: int) -> None:
@@ -48,7 +61,7 @@ def it_is_the_exact_log_likelihood_at_the_exact_posterior(bound: LowerBound, n_s
     mean, error = mean_and_error(_values(bound, model, exact_encoder(model), x, n_samples))
     apart = ((mean - exact_log_marginal(model, x).detach()).abs() - SIGMAS * error).max()
     rule = "at the exact posterior a bound must be log p(x)"
-    demand(apart < 1e-9, rule, f"{float(apart):.3g} nats apart", "look for what is missing: log p(z), log q(z|x)")
+    demand(apart < 1e-9, rule, f"{float(apart):.3g} nats apart", WHAT_IS_MISSING)
 
 
 def its_gradient_is_unbiased(bound: LowerBound, n_samples: int) -> None:
@@ -94,7 +107,11 @@ def _noise(n_samples: int) -> Tensor:
 def _values(bound: LowerBound, model: GaussianModel, encoder: GaussianEncoder, x: Tensor, n_samples: int) -> Tensor:
     """Shape (draw, point)."""
     with torch.no_grad():
-        return torch.stack([bound(model, encoder, x, eps) for eps in _noise(n_samples)])
+        return torch.stack([_nats(bound, model, encoder, x, eps) for eps in _noise(n_samples)])
+
+
+def _nats(bound: LowerBound, model: GaussianModel, encoder: GaussianEncoder, x: Tensor, eps: Tensor) -> Tensor:
+    return demand_numbers(bound(model, encoder, x, eps), (len(x),), f"a bound with L = {len(eps)}", EACH_POINT, FINITE)
 
 
 def _slopes(
@@ -106,7 +123,9 @@ def _slopes(
     start = parameters_to_vector(parameters).detach()
     by_gradient = []
     for eps in _noise(n_samples):
-        gradients = torch.autograd.grad(bound(model, encoder, x, eps).sum(), parameters, allow_unused=True)
+        value = _nats(bound, model, encoder, x, eps)
+        demand(value.requires_grad, "a bound must have a gradient", "one without", "detach nothing, leave gradients on")
+        gradients = torch.autograd.grad(value.sum(), parameters, allow_unused=True)
         parts = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
         by_gradient.append(parameters_to_vector(parts) @ way)
     ends = []

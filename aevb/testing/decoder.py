@@ -10,10 +10,13 @@ from aevb.densities import standard_normal_log_density
 from aevb.fast.posterior import posterior
 from aevb.marginal.ais import simulate
 from aevb.model import GenerativeModel
-from aevb.testing.law import SIGMAS, demand, mean_and_error, seeded
+from aevb.testing.law import SIGMAS, demand, demand_numbers, mean_and_error, seeded
 from aevb.testing.problem import LATENTS, PIXELS, MakeDecoder, N, model_of
 
 DRAWS = 20_000
+EACH_ROW = "return one number of nats for each z: sum over the pixels, the last axis"
+OF_PIXELS = "return a number for each pixel, shape (..., n_pixels)"
+DETACH_NOTHING = "detach nothing, and leave gradients on"
 
 
 def check_decoder(decoder: MakeDecoder) -> None:
@@ -45,10 +48,8 @@ def each_datapoint_has_its_own_density(decoder: MakeDecoder) -> None:
     model = model_of(decoder)
     x, z = simulate(model, N, seeded(9))
     with torch.no_grad():
-        alone = torch.stack([model.log_likelihood(x[n : n + 1], z[n : n + 1])[0] for n in range(N)])
-        together, leading = model.log_likelihood(x, z), model.log_likelihood(x, z.expand(3, N, -1))
-    rule = "log_likelihood must have the shape of z without its last axis"
-    demand(leading.shape == (3, N) and together.shape == (N,), rule, tuple(leading.shape), "sum over the last axis")
+        together, leading = _log_likelihood(model, x, z), _log_likelihood(model, x, z.expand(3, N, -1))
+        alone = torch.stack([_log_likelihood(model, x[n : n + 1], z[n : n + 1])[0] for n in range(N)])
     apart = torch.maximum((together - alone).abs().max(), (leading - alone).abs().max())
     rule = "a datapoint's log p(x|z) must not depend on its company"
     demand(apart < 1e-9, rule, f"{float(apart):.2g} nats apart", "use no statistics of the batch")
@@ -59,7 +60,9 @@ def the_joint_is_prior_times_likelihood(decoder: MakeDecoder) -> None:
     model = model_of(decoder)
     x, z = simulate(model, N, seeded(9))
     with torch.no_grad():
-        off = (model.log_joint(x, z) - standard_normal_log_density(z) - model.log_likelihood(x, z)).abs().max()
+        parts = standard_normal_log_density(z) + _log_likelihood(model, x, z)
+        joint = demand_numbers(model.log_joint(x, z), (N,), "log p(x, z)", "leave `log_joint` as it is")
+        off = (joint - parts).abs().max()
     rule = "log p(x, z) must be log N(z; 0, I) + log p(x|z)"
     demand(off < 1e-9, rule, f"{float(off):.2g} nats apart", "leave `log_joint` as it is")
 
@@ -69,7 +72,9 @@ def drawn_pixels_have_the_mean_that_is_shown(decoder: MakeDecoder) -> None:
     model = model_of(decoder)
     z = torch.randn(5, 1, LATENTS, dtype=torch.float64, generator=seeded(10)).expand(-1, DRAWS, -1)
     with torch.no_grad():
-        pixels, mean = model.sample_pixels(z, seeded(11)), model.pixel_mean(z[:, 0])
+        drawn, shown = model.sample_pixels(z, seeded(11)), model.pixel_mean(z[:, 0])
+    pixels = demand_numbers(drawn, (*z.shape[:-1], PIXELS), "what `sample_pixels` draws", OF_PIXELS)
+    mean = demand_numbers(shown, (len(z), PIXELS), "`pixel_mean`", OF_PIXELS)
     found, error = mean_and_error(pixels.movedim(1, 0))
     apart = ((found - mean).abs() - SIGMAS * error).max()
     rule = "drawn pixels must have the mean `pixel_mean`"
@@ -88,7 +93,7 @@ def densities_are_normalised(decoder: MakeDecoder) -> None:
     z = torch.randn(4, 1, LATENTS, dtype=torch.float64, generator=seeded(12)).expand(-1, 5 * DRAWS, -1)
     with torch.no_grad():
         x = model.sample_pixels(z, seeded(13))
-        ratio = (model.log_likelihood(x, z + 0.1) - model.log_likelihood(x, z)).exp()
+        ratio = (_log_likelihood(model, x, z + 0.1) - _log_likelihood(model, x, z)).exp()
     mean, error = mean_and_error(ratio.movedim(1, 0))
     rule = "p(x|z) must be normalised, and `sample_pixels` draw from it"
     demand((mean - 1).abs() < SIGMAS * error, rule, f"mean ratios {mean.tolist()}", "mind what depends on z")
@@ -98,10 +103,11 @@ def the_density_that_chains_sample_is_the_joint_and_its_gradient(decoder: MakeDe
     """Hamiltonian Monte Carlo gets log p(x, z) and its gradient in z, as autograd has it."""
     model = model_of(decoder)
     x, z = simulate(model, N, seeded(14))
-    state = hmc.evaluate(posterior(model, x), z)
+    _log_likelihood(model, x, z)
     leaf = z.clone().requires_grad_()
-    value = model.log_joint(x, leaf)
-    gradient = torch.autograd.grad(value.sum(), leaf)[0]
+    value = demand_numbers(model.log_joint(x, leaf), (N,), "log p(x, z)", "leave `log_joint` as it is")
+    gradient = _gradient(value, leaf, "log p(x, z)")
+    state = hmc.evaluate(posterior(model, x), z)
     off = max(float((state.log_density - value.detach()).abs().max()), float((state.gradient - gradient).abs().max()))
     demand(off < 1e-6, "chains must sample p(x, z)", f"{off:.2g} nats apart", "keep gradients in z")
 
@@ -111,18 +117,32 @@ def its_gradient_in_z_is_that_of_finite_differences(decoder: MakeDecoder) -> Non
     model = model_of(decoder)
     x, z = simulate(model, N, seeded(14))
     leaf = z.clone().requires_grad_()
-    gradient = torch.autograd.grad(model.log_likelihood(x, leaf).sum(), leaf)[0]
+    gradient = _gradient(_log_likelihood(model, x, leaf), leaf, "log p(x|z)")
     with torch.no_grad():
         found = torch.stack([_slope(model, x, z, axis) for axis in range(LATENTS)], -1)
     off = ((gradient - found).abs() / (1 + found.abs())).max()
-    demand(off < 1e-5, "the gradient in z must be that of log p(x|z)", f"{float(off):.2g} apart", "detach nothing")
+    demand(off < 1e-5, "the gradient in z must be that of log p(x|z)", f"{float(off):.2g} apart", DETACH_NOTHING)
+
+
+def _log_likelihood(model: GenerativeModel, x: Tensor, z: Tensor) -> Tensor:
+    """Log p(x|z), looked at."""
+    return demand_numbers(model.log_likelihood(x, z), tuple(z.shape[:-1]), "log_likelihood", EACH_ROW)
+
+
+def _gradient(value: Tensor, z: Tensor, what: str) -> Tensor:
+    rule = f"{what} must have a gradient in z"
+    demand(value.requires_grad, rule, "none at all", DETACH_NOTHING)
+    gradient = torch.autograd.grad(value.sum(), z, allow_unused=True)[0]
+    demand(gradient is not None, rule, "one in the weights alone", DETACH_NOTHING)
+    assert gradient is not None
+    return gradient
 
 
 def _slope(model: GenerativeModel, x: Tensor, z: Tensor, axis: int, step: float = 1e-5) -> Tensor:
     ahead, behind = z.clone(), z.clone()
     ahead[:, axis] += step
     behind[:, axis] -= step
-    return (model.log_likelihood(x, ahead) - model.log_likelihood(x, behind)) / (2 * step)
+    return (_log_likelihood(model, x, ahead) - _log_likelihood(model, x, behind)) / (2 * step)
 
 
 DECODER_LAWS: tuple[Callable[[MakeDecoder], None], ...] = (

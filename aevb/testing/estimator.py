@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from aevb.checks import shown
 from aevb.evaluation import ROUNDING
 from aevb.marginal.ais import simulate
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
@@ -42,6 +43,9 @@ def trusted_estimates_are_right_within_their_errors_and_untrusted_ones_are_few(e
     off, trusted = (estimate.log_likelihood - ORACLE.log_marginal(x)).abs(), estimate.trusted
     share = float(trusted.double().mean())
     demand(share > 0.8, "four of five estimates must be trusted", f"{share:.0%}", "draw more samples")
+    finite = off[trusted].isfinite()
+    got = f"{int((~finite).sum())} that are not"
+    demand(finite, "a trusted estimate must be finite", got, "trust none that is not a number")
     worst = float(off[trusted].max())
     demand(worst < 1, "a trusted estimate must be within 1 nat of log p(x)", f"{worst:.2g}", "trust fewer")
     rounding = ROUNDING * (1 + estimate.log_likelihood.abs())  # all there is of an exact estimate's error
@@ -55,8 +59,6 @@ def an_estimate_has_every_field_for_every_datapoint_and_the_same_generator_gives
     """Shape (batch,); errors and effective sample sizes are not negative; a second time it is the same bit for bit."""
     x, z = simulate(ORACLE.model, 7, seeded(18))
     estimate, again = (_estimate(estimator, x, z, 19) for _ in range(2))
-    shapes = {name: tuple(getattr(estimate, name).shape) for name in FIELDS}
-    demand({*shapes.values()} == {(7,)}, "every field must have shape (7,)", shapes, "give one for each datapoint")
     for name in ("standard_error", "ess"):
         demand(getattr(estimate, name) >= 0, f"`{name}` must not be negative", getattr(estimate, name), "look again")
     for name in FIELDS:
@@ -69,7 +71,7 @@ def it_refuses_what_is_no_number(estimator: Estimator) -> None:
     x, z = simulate(ORACLE.model, 3, seeded(20))
     x[1, 2] = math.nan
     with refusal("NaN in x", "begin with `aevb.checks.pixels(model, x)`"):
-        _estimate(estimator, x, z, 21)
+        _answer(estimator, x, z, 21)
 
 
 ESTIMATOR_LAWS: tuple[Callable[[Estimator], None], ...] = (
@@ -80,6 +82,20 @@ ESTIMATOR_LAWS: tuple[Callable[[Estimator], None], ...] = (
 
 
 def _estimate(estimator: Estimator, x: Tensor, z: Tensor, seed: int) -> MarginalEstimate:
+    """An answer, looked at: every field is a tensor with a value for each datapoint."""
+    answer = _answer(estimator, x, z, seed)
+    kind = isinstance(answer, MarginalEstimate)
+    demand(kind, "an estimator must return a MarginalEstimate", shown(answer), "return one for the batch")
+    shape, remedy = (len(x),), "give one for each datapoint"
+    for name in FIELDS:
+        value = getattr(answer, name)
+        demand(isinstance(value, Tensor), f"`{name}` must be a tensor", shown(value), remedy)
+        demand(value.shape == shape, f"`{name}` must have shape {shape}", tuple(value.shape), remedy)
+    demand(answer.trusted.dtype == torch.bool, "`trusted` must be of booleans", answer.trusted.dtype, "compare")
+    return answer
+
+
+def _answer(estimator: Estimator, x: Tensor, z: Tensor, seed: int) -> MarginalEstimate:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrustedEstimateWarning)
         return estimator(ORACLE.model, x, z, seeded(seed))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from aevb.checks import shown
 from aevb.errors import UserError, one_line
 
 SIGMAS = 4.5  # standard errors: a true law is found broken by chance less than once in 10⁵
@@ -24,6 +25,24 @@ def demand(holds: bool | Tensor, rule: str, got: object, remedy: str) -> None:
     """
     if not bool(torch.as_tensor(holds).all()):
         raise LawBroken(f"{rule}, got {one_line(got)}: {remedy}")
+
+
+def demand_numbers(value: object, shape: tuple[int, ...], what: str, remedy: str, least: float = -math.inf) -> Tensor:
+    """A value is a floating tensor of this shape, without NaN, without ∞, and at least `least`.
+
+    Raises:
+        LawBroken: it is not.
+    """
+    kind = isinstance(value, Tensor) and value.is_floating_point()
+    got = value.dtype if isinstance(value, Tensor) else shown(value)
+    demand(kind, f"{what} must be a tensor of floats", got, remedy)
+    assert isinstance(value, Tensor)
+    demand(value.shape == shape, f"{what} must have shape {shape}", tuple(value.shape), remedy)
+    seen = value.detach()
+    bad = ~((seen >= least) & (seen < math.inf))
+    found = f"{int(bad.sum())} of {bad.numel()} that are not, as {float(seen[bad][0]):g}" if bad.any() else ""
+    demand(~bad, f"{what} must be a number everywhere", found, "look for a log of 0, or a 0/0")
+    return value
 
 
 def mean_and_error(values: Tensor) -> tuple[Tensor, Tensor]:

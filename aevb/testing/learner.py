@@ -1,19 +1,25 @@
 """Laws of learners."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 
 from aevb.ascent import AscentOptions
+from aevb.checks import shown
 from aevb.encoder import GaussianEncoder
-from aevb.learner import Batch, Learner
+from aevb.errors import ArgumentError
+from aevb.estimators import lower_bound_a
+from aevb.learner import Batch, Learner, StepInfo
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
-from aevb.testing.law import SIGMAS, demand, mean_and_error, numbers, refusal, seeded
+from aevb.testing.law import SIGMAS, demand, demand_numbers, mean_and_error, numbers, refusal, seeded
 from aevb.testing.oracle import linear_gaussian
-from aevb.testing.problem import PIXELS, MakeDecoder, N, data_of, encoder_of, grid_log_likelihood, model_of
+from aevb.testing.problem import LATENTS, PIXELS, MakeDecoder, N, data_of, encoder_of, grid_log_likelihood, model_of
 
 MakeLearner = Callable[[GenerativeModel, GaussianEncoder, int, AscentOptions], Learner]
 """A learner's class, or what makes one from (model, encoder, n_datapoints, options)."""
@@ -22,6 +28,10 @@ DECODERS: tuple[MakeDecoder, ...] = (BernoulliModel, GaussianModel)
 NOTHING_ELSE = "draw from the generator that `step` is given, and from nothing else"
 FRESH = 100  # learners whose first steps are looked at
 CLOSE = 0.1  # nats
+FINITE = float(torch.finfo(torch.float64).min)
+FEW = 10  # datapoints of a minibatch
+SAME = 1e-6  # of weights
+NEARER = 0.8  # of an encoder's distance to the posterior; learners of the project leave less than half of it
 
 
 def check_learner(learner: MakeLearner, decoders: Sequence[MakeDecoder] = DECODERS) -> None:
@@ -29,11 +39,14 @@ def check_learner(learner: MakeLearner, decoders: Sequence[MakeDecoder] = DECODE
 
     Args:
         learner: its class, or a function that makes one; called with (model, encoder, n_datapoints, options).
-        decoders: classes of models; the project's own.
+        decoders: classes of models, one or more; the project's own.
 
     Raises:
+        ArgumentError: there are no decoders.
         LawBroken: the first law that it does not keep.
     """
+    if not (isinstance(decoders, Sequence) and decoders):
+        raise ArgumentError(f"`decoders` must be a list of one class or more, got {shown(decoders)}: or leave it out")
     for decoder in decoders:
         for law in LEARNER_LAWS:
             law(learner, decoder)
@@ -78,20 +91,63 @@ def training_raises_the_likelihood_of_what_is_trained_on(learner: MakeLearner, d
     demand(after > before + 0.1, rule, f"{before:.2f} before and {after:.2f} after", "climb in the model's parameters")
 
 
+def training_brings_the_encoder_nearer_to_the_posterior(learner: MakeLearner, decoder: MakeDecoder) -> None:
+    """Sixty steps lower KL(q(z|x) ‖ p(z|x)) by a fifth or more, both times for the model that they end in.
+
+    In mean over the data: log p(x), known by quadrature, less the lower bound. The bound itself
+    rises by the model alone; this holds too for encoders that climb something else, as wake-sleep's does.
+    """
+    x = data_of(decoder)
+    one = _made(learner, decoder, AscentOptions(0.05, warm_up=0, prior_weight=0), seed=8)
+    if one.encoder is None:
+        return
+    first = copy.deepcopy(one.encoder)
+    _train(one, x, 60, seeded(7))
+    before, after = (_distance(one.model, encoder, x) for encoder in (first, one.encoder))
+    rule = f"training must bring KL(q(z|x) ‖ p(z|x)) of the trained model below {NEARER} of what the first encoder has"
+    got = f"{after:.3g} nats where the first encoder has {before:.3g}"
+    demand(after < NEARER * before, rule, got, "climb in the encoder's parameters, up the gradient and not down")
+
+
+def the_prior_weighs_by_the_share_of_the_training_set(learner: MakeLearner, decoder: MakeDecoder) -> None:
+    """Steps on a minibatch stay as they are where the training set and the prior's weight are doubled: it is M/N of it.
+
+    A learner keeps this law, too, if it has no prior, has N in what it climbs without one, or has no encoder, which may
+    want all of its points at once. A constant factor of the prior is not seen.
+    """
+    if _made(learner, decoder, AscentOptions(0.05, warm_up=0)).encoder is None:
+        return
+    without, doubled_without, with_prior, doubled = (
+        _weights_after_few(learner, decoder, times, times * weight) for weight in (0.0, 1.0) for times in (1, 2)
+    )
+    apart = float((with_prior - doubled).abs().max())
+    right = apart < SAME or float((without - doubled_without).abs().max()) > SAME
+    rule = "twice the training set with twice the prior's weight must give the same steps"
+    remedy = "scale log p(θ) by `prior_weight` · len(batch.x) / n_datapoints"
+    demand(right, rule, f"weights {apart:.2g} apart", remedy)
+
+
 def a_step_says_what_it_did(learner: MakeLearner, decoder: MakeDecoder) -> None:
-    """Samples that it has seen, and a finite bound of each, without gradients; none for one without an encoder."""
+    """Samples that it has seen, and a finite bound of each, without gradients; none for one without an encoder.
+
+    With an encoder a step counts each point of its batch once, however often it draws z; without one it may count them
+    several times, as Monte Carlo EM does for each move of a chain.
+    """
     one = _made(learner, decoder, AscentOptions(0.05, warm_up=0))
-    info = one.step(Batch(data_of(decoder), torch.arange(N)), seeded(8))
-    demand(info.samples >= N, f"a step on {N} points must count them", info.samples, "set `StepInfo.samples`")
-    has_bound = info.bound is not None
+    m = N if one.encoder is None else FEW
+    info = _step(one, data_of(decoder)[:m], seeded(8))
+    samples, times = info.samples, "a multiple of it" if one.encoder is None else "no more and no less"
+    whole = isinstance(samples, Integral) and not isinstance(samples, bool) and samples >= m
+    right = whole and (samples % m == 0 if one.encoder is None else samples == m)
+    demand(right, f"a step on {m} points must count {m} samples, {times}", shown(samples), "set `StepInfo.samples`")
     rule = "a step must report a bound if, and only if, there is an encoder"
-    demand(has_bound == (one.encoder is not None), rule, f"bound {info.bound}", "set `StepInfo.bound`")
+    demand((info.bound is None) == (one.encoder is None), rule, shown(info.bound), "set `StepInfo.bound`")
     if info.bound is not None:
-        rule = f"a step's bound must have shape ({N},), be finite and without gradients"
-        right = info.bound.shape == (N,) and bool(info.bound.isfinite().all()) and not info.bound.requires_grad
-        demand(right, rule, f"shape {tuple(info.bound.shape)}", "report the bound of each datapoint, detached")
-    finite = all(math.isfinite(value) for value in one.diagnostics().values())
-    demand(finite, "diagnostics after a step must be finite", one.diagnostics(), "leave out what is not known")
+        bound = _bound(info, m)
+        demand(not bound.requires_grad, "a step's bound must be without gradients", "some", "detach it")
+    found = one.diagnostics()
+    finite = isinstance(found, dict) and all(isinstance(v, Real) and math.isfinite(v) for v in found.values())
+    demand(finite, "diagnostics after a step must be a dict of finite numbers", found, "leave out what is not known")
 
 
 def the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior(
@@ -109,8 +165,7 @@ def the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exac
         one = learner(model, exact_encoder(model), N, AscentOptions(0.0, warm_up=1))
         if one.encoder is None:
             return
-        bound = one.step(Batch(x, torch.arange(N)), generator).bound
-        assert bound is not None
+        bound = _bound(_step(one, x, generator), N)
         above.append((bound - truth).mean())
     mean, error = mean_and_error(torch.stack(above))
     got, remedy = f"{float(mean):.3g} ± {float(error):.2g} nats", "report log p(x, z) − log q(z|x), whatever you climb"
@@ -134,17 +189,48 @@ LEARNER_LAWS: tuple[Callable[[MakeLearner, MakeDecoder], None], ...] = (
     one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened,
     the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior,
     training_raises_the_likelihood_of_what_is_trained_on,
+    training_brings_the_encoder_nearer_to_the_posterior,
+    the_prior_weighs_by_the_share_of_the_training_set,
     it_refuses_what_the_model_does_not_take,
 )
 
 
 def _made(learner: MakeLearner, decoder: MakeDecoder, options: AscentOptions, seed: int = 1) -> Learner:
-    return learner(model_of(decoder, seed), encoder_of(), N, options)
+    one = learner(model_of(decoder, seed), encoder_of(), N, options)
+    missing = [name for name in ("model", "encoder", "step", "diagnostics", "state_dict") if not hasattr(one, name)]
+    demand(not missing, "a learner must have all of `aevb.learner.Learner`", f"no {', '.join(missing)}", "add it")
+    return one
+
+
+def _step(learner: Learner, x: Tensor, generator: torch.Generator) -> StepInfo:
+    info = learner.step(Batch(x, torch.arange(len(x))), generator)
+    rule = "a step must return a StepInfo"
+    demand(isinstance(info, StepInfo), rule, shown(info), "end it with `return StepInfo(bound, samples)`")
+    return info
+
+
+def _bound(info: StepInfo, m: int) -> Tensor:
+    return demand_numbers(info.bound, (m,), "a step's bound", "report the bound of each datapoint, detached", FINITE)
 
 
 def _train(learner: Learner, x: Tensor, steps: int, generator: torch.Generator) -> None:
     for _ in range(steps):
-        learner.step(Batch(x, torch.arange(len(x))), generator)
+        _step(learner, x, generator)
+
+
+def _weights_after_few(learner: MakeLearner, decoder: MakeDecoder, times: int, weight: float) -> Tensor:
+    """The model's, after three steps on a minibatch of a training set that is so many times as large."""
+    options = AscentOptions(0.05, warm_up=0, prior_weight=weight)
+    one = learner(model_of(decoder), encoder_of(), times * N, options)
+    _train(one, data_of(decoder)[:FEW], 3, seeded(11))
+    return parameters_to_vector(one.model.parameters()).detach()
+
+
+def _distance(model: GenerativeModel, encoder: nn.Module, x: Tensor) -> float:
+    """KL(q(z|x) ‖ p(z|x)) in mean over the points, nats."""
+    eps = torch.randn(200, len(x), LATENTS, dtype=torch.float64, generator=seeded(22))
+    with torch.no_grad():
+        return float((grid_log_likelihood(model, x) - lower_bound_a(model, encoder, x, eps)).mean())
 
 
 def _demand_equal(states: Sequence[Sequence[Tensor]], rule: str, remedy: str) -> None:
