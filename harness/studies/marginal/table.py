@@ -40,7 +40,8 @@ def first_seed(table: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(bias: float, spread: float, without_estimate: int) -> str:
     largest = max(abs(bias), spread)
-    form = "{:+.2f} ± {:.2f}" if largest < 10 else "{:+.0f} ± {:.0f}" if largest < 1000 else "{:+.0e} ± {:.0e}"
+    places = 2 if largest < 2 else 1 if largest < 10 else 0
+    form = f"{{:+.{places}f}} ± {{:.{places}f}}" if largest < 1000 else "{:+.0e} ± {:.0e}"
     value = "–" if math.isnan(bias) else form.format(bias, spread)
     return f"{value} [{without_estimate}]" if without_estimate else value
 
