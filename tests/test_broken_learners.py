@@ -1,0 +1,165 @@
+"""A learner that breaks a law is found out, and so is one that is wrong in another way."""
+
+import itertools
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from aevb.aevb import AEVB
+from aevb.errors import ArgumentError
+from aevb.learner import StepInfo
+from aevb.model import BernoulliModel, GaussianModel
+from aevb.testing import (
+    LEARNER_LAWS,
+    LawBroken,
+    check_learner,
+)
+from aevb.testing.problem import N
+
+WORDS = r"must .*, got .*: "
+
+
+class Forgetful(AEVB):
+    """Loads its networks, and not its ascent."""
+
+    def load_state_dict(self, state):
+        super().load_state_dict({**state, "ascent": self._ascent.state_dict()})
+
+
+class Restless(AEVB):
+    """Draws from everybody's generator."""
+
+    def step(self, batch, generator, noise=None):
+        return super().step(batch, torch.Generator().manual_seed(torch.initial_seed() + next(COUNT)), noise)
+
+
+class Boastful(AEVB):
+    """Reports a bound without its KL."""
+
+    def step(self, batch, generator, noise=None):
+        kl = self.encoder(batch.x).kl_to_standard_normal().detach()
+        info = super().step(batch, generator, noise)
+        return StepInfo(info.bound + kl, info.samples)
+
+
+class Blind(AEVB):
+    """Looks at no batch."""
+
+    def _check(self, batch):
+        return False
+
+
+class Idle(AEVB):
+    """Learns nothing."""
+
+    def step(self, batch, generator, noise=None):
+        before = [p.detach().clone() for p in self.model.parameters()]
+        info = super().step(batch, generator, noise)
+        with torch.no_grad():
+            for parameter, kept in zip(self.model.parameters(), before, strict=True):
+                parameter.copy_(kept)
+        return info
+
+
+class Mute(AEVB):
+    """Says nothing of its bound."""
+
+    def step(self, batch, generator, noise=None):
+        return StepInfo(None, super().step(batch, generator, noise).samples)
+
+
+def with_steps(change: Callable) -> type[AEVB]:
+    """AEVB whose step reports what `change` makes of it."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            return change(super().step(batch, generator, noise))
+
+    return Changed
+
+
+def with_encoder_steps(factor: float) -> type[AEVB]:
+    """AEVB whose encoder goes this many times as far."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            before = [p.detach().clone() for p in self.encoder.parameters()]
+            info = super().step(batch, generator, noise)
+            with torch.no_grad():
+                for parameter, kept in zip(self.encoder.parameters(), before, strict=True):
+                    parameter.copy_(kept + factor * (parameter - kept))
+            return info
+
+    return Changed
+
+
+def with_prior_scale(scale_of: Callable[[int, int], float]) -> type[AEVB]:
+    """AEVB whose prior has this scale, by M and N."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            noise = self._noise(batch, generator, noise)
+            bound = self._estimator(self.model, self._q, batch.x, noise.normal)
+            self._ascent.step(bound.sum(), prior_scale=scale_of(len(batch.x), self._n_datapoints))
+            return StepInfo(bound.detach(), len(batch.x))
+
+    return Changed
+
+
+COUNT = itertools.count()
+BROKEN_LEARNERS = {
+    "a_step_says_what_it_did": Mute,
+    "the_same_seed_gives_the_same_steps_bit_for_bit": Restless,
+    "one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened": Forgetful,
+    "the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior": Boastful,
+    "training_raises_the_likelihood_of_what_is_trained_on": Idle,
+    "training_brings_the_encoder_nearer_to_the_posterior": with_encoder_steps(0),
+    "the_prior_weighs_by_the_share_of_the_training_set": with_prior_scale(lambda m, n: n),
+    "it_refuses_what_the_model_does_not_take": Blind,
+}
+
+
+@pytest.mark.parametrize("law", LEARNER_LAWS, ids=lambda law: law.__name__)
+def test_a_learner_that_breaks_a_law_is_found_out(law: Callable) -> None:
+    with pytest.raises(LawBroken, match=WORDS):
+        law(BROKEN_LEARNERS[law.__name__], BernoulliModel)
+
+
+WRONG_LEARNERS = {
+    "an encoder that goes down": (with_encoder_steps(-1), "KL"),
+    "an encoder that stays": (with_encoder_steps(0), "KL"),
+    "a prior times N": (with_prior_scale(lambda m, n: n), "prior's weight"),
+    "a prior times M": (with_prior_scale(lambda m, n: m), "prior's weight"),
+    "a prior for each minibatch": (with_prior_scale(lambda m, n: 1), "prior's weight"),
+    "ten times the samples": (with_steps(lambda info: replace(info, samples=10 * info.samples)), "count 10 samples"),
+    "all samples": (with_steps(lambda info: replace(info, samples=N)), "count 10 samples"),
+    "samples that are none": (with_steps(lambda info: replace(info, samples=None)), "count 10 samples"),
+    "no information": (with_steps(lambda info: None), "must return a StepInfo, got None"),
+    "a bound in a tuple": (with_steps(lambda info: (info.bound, info.samples)), "must return a StepInfo"),
+    "one bound for all": (with_steps(lambda info: replace(info, bound=info.bound.mean())), "must have shape"),
+    "a float": (with_steps(lambda info: replace(info, bound=float(info.bound.mean()))), "tensor of floats"),
+    "NaN": (with_steps(lambda info: replace(info, bound=math.nan * info.bound)), "must be a number everywhere"),
+    "a bound with gradients": (
+        with_steps(lambda info: replace(info, bound=info.bound.requires_grad_())),
+        "without gradients",
+    ),
+}
+
+
+@pytest.mark.parametrize("decoder", [BernoulliModel, GaussianModel])
+@pytest.mark.parametrize("name", WRONG_LEARNERS)
+def test_a_wrong_learner_does_not_pass(name: str, decoder: type) -> None:
+    learner, said = WRONG_LEARNERS[name]
+    with pytest.raises(LawBroken, match=said) as broken:
+        check_learner(learner, [decoder])
+    assert re.search(WORDS, str(broken.value))
+
+
+@pytest.mark.parametrize("decoders", [[], (), BernoulliModel])
+def test_a_learner_is_held_to_laws_with_one_decoder_at_least(decoders: object) -> None:
+    with pytest.raises(ArgumentError, match="`decoders` must be a list of one class or more, got"):
+        check_learner(AEVB, decoders)
