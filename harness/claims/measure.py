@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -83,11 +83,7 @@ def measure_claims(results: Results, names: Iterable[str] = ()) -> list[Measured
 
 
 def _measure_stored(claim: Claim, results: Results) -> Measured:
-    commands = [
-        options
-        for source in claim.sources
-        for options in source.with_method(results.method).commands([(SEEDS, 0.0)], results.protocol)
-    ]
+    commands = _commands(claim, results, [(SEEDS, 0.0)])
     makes = " or ".join(f"`{invocation()} {command}`" for command in commands)
     with showing(results.shelves.own, f"what {claim.id} is measured on is made anew by {makes}"):
         return _measure(claim, results)
@@ -95,8 +91,7 @@ def _measure_stored(claim: Claim, results: Results) -> Measured:
 
 def _measure(claim: Claim, results: Results) -> Measured:
     items = MEASURES[claim.id](results)
-    sources = [source.with_method(results.method) for source in claim.sources]
-    commands = tuple(options for source in sources for options in source.commands(_lengths(items), results.protocol))
+    commands = _commands(claim, results, _lengths(items))
     spent = [hours for source in claim.sources if (hours := results.hours(source)) is not None]
     hours = sum(spent, Hours(0.0, 0.0)) if spent else Hours(math.nan, math.nan)
     told = {name: getattr(claim, name) for name in ("id", "title", "sentence", "where", "criterion", "note")}
@@ -109,12 +104,17 @@ def _measure(claim: Claim, results: Results) -> Measured:
     )  # fmt: skip
 
 
+def _commands(claim: Claim, results: Results, lengths: Sequence[tuple[int, float]]) -> tuple[str, ...]:
+    sources = [source.with_method(results.method) for source in claim.sources]
+    return tuple(options for source in sources for options in source.commands(lengths, results.protocol))
+
+
 def _lengths(items: Iterable[Item]) -> list[tuple[int, float]]:
     """For how many seeds, and to how many training samples, runs must go that all of these numbers are measured on."""
     ends = {(item.seeds, item.end) for item in items if item.measured and item.seeds and item.end > 0}
-    longest = {seeds: max(end for n, end in ends if n >= seeds) for seeds, _ in sorted(ends, reverse=True)}
-    kept = {end: seeds for seeds, end in longest.items()}  # an end once, with the fewest seeds first and the most last
-    return [(seeds, end) for end, seeds in sorted(kept.items())] or [(SEEDS, 0.0)]
+    most = {end: max(seeds for seeds, other in ends if other >= end) for _, end in ends}
+    farthest = {seeds: end for end, seeds in sorted(most.items())}
+    return [*farthest.items()] or [(SEEDS, 0.0)]
 
 
 def to_json(claims: Iterable[Measured]) -> str:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from harness.claims.better import _least_sure_lead
 from harness.claims.item import Item, decider, together
+from harness.claims.measure import _lengths
 from harness.claims.seeds import Curve, farthest, measured, reaching, seeds_of
 from harness.studies.estimate import difference, mean, ratio
 from harness.studies.verdict import ERRORS
@@ -137,6 +138,19 @@ def test_the_least_sure_lead_is_not_the_smallest():
     assert where == pytest.approx(1e6)
     assert lead.value == pytest.approx(5)
     assert measured("lead", lead, "nats", where, where, low=0).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("measured_on", "lengths"),
+    [
+        ([], [(3, 0.0)]),
+        ([(3, 1e7), (5, 1e7)], [(5, 1e7)]),
+        ([(5, 9e5), (3, 1e7), (1, 1e8), (2, 1e6)], [(5, 9e5), (3, 1e7), (1, 1e8)]),
+    ],
+)
+def test_commands_go_as_far_with_as_many_seeds_as_was_measured(measured_on, lengths):
+    items = [Item("number", 1.0, "nats", 0.1, seeds=seeds, begin=end, end=end) for seeds, end in measured_on]
+    assert _lengths(items) == lengths
 
 
 def test_one_number_outside_decides_only_if_it_would_as_one_of_so_many():
