@@ -2,71 +2,15 @@
 
 import hashlib
 import json
-import reprlib
-from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
-from aevb.errors import UserError, did_you_mean
+from aevb.errors import UserError
 from aevb.places import is_place, name_in_print, short_name
-from harness.experiments.methods import METHODS, is_method, method_of
+from harness.experiments.methods import method_of
+from harness.experiments.values import OWN, STEP_SIZE_TYPE, Arguments, bad, checked
 
 Activation = Literal["tanh", "softplus"]
-Arguments = tuple[tuple[str, bool | int | float | str], ...]
-
-STEP_SIZE_TYPE = float | Literal["auto"]
-STEP_SIZE_CANDIDATES = (0.01, 0.02, 0.1)
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "measure": ("lower_bound", "marginal_log_likelihood"),
-    "split": ("shuffled", "chronological"),
-    "binarization": ("none", "threshold", "static", "dynamic"),
-    "decoder": ("bernoulli", "gaussian"),
-    "decoder_log_var": ("hidden", "latent", "constant"),
-    "estimator": ("a", "b"),
-    "precision": ("float32", "bfloat16"),
-    "posterior_chains": ("every_point", "paper_points", "paper_timer"),
-    "posterior_fit": ("shrunk_kde", "kde", "scott_kde", "full", "diagonal"),
-    "posterior_tuning": ("burn_in", "every_move"),
-    "encoder_activation": ("tanh", "softplus"),
-    "decoder_activation": ("tanh", "softplus"),
-}
-AT_LEAST: Mapping[str, float] = {
-    "n_latent": 1,
-    "n_train": 0,
-    "seed": 0,
-    "batch_size": 0,
-    "n_samples": 1,
-    "auto_steps": 1,
-    "warm_up": 0,
-    "evaluation_points": 2,
-    "points_per_decade": 1,
-    "first_point": 1,
-    "chain_leapfrog": 1,
-    "chain_step_size": 0,
-    "extra_leapfrog": 0,
-    "posterior_step_size": 0,
-    "encoder_init_factor": 0,
-    "weight_steps": 1,
-    "posterior_leapfrog": 1,
-    "posterior_burn_in": 0,
-    "posterior_samples": 8,
-    "posterior_starts": 1,
-    "posterior_jitter": 0,
-    "pixel_scale": 0,
-    "init_std": 0,
-    "prior_weight": 0,
-    "encoder_log_var_factor": 0,
-    "decoder_log_var_factor": 0,
-}
-# Of all numbers but the following: room for any sensible one, and no product of two overflows float32.
-MOST = 10**6
-AT_MOST: Mapping[str, int] = {
-    **dict.fromkeys(("seed", "n_train", "evaluation_points", "first_point"), 10**18),
-    "points_per_decade": 1_000,
-}
-# Of whom a run takes arguments of its own, "learner.NAME" in a protocol, and the field that holds them.
-OWN: Mapping[str, str] = {"learner": "learner", "decoder": "decoder_arguments"}
-LONGEST_NAME = 150  # bytes; names become parts of file names, which have 255
 
 
 @dataclass(frozen=True)
@@ -196,43 +140,9 @@ class Config:
             UserError: one is not allowed.
         """
         for field in fields(self):
-            value: Any = getattr(self, field.name)
-            if field.name in CHOICES and value not in CHOICES[field.name]:
-                if field.name != "decoder":
-                    raise _bad(field.name, f"one of {', '.join(CHOICES[field.name])}", value, CHOICES[field.name])
-                if not is_place(value):
-                    known = f"one of {', '.join(CHOICES[field.name])}, or package.module:Class"
-                    raise _bad(field.name, known, value, CHOICES[field.name])
-            if field.name in AT_LEAST:
-                kind: type[int] | type[float] = int if field.type is int else float
-                if isinstance(value, bool) or not isinstance(value, (int, kind)) or value != value:
-                    raise _bad(field.name, "a whole number" if kind is int else "a finite number", value)
-                if value < AT_LEAST[field.name]:
-                    raise _bad(field.name, f"at least {AT_LEAST[field.name]:g}", value)
-                if value > (most := AT_MOST.get(field.name, MOST)):
-                    raise _bad(field.name, f"at most {most:g}", value)
-            if type(value) is int and abs(value) < 1e300 and field.type in (float, STEP_SIZE_TYPE):
-                object.__setattr__(self, field.name, float(value))  # 1 and 1.0 are one config, with one id
-            if field.type is bool and not isinstance(value, bool):
-                raise _bad(field.name, "true or false", value, ("true", "false"))
-            if field.type is str and not (isinstance(value, str) and value.isprintable() and "/" not in value):
-                raise _bad(field.name, "a name in printable letters, without /", value)
-            if field.name == "dataset" and len(value.encode()) > LONGEST_NAME:
-                raise _bad(field.name, f"at most {LONGEST_NAME} bytes long", value)
-        if not is_method(self.method):
-            known = f"one of {', '.join(METHODS)}, or package.module:Learner"
-            raise _bad("method", known, self.method, METHODS)
-        for name in OWN.values():
-            pairs = getattr(self, name)
-            if not (isinstance(pairs, tuple) and all(_is_argument(pair) for pair in pairs)):
-                raise _bad(name, "names with a number, true, false or a text each", pairs)
-        widths = self.hidden if isinstance(self.hidden, tuple) else (0,)
-        if not all(type(width) is int and 0 < width <= MOST for width in widths):
-            raise _bad("hidden", f"a list of widths of at most {MOST:g}, as in [500]", self.hidden)
-        if self.step_size != "auto" and not (isinstance(self.step_size, float) and 0 < self.step_size < 1e300):
-            raise _bad("step_size", 'a positive number or "auto"', self.step_size, ("auto",))
+            object.__setattr__(self, field.name, checked(field.name, field.type, getattr(self, field.name)))
         if method_of(self.method).like == "mcem" and self.step_size == "auto":
-            raise _bad("step_size", "a number for mcem, which has no lower bounds to compare", self.step_size)
+            raise bad("step_size", "a number for mcem, which has no lower bounds to compare", self.step_size)
 
     @property
     def id(self) -> str:
@@ -279,18 +189,3 @@ class Config:
             if isinstance(values.get(name), list):
                 values[name] = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in values[name])
         return cls(**values)
-
-
-def _is_argument(pair: object) -> bool:
-    """A name and a value that JSON keeps as it is."""
-    if not (isinstance(pair, tuple) and len(pair) == 2):
-        return False
-    name, value = pair
-    return (
-        isinstance(name, str) and name.isidentifier() and isinstance(value, bool | int | float | str) and value == value
-    )
-
-
-def _bad(name: str, rule: str, value: object, known: Iterable[str] = ()) -> UserError:
-    meant = did_you_mean(value, known) if isinstance(value, str) else ""
-    return UserError(f"{name} must be {rule}, got {reprlib.repr(value)}: choose another{meant}")

@@ -9,8 +9,9 @@ from typing import Any
 
 from aevb.errors import UserError, did_you_mean
 from harness.experiments.choices import PROTOCOLS, Choice
-from harness.experiments.config import OWN, STEP_SIZE_CANDIDATES, Config
+from harness.experiments.config import Config
 from harness.experiments.methods import method_of
+from harness.experiments.values import OWN, STEP_SIZE_CANDIDATES
 
 _OWN_ARRAY: Mapping[str, Any] = {"pixel_scale": 0.0}
 _NAMED = ("mnist", "frey_face")
@@ -38,7 +39,14 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
         UserError: the protocol, a field or a value is unknown.
     """
     protocol = in_whole_numbers(protocol)
-    changes = dict(_change(text) for text in protocol.split("+")[1:])
+    changes: dict[str, Any] = {}
+    for field, value in map(_change, protocol.split("+")[1:]):
+        if field in changes and changes[field] != value:
+            raise UserError(
+                f"a protocol must change a field to one value, got {field} = {changes[field]!r} and {value!r} in "
+                f"{protocol!r}: leave one out"
+            )
+        changes[field] = value
     if "n_train" in changes and "n_train" in experiment:
         raise UserError("n_train may not be changed where each panel has its own, as in figure 3: use --train instead")
     own: dict[str, list[tuple[str, Any]]] = {}

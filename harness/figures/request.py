@@ -8,8 +8,9 @@ from pathlib import Path
 
 from aevb.data import NAMES
 from aevb.places import is_place
-from harness.experiments.config import LONGEST_NAME, Config
+from harness.experiments.config import Config
 from harness.experiments.paper import FIGURE2, Experiment
+from harness.experiments.values import LONGEST_NAME
 from harness.runs.job import source
 from harness.store.shelves import KeptModel, Shelves
 from harness.workers.cluster import Cluster

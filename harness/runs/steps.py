@@ -12,8 +12,9 @@ from aevb.fast.posterior import ROWS
 from aevb.fast.products import Library, choose_library, is_right, products
 from aevb.fast.stack import Stack
 from aevb.learner import Learner
-from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
+from harness.experiments.config import Config
 from harness.experiments.methods import method_of
+from harness.experiments.values import STEP_SIZE_CANDIDATES
 from harness.runs.build import RunData, build_learner
 from harness.runs.streams import stream
 from harness.runs.tape import GRAPH_STEPS, Block, Tape, stacked

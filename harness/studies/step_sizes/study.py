@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 
 from aevb.data import DatasetUnavailable, load_dataset
-from harness.experiments.config import STEP_SIZE_CANDIDATES, Config
+from harness.experiments.config import Config
 from harness.experiments.paper import FIGURE2, FIGURE3
+from harness.experiments.values import STEP_SIZE_CANDIDATES
 from harness.figures.request import Request
 from harness.runs.build import build_learner, load, prepare
 from harness.runs.steps import Trainer

@@ -62,7 +62,7 @@ NASTY = [
     "author+init_std=1e39", "author+init_std=NaN", "author+warm_up=" + "9" * 400, "author+warm_up=" + "9" * 5000,
     "author+decoder={}", "author+split=null", "author+n_samples=1000000", "author+points_per_decade=1e9",
     "author+points_per_decade=1000000", "author+batch_size=999999999999999999999", "author" + "+warm_up=5" * 30,
-    "author+method=mcem",
+    "author+method=mcem", "author+warm_up=5+warm_up=6",
     'author+split="chronologic\\u0061l"', "author+posterior_fit=[]",
 ]  # fmt: skip
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -193,6 +193,14 @@ def test_a_number_that_is_not_whole_is_refused_however_it_is_written(change, say
     assert says in str(error.value)
 
 
+def test_a_field_that_is_changed_twice_must_have_one_value():
+    with pytest.raises(UserError, match=r"one value, got warm_up = 5 and 6 in 'author\+warm_up=5\+warm_up=6'"):
+        small("author+warm_up=5+warm_up=6", "mnist")
+    with pytest.raises(UserError, match="one value"):
+        small("author+learner.beta=1+learner.beta=2", "mnist")
+    assert small("author+warm_up=5+warm_up=5.0", "mnist").warm_up == 5
+
+
 @pytest.mark.parametrize(
     "change",
     ["", "warm_up", "warmup=3", "seed=1", "samples=9", "binarization=sometimes", "hidden=500", "hidden=[0]",

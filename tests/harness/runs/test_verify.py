@@ -17,7 +17,8 @@ from aevb.errors import UserError
 from harness.command.main import main
 from harness.runs.curve import points
 from harness.runs.train import run
-from harness.runs.verify import find_runs, tolerances
+from harness.runs.verdict import tolerances
+from harness.runs.verify import find_runs
 from harness.store.checksums import write_checked
 from harness.store.shelves import Shelves
 from tests.support import ROOT, small_job
