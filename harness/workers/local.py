@@ -55,7 +55,7 @@ class Processes:
         self._executor = executor
 
     def submit(self, function: Callable[[Task], Result], task: Task, saves: bool) -> Future[Result]:
-        """Have a process call function(task).
+        """Have a process call function(task). In a pool that broke already the task is lost from the first.
 
         Raises:
             UserError: they are the user's script's own; no process imports it.
@@ -65,6 +65,10 @@ class Processes:
             with _no_script():
                 _check_importable(function, task)
                 return self._executor.submit(_call, function, task, saves)
+        except BrokenProcessPool as error:
+            lost: Future[Result] = Future()
+            lost.set_exception(error)
+            return lost
         finally:
             signal.signal(signal.SIGINT, before)
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -85,3 +86,11 @@ def test_left_early_it_waits_for_what_is_saved_and_for_nothing_else(function, sa
         in_parallel(function, paths, Local(2), lambda *_: None, look=interrupt_once_all_began, saves=saves)
     assert [path.exists() for path in paths] == [saves, saves]
     assert not multiprocessing.active_children()
+
+
+def test_a_pool_that_broke_while_tasks_were_given_to_it_loses_the_later_ones_and_they_are_done_in_the_next(tmp_path):
+    with Local(1).pool(2) as pool:
+        first = pool.submit(die_the_first_time, tmp_path / "dies", False)
+        assert isinstance(first.exception(timeout=60), BrokenProcessPool)
+        assert pool.lost(pool.submit(fail, 0, False))
+    assert outcomes(fail, [0, 2]) == {0: 0, 2: 2}
