@@ -14,6 +14,7 @@ from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
 from harness.timing.tables import PAPER_SECONDS_PER_MILLION, side_by_side, sweep, usual
 
+BETWEEN_ENGINES = 10  # of their marks at the one size that they share
 ROOM = 1.5  # an axis goes so many times beyond what it shows
 # A shape for each way to compute that is not the one by hand.
 ENGINES = {
@@ -64,11 +65,11 @@ def _throughput(curve: pd.DataFrame, engines: pd.DataFrame, looks: dict[str, str
         look = looks[str(device)]
         drawn += _joined(look, x, y, part["batch_size"], part["samples_per_second"])
         rows.append(_row(("by hand",), look, stops, y, part.set_index("batch_size")["samples_per_second"], "{:,.0f}"))
-    for (engine, machine), part in engines.groupby(["engine", "device"]):
-        if engine not in ENGINES:
-            continue
+    others = [name for name in ENGINES if name in {*engines["engine"]}]
+    for (engine, machine), part in engines[engines["engine"].isin(others)].groupby(["engine", "device"]):
+        aside = BETWEEN_ENGINES * (others.index(str(engine)) - (len(others) - 1) / 2)
         look, best = looks[str(machine)], part.set_index("batch_size")["samples_per_second"].groupby(level=0).max()
-        drawn += [marks.dot(f"{look} hollow", float(px), float(py), 4, ENGINES[str(engine)]) for px, py in
+        drawn += [marks.dot(f"{look} hollow", float(px) + aside, float(py), 4, ENGINES[str(engine)]) for px, py in
                   zip(x.place(best.index), y.place(best), strict=True)]  # fmt: skip
         rows.append(_row((str(engine),), look, stops, y, best, "{:,.0f}"))
     names = [f"M = {stop:,.0f}" for stop in stops]
