@@ -10,8 +10,8 @@ from harness.claims.seeds import seeds_of
 from harness.experiments.paper import EXPERIMENTS
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
+from harness.figures.bias import format_bias
 from harness.figures.compare import label, scientific
-from harness.figures.reestimate import format_bias
 from harness.figures.show import by_methods, in_panels
 from harness.figures.summary import format_summary, on_the_whole, unexplained
 

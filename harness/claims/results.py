@@ -11,9 +11,11 @@ from harness.claims.roster import AEVB_ITSELF, PROTOCOL, Source
 from harness.claims.seeds import Seeds, seeds_of
 from harness.experiments.paper import EXPERIMENTS, Experiment
 from harness.experiments.paper_curves import read_published
+from harness.figures.bias import collect_estimates
 from harness.figures.compare import label
 from harness.figures.costs import METHODS_FOLDER
 from harness.store.collect import collect
+from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
 from harness.studies.reparameterization.table import CURVE
@@ -84,6 +86,11 @@ class Results:
         path = self.shelves.place("studies", name, f"{table}.csv")
         return pd.DataFrame() if path is None else read_table(path)
 
+    def better_estimates(self) -> pd.DataFrame:
+        """Of log p(x), of figure 3's kept models; see `harness.figures.bias.collect_estimates`. Empty where none is."""
+        table = collect_estimates(self._folders(3), EXPERIMENTS[3].key)
+        return table if table.empty else self._papers_own(table, EXPERIMENTS[3])
+
     @cached_property
     def benchmarks(self) -> pd.DataFrame:
         """What was timed, on every device, a row for each case; empty where nothing was."""
@@ -138,11 +145,14 @@ class Results:
         """Curves and runs, of the paper's own panels and methods, and of the one in AEVB's place."""
         if number not in self._figures:
             experiment = EXPERIMENTS[number]
-            folders = self.shelves.curves(experiment, self.protocol, {})
-            folders = [folder for folder in folders if folder.config.protocol == self.protocol]
-            curves, runs = collect(folders, experiment.key, experiment.measure)
+            curves, runs = collect(self._folders(number), experiment.key, experiment.measure)
             self._figures[number] = self._papers_own(curves, experiment), self._papers_own(runs, experiment)
         return self._figures[number]
+
+    def _folders(self, number: int) -> list[RunFolder]:
+        """Those of the protocol that hold a figure's runs."""
+        folders = self.shelves.curves(EXPERIMENTS[number], self.protocol, {})
+        return [folder for folder in folders if folder.config.protocol == self.protocol]
 
     def _papers_own(self, table: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
         names = zip(table["dataset"], table[experiment.size], table["method"], strict=True)

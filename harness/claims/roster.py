@@ -225,7 +225,8 @@ CLAIMS: tuple[Claim, ...] = (
         "AEVB's test log p(x), as appendix D estimates it, is above wake-sleep's for both N, at the largest compared "
         "number of samples that two seeds of both reach, or else one.",
         (Source("figure", "3", ("aevb", "wake_sleep")),),
-        FITTED_PRIOR,
+        f"{FITTED_PRIOR} Told beside what decides: better estimates of kept models, on fewer images, in which no chain "
+        "in a wrong mode counts.",
         of_method=True,
     ),
 )

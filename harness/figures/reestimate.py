@@ -1,4 +1,4 @@
-"""Better estimates of log p(x) of figure 3's models, and how biased appendix D's were beside them."""
+"""Better estimates of log p(x) of figure 3's models, beside appendix D's."""
 
 import math
 import warnings
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -17,30 +16,16 @@ from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
-from harness.figures.compare import label, scientific
 from harness.runs.build import build_model, load, prepare
 from harness.runs.job import Job
 from harness.runs.streams import stream
 from harness.store.checksums import Damaged
-from harness.store.columns import format_table, paragraph
-from harness.store.notices import tell_once
-from harness.store.run_folder import RunFolder
 from harness.store.tensors import load_saved
-from harness.workers.parts import PartsFailed, compute_parts, read_part, write_part
+from harness.workers.parts import PartsFailed, compute_parts, write_part
 from harness.workers.schedule import Failure, Place
 
 IMPORTANCE_POINTS, IMPORTANCE_SAMPLES = 200, 500
-NEEDED = (  # columns that are shown; `worst` is younger
-    *("split", "samples", "estimator", "datapoints", "bias", "bias_standard_error", "largest_deficit"),
-    *("without_estimate", "untrusted"),
-)
 AIS_POINTS = 20
-BIAS_HEADING = (
-    "appendix D minus a better estimate, nats, of the last model of each run that has one, at {at} samples; its curve "
-    "may go farther. worst: the datapoint farthest off, in older results farthest below (a chain in a wrong mode shows "
-    "nowhere else); rest: the mean without it; untrusted: better estimates that do not count as trusted, of how many "
-    "datapoints"
-)
 
 
 @dataclass(frozen=True)
@@ -146,49 +131,3 @@ def _compare(better: MarginalEstimate, appendix_d: Tensor) -> dict[str, Any]:
         "without_estimate": int((~both).sum()),
         "untrusted": int((~better.trusted).sum()),
     }
-
-
-def collect_estimates(folders: Iterable[RunFolder], key: Sequence[str]) -> pd.DataFrame:
-    """All better estimates of these runs as one tidy table; empty where nobody asked for any."""
-    tables = []
-    for folder in folders:
-        config = folder.config
-        names = {column: getattr(config, column) for column in ("protocol", *key)} | {"seed": config.seed}
-        for samples in folder.estimated_samples():
-            try:
-                table = read_part(folder.estimates(samples))
-                if absent := sorted({*NEEDED} - {*table.columns}):
-                    raise Damaged(f"{folder.estimates(samples)}: no column {', '.join(absent)}")
-            except FileNotFoundError:
-                continue
-            except Damaged as error:
-                tell_once(f"left out: {error}; the same command with --re-estimate computes it anew")
-                continue
-            tables.append(table.assign(**names)[[*names, *table.columns]])
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["protocol"])
-
-
-def format_bias(estimates: pd.DataFrame, key: Sequence[str]) -> str:
-    """How far appendix D lies from the better estimates of the last model of each run that has them, nats.
-
-    A chain in a wrong mode leaves its datapoint tens of nats low, and the mean and its normal standard error with it.
-    """
-    rows, curves = [], estimates.groupby([*key, "seed", "split"], sort=False)
-    first, *farther = sorted({*curves["samples"].max()})
-    at = scientific(first) + (f" to {scientific(farther[-1])}" if farther else "")
-    for name, curve in curves:
-        *names, seed, split = (label(str(part)) for part in name)
-        for _, row in curve[curve["samples"] == curve["samples"].max()].iterrows():
-            n, mean, worst = row["datapoints"], row["bias"], row.get("worst", -row["largest_deficit"])
-            rows.append(
-                {
-                    "curve": f"{' '.join(names)} seed {seed} {split}",
-                    "better": row["estimator"],
-                    "mean": f"{mean:+.2f}",
-                    "s.e.": f"{row['bias_standard_error']:.2f}",
-                    "worst": f"{worst:+.1f}",
-                    "rest": f"{(n * mean - worst) / (n - 1):+.2f}" if n > 1 else "–",
-                    "untrusted": f"{row['untrusted']}/{n + row['without_estimate']}",
-                }
-            )
-    return f"{paragraph(BIAS_HEADING.format(at=at), 80)}\n{format_table(pd.DataFrame(rows), 80)}"

@@ -11,13 +11,13 @@ from aevb.errors import UserError
 from harness.experiments.paper import PICTURES, Experiment
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
+from harness.figures.bias import collect_estimates, format_bias
 from harness.figures.compare import compare
 from harness.figures.costs import method_costs
 from harness.figures.plan import Plan, stored_configs_of
 from harness.figures.plot2 import plot_figure2
 from harness.figures.plot3 import plot_figure3
 from harness.figures.plot_methods import plot_methods
-from harness.figures.reestimate import collect_estimates, format_bias
 from harness.figures.request import Request
 from harness.figures.summary import format_summary, on_the_whole, too_short, unexplained
 from harness.figures.trust import format_trust

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from aevb.errors import UserError
+from harness.store.checksums import Damaged, read_checked
 from harness.store.files import read_bytes
 
 Kind = TypeVar("Kind", bound=dict[str, Any] | list[Any])
@@ -49,6 +50,19 @@ def showing(place: Path, remedy: str) -> Iterator[None]:
         raise UserError(
             f"results must be as they were written; {place}: {type(error).__name__}: {error}; {remedy}"
         ) from error
+
+
+def read_checked_table(path: Path) -> pd.DataFrame:
+    """A CSV file that was written with a checksum.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        Damaged: it is another.
+    """
+    try:
+        return pd.read_csv(io.StringIO(read_checked(path)))
+    except ValueError as error:  # pandas' errors are
+        raise Damaged(f"{path}: {error}") from error
 
 
 def read_json(path: Path, kind: type[Kind]) -> Kind:

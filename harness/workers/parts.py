@@ -1,7 +1,6 @@
 """Files that are computed one by one, each by one process: the parts of a study, the re-estimates of a figure."""
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -14,13 +13,13 @@ import torch
 
 from aevb import shipped
 from aevb.errors import UserError
-from harness.store.checksums import Damaged, read_checked, write_checked
+from harness.store.checksums import Damaged, write_checked
 from harness.store.environment import describe
 from harness.store.files import remove, write_text
 from harness.store.locks import hold
 from harness.store.notices import tell_once
 from harness.store.shelves import Shelves
-from harness.store.tables import read_table
+from harness.store.tables import read_checked_table, read_table
 from harness.store.tensors import load_saved
 from harness.workers.progress import countdown
 from harness.workers.schedule import Failure, Place, failure, in_parallel
@@ -88,7 +87,7 @@ def is_done(part: Part) -> bool:
             if path.suffix == ".pt":
                 load_saved(path)
             else:
-                read_part(path)
+                read_checked_table(path)
     except FileNotFoundError:
         return False
     except Damaged as error:
@@ -149,19 +148,6 @@ def write_part(path: Path, rows: Iterable[dict[str, Any]] | pd.DataFrame) -> Non
         write_checked(path, pd.DataFrame(rows).to_csv(index=False))
 
 
-def read_part(path: Path) -> pd.DataFrame:
-    """What `write_part` wrote.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        Damaged: it is another.
-    """
-    try:
-        return pd.read_csv(io.StringIO(read_checked(path)))
-    except ValueError as error:  # pandas' errors are
-        raise Damaged(f"{path}: {error}") from error
-
-
 def gather(parts: Iterable[Part], which: int = -1) -> pd.DataFrame:
     """The tables of all parts as one, of each the last of its files or another.
 
@@ -169,7 +155,7 @@ def gather(parts: Iterable[Part], which: int = -1) -> pd.DataFrame:
         UserError: one is not there any more, or is damaged.
     """
     try:
-        return pd.concat([read_part(part.files[which]) for part in parts], ignore_index=True)
+        return pd.concat([read_checked_table(part.files[which]) for part in parts], ignore_index=True)
     except (FileNotFoundError, Damaged) as error:
         raise UserError(
             f"parts must stay until they are gathered; {error}: call the same command again, which computes it anew"

@@ -9,6 +9,8 @@ import pytest
 from harness.claims.results import Results
 from harness.claims.text import cost, format_details, format_table
 from harness.experiments.paper import FIGURE3
+from harness.store.checksums import write_checked
+from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from tests.claims_store import (
     END,
@@ -192,6 +194,36 @@ def test_log_p_of_x_above_wake_sleeps(tmp_path):
     below = marginal(1, 30)
     found = claim(tmp_path / "below", "C13", lambda *which: -below(*which) - 300, 3)
     assert found.verdict == "does not hold"
+
+
+def test_better_estimates_of_log_p_of_x_are_told_and_decide_nothing(tmp_path):
+    better = {("aevb", 1000): 2.0, ("wake_sleep", 1000): 5.0, ("aevb", 50_000): 1.0}
+    for config in FIGURE3.configs("author", ["mnist"], (0, 1, 2), methods=["aevb", "wake_sleep"]):
+        write_run(tmp_path, config, pd.DataFrame(
+            {"split": "test", "samples": [10**6, 10**7], FIGURE3.measure: 0.0, "standard_error": 9.0, "seconds": 1.0}
+        ))  # fmt: skip
+        if (nats := better.get((config.method, config.n_train))) is not None:
+            row = {
+                "split": "test",
+                "samples": 10**6,
+                "estimator": "importance",
+                FIGURE3.measure: nats + JITTER[config.seed],
+            }
+            row |= dict.fromkeys(("datapoints", "bias", "bias_standard_error", "largest_deficit"), 1.0)
+            row |= {"without_estimate": 0, "untrusted": 0}
+            rows = [
+                row,
+                *({**row, **other, FIGURE3.measure: 99.0} for other in ({"estimator": "ais"}, {"split": "train"})),
+            ]
+            folder = RunFolder(tmp_path / "runs", config)
+            folder.estimates(10**6).parent.mkdir()
+            write_checked(folder.estimates(10**6), pd.DataFrame(rows).to_csv(index=False))
+    found = measured(Results(Shelves(tmp_path)), "C13")
+    assert found.verdict == "undecided"
+    (told,) = [item for item in found.items if not item.decides]
+    assert told.name == "N = 1,000, AEVB − wake-sleep, by importance sampling"
+    assert (told.value, told.seeds, told.end) == (pytest.approx(-3), 3, 10**6)
+    assert told.standard_error == pytest.approx(math.sqrt(2 / 3))
 
 
 @pytest.mark.parametrize("name", [f"C{n}" for n in range(1, 14)])

@@ -8,7 +8,8 @@ import torch
 from aevb.marginal.estimate import MarginalEstimate
 from harness.experiments.paper import FIGURE3
 from harness.figures import reestimate
-from harness.figures.reestimate import Snapshot, format_bias
+from harness.figures.bias import format_bias
+from harness.figures.reestimate import Snapshot
 from harness.runs import evaluate
 from harness.runs.build import build_learner, load, prepare
 from harness.runs.evaluate import LowerBoundEvaluator, MarginalEvaluator

@@ -11,7 +11,7 @@ import pytest
 
 from aevb.errors import UserError
 from harness.command.main import main
-from harness.figures.reestimate import collect_estimates
+from harness.figures.bias import collect_estimates
 from harness.pictures.models import load_trained
 from harness.runs.train import run
 from harness.store import notices

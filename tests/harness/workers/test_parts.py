@@ -14,6 +14,7 @@ import pytest
 
 from aevb.errors import UserError
 from harness.store import notices
+from harness.store.tables import read_checked_table
 from harness.studies.marginal.study import MarginalStudy
 from harness.studies.marginal.study import Part as MarginalPart
 from harness.studies.reparameterization import study as study_reparameterization
@@ -25,7 +26,6 @@ from harness.workers.parts import (
     folder_of_parts,
     gather,
     is_done,
-    read_part,
     write_part,
 )
 from tests import forked
@@ -161,7 +161,7 @@ def test_tables_that_are_written_at_once_to_one_folder_all_have_their_checksums(
     for thread in threads:
         thread.join()
     assert {*json.loads((tmp_path / "checksums.json").read_text())} == {path.name for path in paths}
-    assert [int(read_part(path)["n"].item()) for path in paths] == [*range(40)]
+    assert [int(read_checked_table(path)["n"].item()) for path in paths] == [*range(40)]
 
 
 def test_another_studys_parts_are_never_taken_for_ones_own(tmp_path):
