@@ -96,14 +96,9 @@ class Part:
     folder: Path
 
     @property
-    def file(self) -> Path:
-        """Where its rows are kept."""
-        return folder_of_parts(self.folder, self.study) / f"{self.data}-nz{self.n_latent}.csv"
-
-    @property
     def files(self) -> tuple[Path]:
-        """The one file."""
-        return (self.file,)
+        """Where its rows are kept."""
+        return (folder_of_parts(self.folder, self.study) / f"{self.data}-nz{self.n_latent}.csv",)
 
     @property
     def name(self) -> str:
@@ -179,7 +174,7 @@ def compute_part(part: Part) -> None:
                         "seconds": seconds,
                     }
                 )
-    write_part(part.file, rows)
+    write_part(*part.files, rows)
 
 
 def _estimators(

@@ -66,16 +66,11 @@ class Part:
     data: Path | None
 
     @property
-    def file(self) -> Path:
+    def files(self) -> tuple[Path]:
         """Where its row is kept."""
         whose = "-published" if self.kept.folder.published else ""
         name = f"{self.kept.folder.config.id}-{self.kept.samples}{whose}.csv"
-        return folder_of_parts(self.folder, self.study) / name
-
-    @property
-    def files(self) -> tuple[Path]:
-        """The one file."""
-        return (self.file,)
+        return (folder_of_parts(self.folder, self.study) / name,)
 
     @property
     def name(self) -> str:
@@ -102,7 +97,7 @@ class Part:
             "apart": apart,
             "seconds": time.perf_counter() - began,
         }
-        write_part(self.file, [row])
+        write_part(*self.files, [row])
 
 
 def show_study(request: Request) -> None:

@@ -36,16 +36,11 @@ class Curve:
         return f"{self.estimator}, {sizes}, step size {self.step_size:g}, seed {self.seed}"
 
     @property
-    def file(self) -> Path:
+    def files(self) -> tuple[Path]:
         """Where its rows are kept."""
         estimator = self.estimator.replace(", ", "-").replace(" ", "-")
         sizes = f"m{self.batch_size}-l{self.n_samples}-eta{self.step_size:g}-seed{self.seed}"
-        return folder_of_parts(self.folder, self.study) / f"curve-{estimator}-{sizes}.csv"
-
-    @property
-    def files(self) -> tuple[Path]:
-        """The one file."""
-        return (self.file,)
+        return (folder_of_parts(self.folder, self.study) / f"curve-{estimator}-{sizes}.csv",)
 
     def compute(self) -> None:
         """Train and keep a row for each logged point; a run ends where its bound is not finite."""
@@ -79,4 +74,4 @@ class Curve:
             )
             if not math.isfinite(train):
                 break
-        write_part(self.file, rows)
+        write_part(*self.files, rows)

@@ -34,14 +34,9 @@ class Stage:
         return f"gradients after {self.samples:,} samples"
 
     @property
-    def file(self) -> Path:
-        """Where its rows are kept."""
-        return folder_of_parts(self.folder, self.study) / f"stage-{self.samples}.csv"
-
-    @property
     def files(self) -> tuple[Path]:
-        """The one file."""
-        return (self.file,)
+        """Where its rows are kept."""
+        return (folder_of_parts(self.folder, self.study) / f"stage-{self.samples}.csv",)
 
     def compute(self) -> None:
         """Measure, simulate, and keep a row for each estimator, L and M."""
@@ -97,7 +92,7 @@ class Stage:
                     }
                 )
         seconds = time.perf_counter() - began
-        write_part(self.file, pd.DataFrame(rows).assign(seconds=seconds))
+        write_part(*self.files, pd.DataFrame(rows).assign(seconds=seconds))
 
 
 def _error(values: Tensor) -> float:

@@ -64,14 +64,9 @@ class Part:
     data: Path | None
 
     @property
-    def file(self) -> Path:
-        """Where its rows are kept."""
-        return folder_of_parts(self.folder, self.study) / f"{self.config.id}.csv"
-
-    @property
     def files(self) -> tuple[Path]:
-        """The one file."""
-        return (self.file,)
+        """Where its rows are kept."""
+        return (folder_of_parts(self.folder, self.study) / f"{self.config.id}.csv",)
 
     @property
     def name(self) -> str:
@@ -97,7 +92,7 @@ class Part:
                 }
                 for n in self.study.iterations
             ]
-        write_part(self.file, rows)
+        write_part(*self.files, rows)
 
 
 def show_study(request: Request) -> None:

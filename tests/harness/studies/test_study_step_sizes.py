@@ -36,7 +36,7 @@ def test_the_best_mean_bound_is_picked_and_what_is_not_finite_loses(bounds, pick
 def test_every_curve_whose_learner_has_bounds_is_tried_with_every_step_size(tmp_path):
     parts = parts_of(StepSizesStudy(seeds=(0,)), tmp_path, None)
     assert len(parts) == 3 * (18 + 4)
-    assert len({part.file for part in parts}) == len(parts)
+    assert len({part.files for part in parts}) == len(parts)
 
 
 def test_the_bounds_are_those_of_the_run(tmp_path, monkeypatch):
