@@ -25,7 +25,8 @@ from harness.store.files import write_text
 from harness.studies.choices.plot import plot_choices
 from harness.studies.choices.roster import ALTERNATIVES, CURVES
 from harness.studies.choices.table import CURVE, format_choices, tabulate
-from harness.workers.parts import PartsFailed, stored_study, study_folder
+from harness.studies.show import show
+from harness.workers.parts import PartsFailed, study_folder
 from harness.workers.progress import Display
 
 NAME = "choices"
@@ -55,16 +56,8 @@ STUDIES: Mapping[str, ChoicesStudy] = {
 
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its table and verdicts and draw its figure."""
-    study, folder, published = STUDIES[request.scale], study_folder(request.results, NAME), False
-    if request.plot_only:
-        (table,), published = stored_study(request.shelves, NAME, NAME)
-    else:
-        table = run_study(study, request)
-    print(format_choices(table))
-    for path in () if published else plot_choices(table, folder / NAME):
-        print(f"wrote {path}")
-    if published:
-        print("published with the project, not computed here")
+    study = STUDIES[request.scale]
+    show(request, NAME, [NAME], lambda: [run_study(study, request)], format_choices, plot_choices)
 
 
 def configs_of(study: ChoicesStudy) -> Iterator[Config]:

@@ -22,12 +22,12 @@ from harness.store.shelves import KeptModel
 from harness.studies.gaps.measure import GapsStudy, Nats, measure
 from harness.studies.gaps.plot import plot_gaps
 from harness.studies.gaps.table import ACTIVE_VARIANCE, format_gaps
+from harness.studies.show import show
 from harness.workers.parts import (
     begin_study,
     compute_parts,
     folder_of_parts,
     gather,
-    stored_study,
     study_folder,
     write_part,
 )
@@ -111,16 +111,15 @@ def summary(nats: Nats) -> dict[str, float]:
 
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its table and verdicts and draw its figure."""
-    study, folder, published = STUDIES[request.scale], study_folder(request.results, NAME), False
-    if request.plot_only:
-        (table, latents), published = stored_study(request.shelves, NAME, NAME, LATENTS)
-    else:
-        table, latents = run_study(study, folder, request)
-    print(format_gaps(table))
-    for path in () if published else plot_gaps(table, latents, folder / NAME):
-        print(f"wrote {path}")
-    if published:
-        print("published with the project, not computed here")
+    study, folder = STUDIES[request.scale], study_folder(request.results, NAME)
+    show(
+        request,
+        NAME,
+        [NAME, LATENTS],
+        lambda: run_study(study, folder, request),
+        lambda table, _: format_gaps(table),
+        plot_gaps,
+    )
 
 
 def kept_models(request: Request) -> list[KeptModel]:

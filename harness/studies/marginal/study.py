@@ -32,17 +32,18 @@ from harness.runs.streams import stream
 from harness.store.files import write_text
 from harness.studies.marginal.plot import plot_marginal
 from harness.studies.marginal.table import PAPER_SAMPLES, PAPERS_OWN, format_study
+from harness.studies.show import show
 from harness.workers.parts import (
     begin_study,
     compute_parts,
     folder_of_parts,
     gather,
-    stored_study,
     study_folder,
     write_part,
 )
 from harness.workers.schedule import Place
 
+NAME = "marginal"
 DATA = ("mnist", "simulated")
 # Name, density, jitter: the paper's with step sizes fixed after burn-in, then with moves that mix, then Gaussians.
 APPENDIX_D: tuple[tuple[str, PosteriorFit, float], ...] = (
@@ -112,17 +113,12 @@ class Part:
 
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its table and draw its figure."""
-    study, folder = STUDIES[request.scale], study_folder(request.results, "marginal")
-    published = False
-    if request.plot_only:
-        (table,), published = stored_study(request.shelves, "marginal", "marginal")
-    else:
-        table = run_study(study, folder, request.place, force=request.force)
-    print(format_study(table))
-    for path in () if published else plot_marginal(table, folder / "marginal"):
-        print(f"wrote {path}")
-    if published:
-        print("published with the project, not computed here")
+    study, folder = STUDIES[request.scale], study_folder(request.results, NAME)
+
+    def run() -> list[pd.DataFrame]:
+        return [run_study(study, folder, request.place, force=request.force)]
+
+    show(request, NAME, [NAME], run, format_study, plot_marginal)
 
 
 def run_study(study: MarginalStudy, folder: Path, place: Place, *, force: bool = False) -> pd.DataFrame:
@@ -137,7 +133,7 @@ def run_study(study: MarginalStudy, folder: Path, place: Place, *, force: bool =
     begin_study(study, folder, parts, force=force)
     compute_parts(parts, place, force=force)
     table = gather(reversed(parts))
-    write_text(folder / "marginal.csv", table.to_csv(index=False))
+    write_text(folder / f"{NAME}.csv", table.to_csv(index=False))
     return table
 
 

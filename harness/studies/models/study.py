@@ -23,12 +23,12 @@ from harness.store.files import write_text
 from harness.store.shelves import KeptModel
 from harness.studies.models.measure import bound_noise, steps
 from harness.studies.models.table import CURVE, format_models
+from harness.studies.show import show
 from harness.workers.parts import (
     begin_study,
     compute_parts,
     folder_of_parts,
     gather,
-    stored_study,
     study_folder,
     write_part,
 )
@@ -102,14 +102,8 @@ class Part:
 
 def show_study(request: Request) -> None:
     """Run the study at the request's scale and print its table."""
-    study, folder, published = STUDIES[request.scale], study_folder(request.results, NAME), False
-    if request.plot_only:
-        (table,), published = stored_study(request.shelves, NAME, NAME)
-    else:
-        table = run_study(study, folder, request)
-    print(format_models(table))
-    if published:
-        print("published with the project, not computed here")
+    study, folder = STUDIES[request.scale], study_folder(request.results, NAME)
+    show(request, NAME, [NAME], lambda: [run_study(study, folder, request)], format_models)
 
 
 def parts_of(study: ModelsStudy, folder: Path, request: Request) -> list[Part]:

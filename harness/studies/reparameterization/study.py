@@ -16,8 +16,11 @@ from harness.studies.reparameterization.plot import plot_reparameterization
 from harness.studies.reparameterization.stage import Stage
 from harness.studies.reparameterization.table import ESTIMATORS, B, format_study
 from harness.studies.reparameterization.training import BATCH, STEP_SIZE, Study, Training
-from harness.workers.parts import begin_study, compute_parts, gather, stored_study, study_folder
+from harness.studies.show import show
+from harness.workers.parts import begin_study, compute_parts, gather, study_folder
 from harness.workers.schedule import Place
+
+NAME = "reparameterization"
 
 STUDIES: Mapping[str, Study] = {
     "smoke": Study((0, 100_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
@@ -28,17 +31,12 @@ STUDIES: Mapping[str, Study] = {
 
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its tables and verdicts and draw its figure."""
-    study, folder = STUDIES[request.scale], study_folder(request.results, "reparameterization")
-    published = False
-    if request.plot_only:
-        (variance, curves), published = stored_study(request.shelves, "reparameterization", "variance", "curves")
-    else:
-        variance, curves = run_study(study, folder, request.place, force=request.force)
-    print(format_study(variance, curves))
-    for path in () if published else plot_reparameterization(variance, curves, folder / "reparameterization"):
-        print(f"wrote {path}")
-    if published:
-        print("published with the project, not computed here")
+    study, folder = STUDIES[request.scale], study_folder(request.results, NAME)
+
+    def run() -> tuple[pd.DataFrame, pd.DataFrame]:
+        return run_study(study, folder, request.place, force=request.force)
+
+    show(request, NAME, ["variance", "curves"], run, format_study, plot_reparameterization)
 
 
 def parts_of(study: Study, folder: Path) -> list[Training | Curve | Stage]:

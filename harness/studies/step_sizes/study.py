@@ -18,13 +18,13 @@ from harness.runs.steps import Trainer
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
 from harness.store.files import write_text
+from harness.studies.show import show
 from harness.studies.step_sizes.table import CURVE, format_step_sizes
 from harness.workers.parts import (
     begin_study,
     compute_parts,
     folder_of_parts,
     gather,
-    stored_study,
     study_folder,
     write_part,
 )
@@ -97,14 +97,8 @@ class Part:
 
 def show_study(request: Request) -> None:
     """Run the study at the request's scale and print its table."""
-    study, folder, published = STUDIES[request.scale], study_folder(request.results, NAME), False
-    if request.plot_only:
-        (table,), published = stored_study(request.shelves, NAME, NAME)
-    else:
-        table = run_study(study, folder, request)
-    print(format_step_sizes(table))
-    if published:
-        print("published with the project, not computed here")
+    study, folder = STUDIES[request.scale], study_folder(request.results, NAME)
+    show(request, NAME, [NAME], lambda: [run_study(study, folder, request)], format_step_sizes)
 
 
 def parts_of(study: StepSizesStudy, folder: Path, data: Path | None) -> list[Part]:
