@@ -1,6 +1,7 @@
 """Tables of studies and benchmarks for the page."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +15,10 @@ from harness.report.digits import tidy
 from harness.report.source import read
 from harness.store import machine
 from harness.store.tables import read_table, reading
-from harness.studies.reparameterization.table import BASELINE, NAIVE
+from harness.studies.reparameterization.table import BASELINE, NAIVE, PAPER_BATCH, PAPER_SAMPLES
 from harness.timing.tables import readable, tabulate
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
-PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,9 @@ def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:
 
 def variance_table(table: pd.DataFrame, source: str) -> Table:
     """Variance ± standard error of each estimator's gradient at each stage of training, for the paper's M and L."""
-    rows = table[(table["batch_size"] == PAPER_BATCH) & (table["n_samples"] == PAPER_SAMPLES)]
-    numbers = rows[["variance", "standard_error"]].to_numpy()
-    cells = rows.assign(cell=[tidy(f"{variance:.3g} ± {error:.1g}") for variance, error in numbers])
-    wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
-    content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
-    return Table("", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
+    return _by_stage(
+        table, ("variance", "standard_error"), lambda variance, error: tidy(f"{variance:.3g} ± {error:.1g}"), source
+    )
 
 
 def ratio_table(table: pd.DataFrame, source: str) -> Table | None:
@@ -100,9 +97,13 @@ def ratio_table(table: pd.DataFrame, source: str) -> Table | None:
     """
     if "ratio_to_b" not in table:
         return None
+    return _by_stage(table[table["estimator"].isin([NAIVE, BASELINE])], ("ratio_to_b", "ratio_error"), _times, source)
+
+
+def _by_stage(table: pd.DataFrame, columns: tuple[str, str], text: Callable[[float, float], str], source: str) -> Table:
+    """A number and its error as text, a row for each estimator and a column for each stage."""
     rows = table[(table["batch_size"] == PAPER_BATCH) & (table["n_samples"] == PAPER_SAMPLES)]
-    rows = rows[rows["estimator"].isin([NAIVE, BASELINE])]
-    cells = rows.assign(cell=[_times(ratio, error) for ratio, error in rows[["ratio_to_b", "ratio_error"]].to_numpy()])
+    cells = rows.assign(cell=[text(value, error) for value, error in rows[[*columns]].to_numpy()])
     wide = cells.pivot_table(index="estimator", columns="stage", values="cell", aggfunc="first", sort=False)
     content = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy(), strict=True)]
     return Table("", ["estimator", *(f"{stage:,}" for stage in wide.columns)], content, source)
