@@ -11,7 +11,7 @@ from harness.experiments.paper import FIGURE2
 from harness.figures.compare import label
 from harness.report.charts import marks
 from harness.report.charts.axis import MINUS, Axis, category
-from harness.report.charts.chart import WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
+from harness.report.charts.chart import TALL, WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
 from harness.timing.tables import PAPER_SECONDS_PER_MILLION, side_by_side, sweep, usual
 
 BETWEEN_ENGINES = 10  # of their marks at the one size that they share
@@ -24,7 +24,6 @@ ENGINES = {
 SWEEPS = ("n_latent", "hidden", "n_samples")
 DEVICES = 4  # looks
 SHADES = 4  # of bars
-TALL = Frame(300, 230, 44, 292, 10, 206)
 
 
 def speed_groups(table: pd.DataFrame, sources: Sequence[str]) -> list[Group]:

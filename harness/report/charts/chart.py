@@ -23,7 +23,7 @@ class Frame:
     bottom: float = 168
 
 
-SMALL, WIDE = Frame(), Frame(420, 260, 42, 412, 10, 236)
+SMALL, TALL, WIDE = Frame(), Frame(300, 230, 44, 292, 10, 206), Frame(420, 260, 42, 412, 10, 236)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.report.charts import marks
 from harness.report.charts.axis import MINUS, Axis
-from harness.report.charts.chart import WIDE, Chart, Frame, Group, Legend, Plot, Row, heights, readout
+from harness.report.charts.chart import TALL, WIDE, Chart, Group, Legend, Plot, Row, heights, readout
 from harness.studies.reparameterization.table import (
     BASELINE,
     ESTIMATORS,
@@ -26,7 +26,6 @@ LOOKS = {NAIVE: "naive", BASELINE: "baseline", A: "estimator-a", B: "estimator-b
 SIZES = {(100, 1): "m100-l1", (100, 10): "m100-l10", (10, 1): "m10-l1", (10, 10): "m10-l10"}
 ROOM = 1.6  # the axis goes so many times beyond what it shows
 SOURCE = "study-reparameterization"
-TALL = Frame(300, 230, 44, 292, 10, 206)
 
 
 def groups(variance: pd.DataFrame, curves: pd.DataFrame) -> list[Group]:
