@@ -75,11 +75,9 @@ def words(translate: Callable[..., Markup]) -> Callable[[object], Markup]:
             return Markup(whole.replace("N_z", size))
         key = f"word.{NUMBER.sub('#', content)}"
         if key in texts:
-            numbers = iter(NUMBER.findall(content))
             spans = str(translate(key)).split("#")
-            found = list(numbers)
-            inserted = [*found, *found]  # both languages have the same
-            return Markup("".join(a + str(escape(b)) for a, b in zip(spans, [*inserted, ""], strict=True)))
+            numbers = 2 * NUMBER.findall(content)  # both languages have the same
+            return Markup("".join(a + str(escape(b)) for a, b in zip(spans, [*numbers, ""], strict=True)))
         if ", " in content:
             return Markup(", ").join(map(word, content.split(", ")))
         return Markup(LETTER.sub(r"<i>\1</i>", str(escape(content)).replace("N_z", size)))
