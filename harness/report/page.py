@@ -24,12 +24,10 @@ from harness.report.models import read_models
 from harness.report.parts import all_parts
 from harness.report.picture import Embedded, embed
 from harness.report.quote import quotes
-from harness.report.source import Source, run_source
-from harness.report.table import Table, ratio_table
+from harness.report.source import Source, run_source, table_of
+from harness.report.table import ratio_table
 from harness.report.text import page_strings, plain, translator, words
 from harness.store.shelves import Shelves
-from harness.store.tables import read_table
-from harness.studies.estimate import Estimate
 from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
 
@@ -67,8 +65,10 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
     sources = [source for figure in figures for source in figure.sources]
     sources += [source for part in parts.values() if not part.empty for source in part.sources]
     sources += [origin for origin in origins.values() if origin is not None]
-    ratios = _ratios(parts["study.reparameterization"].folder / "variance.csv")
-    worst = _worst(parts["study.marginal"].folder / "marginal.csv")
+    variance = table_of(parts["study.reparameterization"].folder / "variance.csv")
+    ratios = None if variance is None else ratio_table(variance, "study-reparameterization")
+    marginal = table_of(parts["study.marginal"].folder / "marginal.csv")
+    worst = {} if marginal is None else worst_errors(marginal)
     environment = Environment(
         loader=PackageLoader("harness.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
@@ -127,11 +127,3 @@ def data(value: Any) -> Markup:
 
 def _asset(name: str) -> Markup:
     return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
-
-
-def _worst(path: Path) -> dict[int, Estimate]:
-    return worst_errors(read_table(path)) if path.exists() else {}
-
-
-def _ratios(path: Path) -> Table | None:
-    return ratio_table(read_table(path), "study-reparameterization") if path.exists() else None

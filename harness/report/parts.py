@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
-import pandas as pd
-
 from aevb import shipped
 from harness.claims.measure import from_json
 from harness.claims.show import STORED
@@ -16,11 +14,10 @@ from harness.report.charts import choices, marginal, reparameterization
 from harness.report.charts.chart import Group
 from harness.report.inventory import DATASETS, DEMOS
 from harness.report.picture import Picture, pictures
-from harness.report.source import Source, folder_source, picture_sources
+from harness.report.source import Source, folder_source, picture_sources, table_of
 from harness.report.speed import speed
 from harness.report.table import Table, csv_table, marginal_tables, text_table, variance_table
 from harness.store.shelves import Shelves
-from harness.store.tables import read_table
 from harness.studies.choices import table as choices_table
 from harness.studies.gaps import table as gaps_table
 from harness.studies.models import table as models_table
@@ -86,13 +83,8 @@ def _study(folder: Path, name: str, charts: list[Group], tables: list[Table]) ->
     return Part(folder, charts=charts, tables=tables, sources=[folder_source(f"study-{name}", name, folder)])
 
 
-def _table(folder: Path, name: str) -> pd.DataFrame | None:
-    path = folder / name
-    return read_table(path) if path.exists() else None
-
-
 def _choices(folder: Path) -> Part:
-    table = _table(folder, "choices.csv")
+    table = table_of(folder / "choices.csv")
     if table is None:
         return _study(folder, "choices", [], [])
     cells = text_table("", choices_table.cells(table), "study-choices")
@@ -101,20 +93,20 @@ def _choices(folder: Path) -> Part:
 
 
 def _step_sizes(folder: Path) -> Part:
-    table = _table(folder, "step-sizes.csv")
+    table = table_of(folder / "step-sizes.csv")
     found = [] if table is None else [step_sizes.cells(step_sizes.picks(table))]
     return _study(folder, "step-sizes", [], [text_table("", cells, "study-step-sizes") for cells in found])
 
 
 def _marginal(folder: Path) -> Part:
-    table, origin = _table(folder, "marginal.csv"), "study-marginal"
+    table, origin = table_of(folder / "marginal.csv"), "study-marginal"
     if table is None:
         return _study(folder, "marginal", [], [])
     return _study(folder, "marginal", marginal.groups(table, origin), marginal_tables(table, origin))
 
 
 def _reparameterization(folder: Path) -> Part:
-    variance, curves = _table(folder, "variance.csv"), _table(folder, "curves.csv")
+    variance, curves = table_of(folder / "variance.csv"), table_of(folder / "curves.csv")
     if variance is None:
         return _study(folder, "reparameterization", [], [])
     charts = reparameterization.groups(variance, curves) if curves is not None else []
@@ -122,13 +114,13 @@ def _reparameterization(folder: Path) -> Part:
 
 
 def _gaps(folder: Path) -> Part:
-    table = _table(folder, "gaps.csv")
+    table = table_of(folder / "gaps.csv")
     found = [] if table is None else [gaps_table.cells(gaps_table.latest(table))]
     return _study(folder, "gaps", [], [text_table("", cells, "study-gaps") for cells in found])
 
 
 def _models(folder: Path) -> Part:
-    table = _table(folder, "models.csv")
+    table = table_of(folder / "models.csv")
     found = [] if table is None or table.empty else [models_table.cells(table)]
     return _study(folder, "models", [], [text_table("", cells, "study-models") for cells in found])
 

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from aevb import shipped
 from aevb.errors import UserError
 from harness.experiments.config import Config
 from harness.figures.compare import label, scientific
 from harness.store.run_folder import RunFolder
-from harness.store.tables import Kind, read_json, reading
+from harness.store.tables import Kind, read_json, read_table, reading
 
 COMPUTING = ("torch", "numpy", "scipy")  # the packages whose versions are told
 
@@ -133,3 +135,12 @@ def read(path: Path, kind: type[Kind]) -> Kind:
         UserError: the file is damaged.
     """
     return read_json(path, kind) if path.exists() else kind()
+
+
+def table_of(path: Path) -> pd.DataFrame | None:
+    """A CSV file's table; None where there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    return read_table(path) if path.exists() else None

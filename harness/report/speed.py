@@ -9,10 +9,10 @@ from harness.report.charts import benchmarks
 from harness.report.charts.chart import Group
 from harness.report.charts.roofline import roofline_group
 from harness.report.charts.step import step_group
-from harness.report.source import Source, benchmark_source, folder_source, read
+from harness.report.source import Source, benchmark_source, folder_source, read, table_of
 from harness.report.table import Table, benchmark_table, text_table
 from harness.store.machine import title
-from harness.store.tables import read_table, reading
+from harness.store.tables import reading
 from harness.timing import race, step
 from harness.timing.devices import read_roofs, read_steps
 from harness.timing.history import compare_commits, read_history
@@ -35,7 +35,7 @@ def speed(folder: Path) -> Speed:
     origins = [benchmark_source(f"benchmarks-{path.stem}", path) for path in devices]
     ids = [origin.id for origin in origins]
     charts, tables = list[Group](), list[Table]()
-    times = _table(folder, "time_to_bound.csv")
+    times = table_of(folder / "time_to_bound.csv")
     if times is not None and len(times) and "aevb_samples" in times:  # older ones have seconds by the clock
         origins.append(folder_source("benchmarks-time", "time to a bound", folder))
         charts += benchmarks.time_group(times, origins[-1].id)
@@ -53,7 +53,7 @@ def speed(folder: Path) -> Speed:
                    for device, rows in roofs.groupby("device", sort=False)]  # fmt: skip
         tables += [text_table(str(device), step.cells(rows), whole, "benchmarks.steps")
                    for device, rows in steps.groupby("device", sort=False)]  # fmt: skip
-    if (runs := _table(folder, "to_target.csv")) is not None and len(runs):
+    if (runs := table_of(folder / "to_target.csv")) is not None and len(runs):
         origins.append(folder_source("benchmarks-target", "time to a target", folder))
         tables += [text_table(str(device), race.cells(rows), origins[-1].id, "benchmarks.target")
                    for device, rows in runs.groupby("device", sort=False)]  # fmt: skip
@@ -61,11 +61,6 @@ def speed(folder: Path) -> Speed:
         origins.append(folder_source("benchmarks-history", "rates by commit", folder))
         tables.append(text_table("", changes, origins[-1].id, "benchmarks.history"))
     return Speed(charts, tables, origins)
-
-
-def _table(folder: Path, name: str) -> pd.DataFrame | None:
-    path = folder / name
-    return read_table(path) if path.exists() else None
 
 
 def _measured(path: Path) -> pd.DataFrame:
