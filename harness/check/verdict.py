@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from aevb.errors import UserError
 from harness.check.measure import Measured
 from harness.check.reference import Line, mean
-from harness.store.environment import program
+from harness.store.invocation import program
 
 SAME = 0.01  # tolerances: what rounding on another processor does
 

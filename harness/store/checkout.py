@@ -11,6 +11,7 @@ from pathlib import Path
 from aevb.errors import UserError
 from harness.store.files import scratch
 
+ROOT = Path(__file__).resolve().parents[2]  # of the packages, in a checkout or where they are installed
 MOST_BYTES = 200_000  # of a diff
 CODE = ("aevb", "baselines", "harness", "benchmarks", "reproduce.py")  # a new file is the project's where it lies here
 # A user's own settings are not to change the diff; of those that an older git does not know it makes nothing.

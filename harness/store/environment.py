@@ -13,14 +13,10 @@ from typing import Any
 
 import torch
 
-from harness.store.checkout import state
-from harness.store.invocation import INSTALLED
-from harness.store.invocation import command_line as command_line
-from harness.store.invocation import invocation as invocation
-from harness.store.invocation import program as program
+from harness.store.checkout import ROOT, state
+from harness.store.invocation import INSTALLED, command_line
 from harness.store.machine import CPUINFO, cpu_facts
 
-ROOT = Path(__file__).resolve().parents[2]
 # Those on which sums and products of matrices depend, as Linux names them.
 INSTRUCTIONS = (
     *("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"),
@@ -57,10 +53,10 @@ def describe(device: torch.device, command: str = "") -> dict[str, Any]:
 @cache
 def arithmetic() -> str:
     """Twelve hexadecimal digits of the code that computes a run: another version may round otherwise."""
-    root, digest = Path(__file__).resolve().parents[2], hashlib.sha256()
+    digest = hashlib.sha256()
     for folder in ("aevb", "baselines", "harness/runs"):
-        for path in sorted((root / folder).rglob("*.py")):
-            digest.update(f"{path.relative_to(root).as_posix()}\n{path.read_text(encoding='utf-8')}".encode())
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(f"{path.relative_to(ROOT).as_posix()}\n{path.read_text(encoding='utf-8')}".encode())
     return digest.hexdigest()[:12]
 
 

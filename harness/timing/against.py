@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from aevb import shipped
-from harness.store.checkout import find_commit, worktree
+from harness.store.checkout import ROOT, find_commit, worktree
 from harness.store.columns import fold, format_table
 from harness.store.environment import describe
 from harness.store.files import check_writable, write_text
@@ -31,7 +31,6 @@ from harness.timing.trees import Tree
 from harness.timing.verdict import MARGIN, SEEN, is_known, judge
 from harness.workers.progress import duration
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS_OF_A_BLOCK = 0.04
 ROUNDS = 8  # of a launch
 FEWEST_LAUNCHES, MOST_LAUNCHES = 10, 30

@@ -17,6 +17,7 @@ from harness.figures.costs import METHODS_FOLDER
 from harness.figures.plan import choose_device
 from harness.runs.learners import learner_class
 from harness.runs.trial import try_learner
+from harness.store.checkout import ROOT
 from harness.store.columns import fold, format_table
 from harness.store.files import check_writable, write_text
 from harness.store.shelves import Shelves
@@ -28,8 +29,6 @@ from harness.timing.roofline import format_roofs, plot_roofline
 from harness.timing.step import format_steps, plot_steps
 from harness.timing.suite import measured
 from harness.timing.tables import format_benchmarks, format_times, sample_costs, tabulate, time_to_bound
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def show_benchmarks(devices: Sequence[str], results: Path, methods: Sequence[str] = (), *, anew: bool = False) -> bool:

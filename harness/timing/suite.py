@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from aevb.errors import UserError
+from harness.store.checkout import ROOT
 from harness.timing.journal import NAME, alone, read_journal
 from harness.workers.progress import duration
 
-ROOT = Path(__file__).resolve().parents[2]
 TEST_LINE = re.compile(r"(?P<id>\S+::(?P<name>.+?)) (?P<outcome>[A-Z]+)(?P<why> \(.*\))? +\[ *\d+%\]")
 CASES_LINE = re.compile(r"cases: (?P<there>\d+) of (?P<all>\d+) are done(?P<anew>; begins anew: .+)?")
 RAN = (0, 1, 5)  # pytest's status: all passed, some failed, and none was left to run

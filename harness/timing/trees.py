@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aevb.errors import UserError
+from harness.store.checkout import ROOT
 
-WORKER = Path(__file__).resolve().parents[2] / "benchmarks" / "turns.py"
+WORKER = ROOT / "benchmarks" / "turns.py"
 
 
 class Tree:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from aevb.errors import UserError
+from harness.store.checkout import ROOT
 from harness.store.environment import cpu_name
 from harness.store.files import check_writable
 from harness.workers.schedule import Interrupted, Result, Task, stop_when
@@ -103,10 +104,9 @@ def _problem(expected: Expected, worker: "Worker") -> str:
 @lru_cache
 def versions() -> Mapping[str, str]:
     """Of Python, of the packages that compute, and a hash of the project's code as it was when first asked."""
-    root = Path(__file__).resolve().parents[2]
     code = hashlib.sha256()
-    for path in sorted(path for room in ("aevb", "baselines", "harness") for path in (root / room).rglob("*.py")):
-        code.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    for path in sorted(path for room in ("aevb", "baselines", "harness") for path in (ROOT / room).rglob("*.py")):
+        code.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     packages = {name: version(name) for name in PACKAGES}
     return {"Python": platform.python_version(), **packages, "the project's code": code.hexdigest()[:12]}
 

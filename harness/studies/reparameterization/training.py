@@ -17,7 +17,7 @@ from harness.experiments.protocols import protocol_config
 from harness.runs.job import Job
 from harness.runs.streams import stream
 from harness.runs.train import run
-from harness.store.environment import command_line
+from harness.store.invocation import command_line
 from harness.store.shelves import Shelves
 from harness.studies.reparameterization.table import BASELINE, NAIVE, A, B
 

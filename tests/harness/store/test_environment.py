@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import harness.store.environment as module
-from harness.store.environment import command_line, cpu_name, describe, instructions, packages
+from harness.store.environment import cpu_name, describe, instructions, packages
+from harness.store.invocation import command_line
 from tests.support import ROOT, environment
 
 CPU = torch.device("cpu")
@@ -57,7 +58,7 @@ def test_a_worker_process_tells_its_parents_script_and_options(tmp_path):
     script.write_text(
         "from concurrent.futures import ProcessPoolExecutor\n"
         "from multiprocessing import get_context\n"
-        "from harness.store.environment import command_line\n"
+        "from harness.store.invocation import command_line\n"
         "if __name__ == '__main__':\n"
         "    with ProcessPoolExecutor(1, get_context('spawn')) as pool:\n"
         "        print(command_line(), pool.submit(command_line).result(), sep='\\n')\n"
@@ -141,7 +142,7 @@ def test_the_code_that_computes_a_run_has_a_fingerprint_that_any_change_of_it_al
     for folder in ("aevb", "baselines", "harness/runs", "harness/store"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "a.py").write_text("x = 1\n")
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "harness" / "store" / "environment.py"))
+    monkeypatch.setattr(module, "ROOT", tmp_path)
     prints = [module.arithmetic.__wrapped__()]
     for folder in ("aevb", "baselines", "harness/runs"):
         (tmp_path / folder / "a.py").write_text("x = 2\n")
