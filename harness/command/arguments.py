@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.claims.roster import NAMES as CLAIMS
 from harness.command.parsing import Help, Parser, address, method, place_of_files, whole
 from harness.experiments.methods import METHODS
-from harness.experiments.paper import EXPERIMENTS, FIGURE2, PICTURES
+from harness.experiments.paper import DEMOS, EXPERIMENTS, FIGURE2, PICTURES
 from harness.experiments.protocols import in_whole_numbers
 from harness.store.invocation import invocation
 
@@ -50,7 +50,6 @@ EXAMPLES = """examples:
   python reproduce.py --check --junit check.xml
       has anything drifted? for continuous integration
 """
-DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")
 STUDIES = {
     "choices": "what each choice that the paper leaves open is worth",
     "gaps": "where the nats go: between the bound and log p(x), and in each latent",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from aevb import shipped
 from aevb.errors import UserError
-from harness.command.arguments import DEMOS, parser
+from harness.command.arguments import parser
+from harness.experiments.paper import DEMOS
 
 # What each task would ignore, and therefore refuses.
 UNUSED = {

@@ -135,5 +135,6 @@ EXPERIMENTS: Mapping[int, Experiment] = {experiment.figure: experiment for exper
 FIGURE4 = replace(FIGURE2, figure=4, panels={"frey_face": (2,), "mnist": (2,)}, own_panels=(2,), methods=("aevb",))
 FIGURE5 = replace(FIGURE2, figure=5, panels={"mnist": (2, 5, 10, 20)}, methods=("aevb",))
 DEMO = replace(FIGURE2, panels={"mnist": (20,), "frey_face": (20,)}, own_panels=(20,), methods=("aevb",))
+DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")  # what such a model is shown to be good for
 
 PICTURES: Mapping[int, Experiment] = {experiment.figure: experiment for experiment in (FIGURE4, FIGURE5)}

@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from harness.experiments.paper import DEMOS
 from harness.figures.compare import label
 from harness.report.figures import FigureSection
 
-DEMOS = ("generate", "reconstruct", "interpolate", "denoise", "inpaint")
 DATASETS = ("mnist", "frey_face")
 
 

@@ -12,14 +12,14 @@ from markupsafe import Markup
 
 from harness.claims.text import with_error
 from harness.experiments.describe import choices_table
-from harness.experiments.paper import EXPERIMENTS
+from harness.experiments.paper import DEMOS, EXPERIMENTS
 from harness.figures.compare import LABELS
 from harness.report.charts.benchmarks import ENGINES
 from harness.report.charts.marks import dot
 from harness.report.deflate import deflated
 from harness.report.figures import figure_section
 from harness.report.fonts import MATH
-from harness.report.inventory import DATASETS, DEMOS, inventory
+from harness.report.inventory import DATASETS, inventory
 from harness.report.models import read_models
 from harness.report.parts import all_parts
 from harness.report.picture import Embedded, embed

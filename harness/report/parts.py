@@ -9,10 +9,11 @@ from aevb import shipped
 from harness.claims.measure import from_json
 from harness.claims.show import STORED
 from harness.claims.show import tabulate as tabulate_claims
+from harness.experiments.paper import DEMOS
 from harness.figures.compare import LABELS
 from harness.report.charts import choices, marginal, reparameterization
 from harness.report.charts.chart import Group
-from harness.report.inventory import DATASETS, DEMOS
+from harness.report.inventory import DATASETS
 from harness.report.picture import Picture, pictures
 from harness.report.source import Source, folder_source, picture_sources, table_of
 from harness.report.speed import speed

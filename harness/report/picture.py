@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image, ImageSequence
 
+from harness.experiments.paper import DEMOS
 from harness.report.source import Source, picture_sources
 from harness.store.tables import read_bytes, reading
 
-# What the page has texts for, beside the moving "interpolate".
-KINDS = ("figure4", "figure5", "generate", "reconstruct", "interpolate", "denoise", "inpaint")
-FIRST = KINDS[:2]  # the paper's figures have most written in them
+FIRST = ("figure4", "figure5")  # the paper's figures have most written in them
+KINDS = (*FIRST, *DEMOS)  # that the page has texts for, beside the moving "interpolate"
 WIDTHS = (1400, 1200, 900, 700, 560, 440, 280)
 MOST_FRAMES = 40  # of a moving picture; more are seen in turn, each shown as long as those that it stands for
 # Frames of Frey Face are not ours to hand on: of that dataset's demos only pictures of what models make are shown.
