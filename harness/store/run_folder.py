@@ -106,12 +106,12 @@ class RunFolder:
         now = self.status() or Status("running")
         self.write_status(replace(now, state="running", completed=0, message=""), durable=True)
 
-    def begin(self, environment: dict[str, Any], saved: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    def begin(self, environment: dict[str, Any], earlier: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
         """Write the config, and add to the environments that compute it; called by the holder of the lock.
 
         Args:
             environment: that computes it now.
-            saved: the environments so far, for where their file is damaged or lost.
+            earlier: the environments so far.
 
         Returns:
             All environments; one that goes on with what it began with has the dates in `resumed`.
@@ -119,7 +119,6 @@ class RunFolder:
         for pattern in (".*.[0-9]*", "models/.*.[0-9]*"):
             for left_by_the_killed in self.path.glob(pattern):
                 remove(left_by_the_killed)
-        earlier = self.environments_or(saved)
         write_checked(self.path / "config.json", self.config.to_json())
         return self.write_environments(earlier, environment)
 
