@@ -27,7 +27,7 @@ FRAMES = 41  # of its animation
 
 def generate(scene: Scene) -> Outcome:
     """Means E[x|z] for draws z ~ N(0, I)."""
-    images = as_images(prior_samples(scene.trained.model, SAMPLES_SIDE, scene.generator), scene.shape)
+    images = as_images(prior_samples(scene.trained.model, SAMPLES_SIDE, scene.generator), scene.trained.shape)
     panel = Panel("E[x|z] for z drawn from the prior", images)
     return Outcome(plot_panels([[panel]], scene.caption, scene.stem))
 
@@ -68,7 +68,7 @@ def interpolate(scene: Scene) -> Outcome:
     picture = plot_strips(
         [scene.strip("", strip, len(strip))], headings, f"a straight path in latent space; {scene.caption}", scene.stem
     )
-    film = write_animation(as_images(path(FRAMES), scene.shape), scene.stem)
+    film = write_animation(as_images(path(FRAMES), scene.trained.shape), scene.stem)
     return Outcome([picture, film], settings={"points": scene.points})
 
 

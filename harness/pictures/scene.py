@@ -34,7 +34,6 @@ class Scene:
     Attributes:
         trained: the model.
         job: its run.
-        shape: height and width of an image.
         points: the two test images to interpolate between.
         stem: path of what the demo writes, without the ending.
         generator: source of all randomness.
@@ -43,7 +42,6 @@ class Scene:
 
     trained: Trained
     job: Job
-    shape: tuple[int, int]
     points: tuple[int, int]
     stem: Path
     generator: torch.Generator
@@ -56,7 +54,7 @@ class Scene:
 
     def strip(self, name: str, pixels: Float[Tensor, "image pixel"], shown: int = SHOWN) -> Strip:
         """The first of these images, as a row of a picture."""
-        return Strip(name, as_images(pixels[:shown], self.shape))
+        return Strip(name, as_images(pixels[:shown], self.trained.shape))
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,6 @@ def open_scene(trained: Trained, job: Job, request: Request, demo: str, points: 
     return Scene(
         trained=trained,
         job=job,
-        shape=trained.shape,
         points=points,
         stem=request.results / "demos" / f"{config.dataset}-{demo}" / demo,
         generator=stream(f"demo {demo}", config.seed),
