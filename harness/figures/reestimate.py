@@ -46,13 +46,41 @@ class Snapshot:
         return (self.job.folder.estimates(self.samples),)
 
     def compute(self) -> None:
-        """Estimate, and keep what is found."""
-        reestimate(self)
+        """Importance sampling and AIS on the first evaluated points, beside appendix D's estimates of the same points.
 
-
-def snapshots(jobs: Iterable[Job]) -> list[Snapshot]:
-    """All models that these runs have kept."""
-    return [Snapshot(job, samples) for job in jobs for samples in job.folder.model_samples()]
+        The proposal is a Gaussian fitted to a chain that starts at the best of 500 prior draws: the same for all three
+        algorithms, with encoder or without.
+        """
+        config = self.job.config
+        try:
+            saved = load_saved(self.job.folder.model(self.samples), self.job.device)
+        except Damaged as error:
+            raise UserError(f"a kept model must be whole; {error}; compute the run anew with --force") from error
+        data = prepare(config, load(config, self.job.data), torch.device(self.job.device))
+        model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
+        try:
+            model.load_state_dict(saved["model"])
+            pointwise = saved["log_likelihood"]
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise UserError(
+                f"a kept model must be of its run; {self.job.folder.model(self.samples)} is of another: compute "
+                "the run anew with --force"
+            ) from error
+        generator = stream("re-estimation", device=data.train.device)
+        rows = []
+        for split, points in (("train", data.train_points), ("test", data.test_points)):
+            appendix_d = pointwise[split]
+            for name, x, estimate in (
+                ("importance", points[:IMPORTANCE_POINTS], _importance),
+                ("ais", points[:AIS_POINTS], ais_log_likelihood),
+            ):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UntrustedEstimateWarning)  # counted in the column `untrusted`
+                    better = estimate(model, x, generator)
+                rows.append(
+                    {"split": split, "samples": self.samples, "estimator": name, **_compare(better, appendix_d)}
+                )
+        write_part(*self.files, rows)
 
 
 def reestimate_all(jobs: Sequence[Job], place: Place) -> list[Failure]:
@@ -62,57 +90,15 @@ def reestimate_all(jobs: Sequence[Job], place: Place) -> list[Failure]:
         What could not be estimated.
     """
     try:
-        compute_parts(snapshots(jobs), place)
+        compute_parts([Snapshot(job, samples) for job in jobs for samples in job.folder.model_samples()], place)
     except PartsFailed as error:
         return [*error.failures]
     return []
 
 
-def reestimate(snapshot: Snapshot) -> None:
-    """Importance sampling and AIS on the first evaluated points, beside appendix D's estimates of the same points.
-
-    The proposal is a Gaussian fitted to a chain that starts at the best of 500 prior draws: the same for all three
-    algorithms, with encoder or without.
-    """
-    config = snapshot.job.config
-    try:
-        saved = load_saved(snapshot.job.folder.model(snapshot.samples), snapshot.job.device)
-    except Damaged as error:
-        raise UserError(f"a kept model must be whole; {error}; compute the run anew with --force") from error
-    data = prepare(config, load(config, snapshot.job.data), torch.device(snapshot.job.device))
-    model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
-    try:
-        model.load_state_dict(saved["model"])
-        pointwise = saved["log_likelihood"]
-    except (KeyError, RuntimeError, TypeError) as error:
-        raise UserError(
-            f"a kept model must be of its run; {snapshot.job.folder.model(snapshot.samples)} is of another: compute "
-            "the run anew with --force"
-        ) from error
-    generator = stream("re-estimation", device=data.train.device)
-    rows = []
-    for split, points in (("train", data.train_points), ("test", data.test_points)):
-        appendix_d = pointwise[split]
-        for name, x, estimate in (
-            ("importance", points[:IMPORTANCE_POINTS], _importance),
-            ("ais", points[:AIS_POINTS], _ais),
-        ):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UntrustedEstimateWarning)  # counted in the column `untrusted`
-                better = estimate(model, x, generator)
-            rows.append(
-                {"split": split, "samples": snapshot.samples, "estimator": name, **_compare(better, appendix_d)}
-            )
-    write_part(*snapshot.files, rows)
-
-
 def _importance(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
     proposal, _ = posterior_gaussian(model, x, start_chains(model, x, generator), generator)
     return importance_log_likelihood(model, x, proposal, generator, n_samples=IMPORTANCE_SAMPLES)
-
-
-def _ais(model: GenerativeModel, x: Tensor, generator: torch.Generator) -> MarginalEstimate:
-    return ais_log_likelihood(model, x, generator)
 
 
 def _compare(better: MarginalEstimate, appendix_d: Tensor) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from harness.command.start import start
 from harness.figures import reestimate
 from tests import forking
 few = Annealing(sigmoidal_schedule(20), n_chains=4)
-reestimate._ais = lambda model, x, generator: ais_log_likelihood(model, x, generator, few)
+reestimate.ais_log_likelihood = lambda model, x, generator: ais_log_likelihood(model, x, generator, few)
 forking.fork_workers()
 sys.exit(start())
 """
@@ -154,7 +154,7 @@ def test_a_snapshots_better_estimates_agree_with_each_other(tmp_path, array):
     snapshot = Snapshot(job, 21_600)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        reestimate.reestimate(snapshot)
+        snapshot.compute()
     rows = pd.read_csv(snapshot.job.folder.estimates(21_600)).set_index(["split", "estimator"])
     assert {*rows.index} == {(s, e) for s in ("train", "test") for e in ("importance", "ais")}
     curve = job.folder.read_curve().query("samples == 21600").set_index("split")
