@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from aevb import checks, shipped
 from aevb.encoder import GaussianEncoder
@@ -113,6 +113,7 @@ def _widths(network: nn.Module | None) -> list[int]:
     return [layer.out_features for layer in layers or () if isinstance(layer, nn.Linear)]
 
 
+@torch.random.fork_rng(devices=[])  # whatever `own` draws, everybody's generator stays where it is
 def build(
     content: Mapping[str, Any], own: Callable[[], GenerativeModel] | None = None
 ) -> tuple[GenerativeModel, GaussianEncoder | None]:
@@ -126,13 +127,6 @@ def build(
         KeyError, RuntimeError: it is no such description.
         UserError: there is nothing to make its decoder.
     """
-    with torch.random.fork_rng(devices=[]):  # torch's layers draw from everybody's generator before ours are filled
-        return _build(content, own)
-
-
-def _build(
-    content: Mapping[str, Any], own: Callable[[], GenerativeModel] | None
-) -> tuple[GenerativeModel, GaussianEncoder | None]:
     sizes = content["n_latent"], content["n_pixels"], content["hidden"]
     activation = content.get("activation", "tanh")  # models of older versions have no other
     initial = torch.Generator()  # of weights that are replaced
@@ -182,8 +176,5 @@ def halved(content: Mapping[str, Any]) -> dict[str, Any]:
     networks = {name: content[name] for name in ("model", "encoder") if content[name] is not None}
     if any(not tensor.half().isfinite().all() for state in networks.values() for tensor in state.values()):
         return dict(content)
-    return {**content, **{name: _half(state) for name, state in networks.items()}}
-
-
-def _half(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.half() for name, tensor in state.items()}
+    halves = {name: {key: tensor.half() for key, tensor in state.items()} for name, state in networks.items()}
+    return {**content, **halves}
