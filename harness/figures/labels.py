@@ -17,12 +17,13 @@ PLACES = (
     (0, -19, "center", "top"),
 )  # fmt: skip
 MARKER = 5.0  # half the side of the square that a point takes, in points
+SIZE = 8.5  # of the letters, points
 APART = 4.0  # pixels between names
 POINTS_PER_INCH = 72
 
 
 def name_points(
-    axes: Axes, named: Sequence[tuple[float, float, str]], points: Sequence[tuple[float, float]], size: float = 8.5
+    axes: Axes, named: Sequence[tuple[float, float, str]], points: Sequence[tuple[float, float]]
 ) -> list[Annotation]:
     """Write the names, the first ones first; the layout must be settled, and the lines and texts drawn already.
 
@@ -30,7 +31,6 @@ def name_points(
         axes: the panel.
         named: place and name.
         points: of all that is drawn, named or not.
-        size: of the letters, points.
 
     Returns:
         The names that there was room for.
@@ -47,7 +47,7 @@ def name_points(
     for x, y, name in named:
         for dx, dy, ha, va in PLACES:
             text = axes.annotate(
-                name, (x, y), (dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=size, linespacing=1
+                name, (x, y), (dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=SIZE, linespacing=1
             )
             text.set_in_layout(False)
             box = text.get_window_extent(renderer)

@@ -32,6 +32,7 @@ from harness.store.files import write_text
 
 FITS: tuple[PosteriorFit, ...] = ("shrunk_kde", "full", "diagonal", "kde", "scott_kde")
 MOST_ERRORS, NAT = 5.0, 1.0
+END = 6.0  # of the grid, in standard deviations of the prior
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Problem:
     encoder: GaussianEncoder | None = None
 
 
-def linear_gaussian_problem(n_latent: int, points: int, seed: int = 0) -> Problem:
+def linear_gaussian_problem(n_latent: int, points: int) -> Problem:
     """x = W z + b + noise, W random, with 4 pixels more than twice the latents: posteriors have correlations."""
-    noise = stream("coverage model", seed)
+    noise = stream("coverage model")
     n_pixels = 2 * n_latent + 4
     model = GaussianModel(n_latent, n_pixels, (), log_var="constant", squash_mean=False).double()
     with torch.no_grad():
@@ -68,9 +69,9 @@ def digits_problem(points: int, spacing: float = 0.03) -> Problem:
     return Problem("MNIST, 2 latents", model, x, None, grid_log_likelihood(model, x, spacing), encoder)
 
 
-def grid_log_likelihood(model: BernoulliModel, x: Tensor, spacing: float, end: float = 6.0) -> Tensor:
+def grid_log_likelihood(model: BernoulliModel, x: Tensor, spacing: float) -> Tensor:
     """Log Σ p(z) p(x|z) Δ² over a square grid: for smooth densities its error falls faster than any power of Δ."""
-    axis = torch.arange(-end, end + spacing / 2, spacing, dtype=torch.float64)
+    axis = torch.arange(-END, END + spacing / 2, spacing, dtype=torch.float64)
     grid = torch.cartesian_prod(axis, axis)
     total = torch.full((len(x),), -torch.inf, dtype=torch.float64)
     with torch.no_grad():
@@ -81,10 +82,10 @@ def grid_log_likelihood(model: BernoulliModel, x: Tensor, spacing: float, end: f
 
 
 def estimates(
-    problem: Problem, *, annealed_points: int, temperatures: int = 300, seed: int = 0
+    problem: Problem, *, annealed_points: int, temperatures: int = 300
 ) -> Iterator[tuple[str, MarginalEstimate]]:
     """Every estimator as it comes, and appendix D with each of its densities; AIS on the first points alone."""
-    model, x, noise = problem.model, problem.x, stream("coverage", seed)
+    model, x, noise = problem.model, problem.x, stream("coverage")
     if problem.encoder is not None:
         with torch.no_grad():
             yield "importance, encoder", importance_log_likelihood(model, x, problem.encoder(x), noise)
@@ -94,7 +95,7 @@ def estimates(
         jitter = 0.5 if fit in ("shrunk_kde", "full", "diagonal") else 0.0
         name = f"appendix D, {fit}" + ("" if jitter else ", no jitter")
         yield name, appendix_d_log_likelihood(model, x, settled, noise, fit=fit, jitter=jitter)[0]
-    yield from annealed(problem, annealed_points, temperatures, stream("coverage by annealing", seed))
+    yield from annealed(problem, annealed_points, temperatures, stream("coverage by annealing"))
 
 
 def annealed(
