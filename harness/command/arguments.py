@@ -7,7 +7,7 @@ from harness.claims.roster import NAMES as CLAIMS
 from harness.command.parsing import Help, Parser, address, method, place_of_files, whole
 from harness.experiments.methods import METHODS
 from harness.experiments.paper import DEMOS, EXPERIMENTS, FIGURE2, PICTURES
-from harness.experiments.protocols import in_whole_numbers
+from harness.experiments.protocols import one_value_each
 from harness.store.invocation import invocation
 
 DESCRIPTION = """Reproduce the experiments of "Auto-Encoding Variational Bayes"
@@ -131,7 +131,7 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
     what.add_argument("--samples", type=whole(1), metavar="N", help="samples for each curve, instead of the scale's")
     what.add_argument(
         "--protocol",
-        type=in_whole_numbers,
+        type=one_value_each,
         default="author",
         metavar="P",
         help="author (default) or paper, and +field=value",

@@ -39,14 +39,7 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
         UserError: the protocol, a field or a value is unknown.
     """
     protocol = in_whole_numbers(protocol)
-    changes: dict[str, Any] = {}
-    for field, value in map(_change, protocol.split("+")[1:]):
-        if field in changes and changes[field] != value:
-            raise UserError(
-                f"a protocol must change a field to one value, got {field} = {changes[field]!r} and {value!r} in "
-                f"{protocol!r}: leave one out"
-            )
-        changes[field] = value
+    changes = dict(_change(text) for text in protocol.split("+")[1:])
     if "n_train" in changes and "n_train" in experiment:
         raise UserError("n_train may not be changed where each panel has its own, as in figure 3: use --train instead")
     own: dict[str, list[tuple[str, Any]]] = {}
@@ -63,6 +56,24 @@ def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
     if method.like == "mcem" and chosen.get("step_size") == "auto":
         chosen["step_size"] = max(STEP_SIZE_CANDIDATES)  # "auto" compares lower bounds, which MCEM does not have
     return Config(dataset=dataset, protocol=protocol, **chosen)
+
+
+def one_value_each(protocol: str) -> str:
+    """A protocol as a user types it, in whole numbers.
+
+    Raises:
+        UserError: it changes a field to two values, of which one would be ignored.
+    """
+    protocol = in_whole_numbers(protocol)
+    changes: dict[str, str] = {}
+    for change in protocol.split("+")[1:]:
+        field, equals, value = change.partition("=")
+        if equals and changes.setdefault(field, value) != value:
+            raise UserError(
+                f"a protocol must change a field to one value, got {field} = {changes[field]} and {value} in "
+                f"{protocol!r}: leave one out"
+            )
+    return protocol
 
 
 def in_whole_numbers(protocol: str) -> str:
