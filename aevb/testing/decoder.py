@@ -10,7 +10,7 @@ from aevb.densities import standard_normal_log_density
 from aevb.fast.posterior import posterior
 from aevb.marginal.ais import simulate
 from aevb.model import GenerativeModel
-from aevb.testing.law import SIGMAS, demand, demand_numbers, mean_and_error, seeded
+from aevb.testing.law import SIGMAS, calling, demand, demand_numbers, mean_and_error, one_thread, seeded
 from aevb.testing.problem import LATENTS, PIXELS, MakeDecoder, N, model_of
 
 DRAWS = 20_000
@@ -19,6 +19,7 @@ OF_PIXELS = "return a number for each pixel, shape (..., n_pixels)"
 DETACH_NOTHING = "detach nothing, and leave gradients on"
 
 
+@one_thread()
 def check_decoder(decoder: MakeDecoder) -> None:
     """Hold a decoder to every law.
 
@@ -29,6 +30,9 @@ def check_decoder(decoder: MakeDecoder) -> None:
     Raises:
         LawBroken: the first law that it does not keep.
     """
+    called = "it is called as decoder(n_latent, n_pixels, hidden, init_std=…, generator=…)"
+    with calling("a decoder's class", called):
+        model_of(decoder)
     for law in DECODER_LAWS:
         law(decoder)
 

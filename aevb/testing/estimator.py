@@ -12,7 +12,7 @@ from aevb.evaluation import ROUNDING
 from aevb.marginal.ais import simulate
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.model import GenerativeModel
-from aevb.testing.law import demand, refusal, seeded
+from aevb.testing.law import demand, one_thread, refusal, seeded
 from aevb.testing.oracle import linear_gaussian
 from aevb.testing.problem import PIXELS
 
@@ -23,6 +23,7 @@ FIELDS = ("log_likelihood", "standard_error", "ess", "acceptance", "n_non_finite
 ORACLE = linear_gaussian(n_latent=2, n_pixels=PIXELS, diagonal_posterior=False)
 
 
+@one_thread()
 def check_estimator(estimator: Estimator) -> None:
     """Hold an estimator of log p(x) to every law.
 

@@ -17,7 +17,17 @@ from aevb.estimators import lower_bound_a
 from aevb.learner import Batch, Learner, StepInfo
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
-from aevb.testing.law import SIGMAS, demand, demand_numbers, mean_and_error, numbers, refusal, seeded
+from aevb.testing.law import (
+    SIGMAS,
+    calling,
+    demand,
+    demand_numbers,
+    mean_and_error,
+    numbers,
+    one_thread,
+    refusal,
+    seeded,
+)
 from aevb.testing.oracle import linear_gaussian
 from aevb.testing.problem import LATENTS, PIXELS, MakeDecoder, N, data_of, encoder_of, grid_log_likelihood, model_of
 
@@ -34,6 +44,7 @@ SAME = 1e-6  # of weights
 NEARER = 0.8  # of an encoder's distance to the posterior; learners of the project leave less than half of it
 
 
+@one_thread()
 def check_learner(learner: MakeLearner, decoders: Sequence[MakeDecoder] = DECODERS) -> None:
     """Hold a learner to every law, with each of these decoders.
 
@@ -47,6 +58,8 @@ def check_learner(learner: MakeLearner, decoders: Sequence[MakeDecoder] = DECODE
     """
     if not (isinstance(decoders, Sequence) and decoders):
         raise ArgumentError(f"`decoders` must be a list of one class or more, got {shown(decoders)}: or leave it out")
+    with calling("a learner's class", "it is called as learner(model, encoder, n_datapoints, options)"):
+        _made(learner, decoders[0], AscentOptions())
     for decoder in decoders:
         for law in LEARNER_LAWS:
             law(learner, decoder)

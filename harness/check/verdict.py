@@ -12,6 +12,7 @@ from harness.check.measure import Measured
 from harness.check.reference import Line, mean
 from harness.store.invocation import program
 
+WANTED = "if the change was wanted: --check --update-reference"
 SAME = 0.01  # tolerances: what rounding on another processor does
 
 
@@ -81,7 +82,8 @@ def format_verdicts(verdicts: Sequence[Verdict]) -> str:
     count = f"{drifted} of {len(verdicts)} lines drifted" if drifted else f"all {len(verdicts)} lines within tolerance"
     where = f"{worst.case}, {worst.quantity}"
     table = f"{aligned(rows, columns)}\n{count}; the farthest by {worst.deviation:.2g} tolerances: {where}"
-    return table + ("\nif the change was wanted: --check --update-reference" if drifted else "")
+    moved = any(not verdict.passed and not verdict.fault for verdict in verdicts)
+    return table + (f"\n{WANTED}" if moved else "")
 
 
 def format_moves(old: Sequence[Line], new: Sequence[Line]) -> str:
@@ -144,7 +146,8 @@ def write_junit(path: Path, verdicts: Sequence[Verdict], seconds: float) -> None
     for v in verdicts:
         case = ElementTree.SubElement(suite, "testcase", {"classname": v.case, "name": v.quantity})
         if not v.passed:
-            message = v.fault or f"off by {v.deviation:.2g} tolerances"
+            near = f"must be {v.reference:.6g} ± {v.tolerance:.2g}, got {v.now:.6g}"
+            message = v.fault or f"{near}, off by {v.deviation:.2g} tolerances; {WANTED}"
             ElementTree.SubElement(case, "error" if v.fault else "failure", {"message": message})
         text = f"reference {v.reference:.6f}, now {v.now:.6f}, tolerance {v.tolerance:.6f}"
         ElementTree.SubElement(case, "system-out").text = text

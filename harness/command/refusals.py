@@ -44,6 +44,8 @@ UNUSED = {
     "--plot-only": "engine workers cluster force re_estimate dry_run",
     "--cluster": "workers",
 }
+# What does what a reader of such a line may have had in mind.
+INSTEAD = {"--check": "; it checks the project, and `aevb.testing` what is yours (docs/own-learner.md)"}
 
 
 def check(options: argparse.Namespace) -> None:
@@ -77,7 +79,7 @@ def check(options: argparse.Namespace) -> None:
     for task in (task for task, asked in tasks.items() if asked):
         if unused := sorted(given & {*UNUSED.get(task, "").split()}):
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
-            raise UserError(f"{task} has no use for {names}: leave it out")
+            raise UserError(f"{task} has no use for {names}: leave it out{INSTEAD.get(task, '')}")
     _check_results(options.results)
     _check_not_the_projects(options.results)
     if options.data is not None and not os.path.isdir(options.data):

@@ -46,6 +46,8 @@ def test_a_drift_is_named_in_table_and_junit_and_ends_with_status_1(drawn, monke
     assert suite.get("failures") == "2"
     failed = [case.get("classname") for case in suite if case.find("failure") is not None]
     assert failed == ["one", "two"]
+    for found in suite.iter("failure"):
+        assert re.match(r"must be \S+ ± \S+, got \S+, off by \S+ tolerances; if the change", found.get("message"))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -62,10 +64,12 @@ def test_a_case_that_raises_has_drifted_and_the_others_go_on(drawn, monkeypatch,
 
     monkeypatch.setattr(Drawn, "measure", failing)
     assert command_line.main(["--check"]) == 1
-    lines = capsys.readouterr().out.splitlines()[1:5]
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()[1:5]
     fault = r"FAULT: ValueError: must not be \(test_check\.py:\d+\)$"
     assert [line.split()[0] for line in lines if re.search(fault, line)] == ["one", "one"]
     assert [line.split()[0] for line in lines if line.endswith("ok")] == ["two", "two"]
+    assert "--update-reference" not in printed
 
 
 def test_a_case_without_any_reference_that_raises_has_drifted():

@@ -62,6 +62,7 @@ from tests.support import write_array
         ("--figure 2 --dataset a/stripes.npy b/stripes.npy", "must have different file names"),
         ("--figure 2 --dataset a/stripes.npy --protocol author+pixel_scale=255", "an array holds values in [0, 1]"),
         ("--figure 2 --train 1000", "no use for --train"),
+        ("--check --method beta:Beta", "leave it out; it checks the project, and `aevb.testing` what is yours"),
         ("--figure 2 --re-estimate", "no use for --re-estimate"),
         ("--figure 3 --latent 5", "no use for --latent"),
         ("--figure 3 --train 0", "at least 1"),

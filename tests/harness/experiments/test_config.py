@@ -195,7 +195,7 @@ def test_a_number_that_is_not_whole_is_refused_however_it_is_written(change, say
 
 @pytest.mark.parametrize("change", ["warm_up=5+warm_up=6", "learner.beta=1+learner.beta=2"])
 def test_a_field_that_a_user_changes_twice_must_have_one_value(change):
-    with pytest.raises(UserError, match="one value, got .* in 'author"):
+    with pytest.raises(UserError, match=r"one value, got .* in 'author"):
         one_value_each(f"author+{change}")
     assert one_value_each("author+warm_up=5+warm_up=5.0") == "author+warm_up=5+warm_up=5"
 
