@@ -77,6 +77,9 @@ def _publish_run(folder: RunFolder, target: RunFolder, data: Path | None, shown:
     status, there = folder.status(), target.status()
     farther = status is not None and (there is None or status.samples > there.samples)
     if status is None or status.state != "finished" or not farther or not folder.is_done(status.completed):
+        if there and (late := {*folder.estimated_samples()} - {*target.estimated_samples()}) and _same(folder, target):
+            _copy_estimates(folder, target, sorted(late))
+            return f"published: {folder.config.name}, better estimates of it"
         why = "" if farther else ", no farther than what is published"
         return f"left: {folder.config.name}: {state_of(folder)}{why}"
     note = ""  # the model first: where it is not as it should be, nothing of the run is published
@@ -85,9 +88,18 @@ def _publish_run(folder: RunFolder, target: RunFolder, data: Path | None, shown:
     for name in FILES:
         content = read_checked(folder.path / name)
         write_checked(target.path / name, without_places(content) if name == "environment.json" else content)
-    for samples in folder.estimated_samples():
-        write_checked(target.estimates(samples), read_checked(folder.estimates(samples)))
+    _copy_estimates(folder, target, folder.estimated_samples())
     return f"published: {folder.config.name}, {status.samples:,} samples{note}"
+
+
+def _same(folder: RunFolder, target: RunFolder) -> bool:
+    """What is published is this very curve."""
+    return read_checked(folder.curve) == read_checked(target.curve)
+
+
+def _copy_estimates(folder: RunFolder, target: RunFolder, counts: Iterable[int]) -> None:
+    for samples in counts:
+        write_checked(target.estimates(samples), read_checked(folder.estimates(samples)))
 
 
 def _benchmarks(folder: Path) -> Iterator[str]:

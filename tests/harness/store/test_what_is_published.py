@@ -15,6 +15,7 @@ from harness.runs.build import evaluation_generator, load, prepare
 from harness.runs.job import Job
 from harness.runs.publish import publish_runs, without_places
 from harness.runs.train import run
+from harness.store.checksums import write_checked
 from harness.store.shelves import Shelves
 from harness.store.tensors import load_saved
 from tests.support import ROOT, SMALL, curve, small_config
@@ -51,6 +52,31 @@ def test_runs_are_published_without_checkpoints_and_with_a_model_in_half_precisi
     assert ("stays in float32" in lines[0]) == (most < 0)
     kind = torch.float16 if most > 0 else torch.float32
     assert {tensor.dtype for tensor in load_saved(there / "models" / "2000.pt")["model"].values()} == {kind}
+
+
+def test_better_estimates_that_come_after_a_run_was_published_follow_it_and_those_of_another_curve_do_not(
+    array, tmp_path, monkeypatch
+):
+    config = small_config(array, evaluation_points=10_000)
+    monkeypatch.setattr("harness.runs.publish._configs", lambda experiment: [config])
+    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "elsewhere" / "shipped.py"))
+    job = Job(config, 2_000, Path("results/runs"), array, "cpu")
+    run(job)
+
+    def publish():
+        line, _ = publish_runs(Shelves(Path("results")), array, SMALL)
+        return line
+
+    publish()
+    there = shipped.RESULTS / "runs" / job.folder.path.name
+    write_checked(job.folder.estimates(2_000), "samples\n2000\n")
+    assert publish() == f"published: {config.name}, better estimates of it"
+    assert (there / "models" / "2000.csv").read_text() == "samples\n2000\n"
+    assert publish().endswith("no farther than what is published")
+    write_checked(job.folder.estimates(1_000), "samples\n1000\n")
+    write_checked(job.folder.curve, job.folder.curve.read_text().replace("test,2000,-", "test,2000,-1"))
+    assert publish().endswith("no farther than what is published")
+    assert not (there / "models" / "1000.csv").exists()
 
 
 def test_half_precision_keeps_what_does_not_fit():
