@@ -68,17 +68,20 @@ def nats(tables: Iterable[pd.DataFrame], measure: str, samples: tuple[float, flo
 
 
 def _stops(x: Axis, logged: pd.Series, compared_at: Sequence[float]) -> NDArray[np.float64]:
-    """Where a pointer finds values: a grid even on the axis, what we logged, and where the table compares."""
+    """Where a pointer finds values: where the table compares, what we logged, and a grid even on the axis.
+
+    Of what is nearer to each other than a stroke is wide, the first alone.
+    """
     if x.log:
         first, last = np.log10(x.low), np.log10(x.high)
         even = 10 ** (np.arange(np.ceil(first * STOPS_PER_DECADE), last * STOPS_PER_DECADE + 1e-9) / STOPS_PER_DECADE)
     else:
         even = np.linspace(x.low, x.high, 31)[1:]
-    known = np.unique(np.concatenate([logged.to_numpy(float), np.asarray(compared_at, float)]))
-    # A place of the even grid that is within a stroke of a known one would show the same twice.
-    apart = [p for p in even if len(known) == 0 or np.abs(x.place(known) - x.place(p)).min() > STEP]
-    wanted = np.union1d(known, np.round(apart))
-    return wanted[(wanted >= x.low) & (wanted <= x.high)]
+    found: list[float] = []
+    for stop in (*sorted(compared_at), *np.unique(logged.to_numpy(float)), *np.round(even)):
+        if x.low <= stop <= x.high and all(abs(x.place(stop) - x.place(other)) > STEP for other in found):
+            found.append(float(stop))
+    return np.array(sorted(found))
 
 
 def _mean(seeds: Sequence[pd.DataFrame], measure: str, at: NDArray[np.float64]) -> NDArray[np.float64]:

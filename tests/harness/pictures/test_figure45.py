@@ -89,7 +89,7 @@ def test_a_model_is_found_by_its_config_and_by_how_long_it_was_trained(trained, 
     assert shelves.model(trained.config, 1) is None, "it is to begin anew"
 
 
-DIVERGES = f"{SMALL}+decoder=gaussian+decoder_log_var=hidden+step_size=1e30+warm_up="
+DIVERGES = "author+hidden=[8]+batch_size=20+decoder=gaussian+decoder_log_var=hidden+step_size=1e30+warm_up="
 
 
 def test_a_diverged_model_is_not_drawn_but_named(array, tmp_path, monkeypatch, capsys):
