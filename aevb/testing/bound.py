@@ -12,9 +12,10 @@ from aevb.errors import ArgumentError
 from aevb.estimators import LowerBound
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal
 from aevb.model import GaussianModel
-from aevb.testing.law import SIGMAS, calling, demand, demand_numbers, mean_and_error, one_thread, refusal, seeded
+from aevb.testing.law import SIGMAS, calling, demand, demand_numbers, mean_and_error, refusal, seeded
 from aevb.testing.oracle import linear_gaussian
 from aevb.testing.problem import LATENTS, PIXELS, encoder_of
+from aevb.threads import one_thread
 
 POINTS, DRAWS = 5, 400
 STEP = 1e-4  # of finite differences

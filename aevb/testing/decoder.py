@@ -10,8 +10,9 @@ from aevb.densities import standard_normal_log_density
 from aevb.fast.posterior import posterior
 from aevb.marginal.ais import simulate
 from aevb.model import GenerativeModel
-from aevb.testing.law import SIGMAS, calling, demand, demand_numbers, mean_and_error, one_thread, seeded
+from aevb.testing.law import SIGMAS, calling, demand, demand_numbers, mean_and_error, seeded
 from aevb.testing.problem import LATENTS, PIXELS, MakeDecoder, N, model_of
+from aevb.threads import one_thread
 
 DRAWS = 20_000
 EACH_ROW = "return one number of nats for each z: sum over the pixels, the last axis"

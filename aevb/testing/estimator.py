@@ -12,9 +12,10 @@ from aevb.evaluation import ROUNDING
 from aevb.marginal.ais import simulate
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.model import GenerativeModel
-from aevb.testing.law import demand, one_thread, refusal, seeded
+from aevb.testing.law import demand, refusal, seeded
 from aevb.testing.oracle import linear_gaussian
 from aevb.testing.problem import PIXELS
+from aevb.threads import one_thread
 
 Estimator = Callable[[GenerativeModel, Tensor, Tensor, torch.Generator], MarginalEstimate]
 """From a model, x, the z behind x and a generator to estimates; few need z, which only data of the model have."""

@@ -81,17 +81,6 @@ def calling(what: str, remedy: str) -> Iterator[None]:
         raise LawBroken(f"{what} must answer, got {type(error).__name__}: {one_line(error)}: {remedy}") from error
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """What is so small is computed by one thread: several, on cores that others use too, mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def numbers(state: object) -> list[Tensor]:
     """All numbers of a state, in order, as tensors."""
     if isinstance(state, dict):

@@ -24,12 +24,12 @@ from aevb.testing.law import (
     demand_numbers,
     mean_and_error,
     numbers,
-    one_thread,
     refusal,
     seeded,
 )
 from aevb.testing.oracle import linear_gaussian
 from aevb.testing.problem import LATENTS, PIXELS, MakeDecoder, N, data_of, encoder_of, grid_log_likelihood, model_of
+from aevb.threads import one_thread
 
 MakeLearner = Callable[[GenerativeModel, GaussianEncoder, int, AscentOptions], Learner]
 """A learner's class, or what makes one from (model, encoder, n_datapoints, options)."""

@@ -7,10 +7,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from aevb.data import load_dataset
 from aevb.errors import one_line
+from aevb.threads import one_thread
 from harness.check.case import Case, Place
 from harness.check.waves import write_waves
 from harness.store.files import scratch
@@ -80,12 +79,8 @@ def measure_all(
 
 
 def _in_turn(tasks: Sequence[Task], done: Done) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for task in tasks:
             future: Future[Measured] = Future()
             future.set_result(measure(task))
             done(task, future)
-    finally:
-        torch.set_num_threads(threads)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from aevb.places import is_place
+from aevb.threads import one_thread
 from harness.experiments.paper import FIGURE4
 from harness.figures.compute import compute
 from harness.figures.plan import make_plan, stored_configs_of
@@ -46,12 +45,10 @@ def make_report(request: Request, *, train: bool) -> bool:
             failed = True
         show_missing(plan, request)
     print("reading what is stored and drawing the page: a minute or so …", file=sys.stderr, flush=True)
-    threads = torch.get_num_threads()
     page = request.results / "report.html"
     with in_turn(request.results / "models"):
-        torch.set_num_threads(1)  # the steps of the rounding are small; more threads wait for each other
-        _write_models(request)
-        torch.set_num_threads(threads)
+        with one_thread():  # the steps of the rounding are small
+            _write_models(request)
         write_text(page, render(request.shelves, request.protocol, commands(request)))
     print(f"wrote {page}, {page.stat().st_size / 1e6:.1f} MB")
     return not failed

@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from aevb import shipped
+from aevb.threads import one_thread
 from harness.experiments.config import Config
 from harness.experiments.protocols import protocol_config
 from harness.runs.job import Job
@@ -81,18 +82,14 @@ def show_to_target(results: Path, race: Race = SENTINEL) -> None:
     check_writable(folder)
     device = title(describe(torch.device("cpu")) | {"machine": fingerprint()})
     root = folder / "to-target" / f"{stem_of(device)}-{arithmetic()}"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     rows = []
-    try:
+    with one_thread():
         jobs = [*_jobs(race, root)]
         for k, job in enumerate(jobs, 1):
             rows.append(_run(race, job) | {"device": device})
             samples, seconds = rows[-1]["samples"], rows[-1]["seconds"]
             told = f"{samples:,.0f} samples, {seconds:.1f} s" if np.isfinite(samples) else "not reached"
             print(f"[{k}/{len(jobs)}] {job.config.name}: {told}", file=sys.stderr, flush=True)
-    finally:
-        torch.set_num_threads(threads)
     table = pd.DataFrame(rows, columns=[*COLUMNS])
     path = folder / f"{NAME}.csv"
     others = read_table(path, *COLUMNS) if path.exists() else table.head(0)
