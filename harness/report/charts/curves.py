@@ -77,11 +77,15 @@ def _stops(x: Axis, logged: pd.Series, compared_at: Sequence[float]) -> NDArray[
         even = 10 ** (np.arange(np.ceil(first * STOPS_PER_DECADE), last * STOPS_PER_DECADE + 1e-9) / STOPS_PER_DECADE)
     else:
         even = np.linspace(x.low, x.high, 31)[1:]
-    found: list[float] = []
-    for stop in (*sorted(compared_at), *np.unique(logged.to_numpy(float)), *np.round(even)):
-        if x.low <= stop <= x.high and all(abs(x.place(stop) - x.place(other)) > STEP for other in found):
-            found.append(float(stop))
-    return np.array(sorted(found))
+    wanted = np.concatenate(
+        [np.sort(np.asarray(compared_at, float)), np.unique(logged.to_numpy(float)), np.round(even)]
+    )
+    wanted = wanted[(wanted >= x.low) & (wanted <= x.high)]
+    found: dict[float, float] = {}  # by their places
+    for place, stop in zip(x.place(wanted).tolist(), wanted.tolist(), strict=True):
+        if all(abs(place - other) > STEP for other in found):
+            found[place] = stop
+    return np.array(sorted(found.values()))
 
 
 def _mean(seeds: Sequence[pd.DataFrame], measure: str, at: NDArray[np.float64]) -> NDArray[np.float64]:

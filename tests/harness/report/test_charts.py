@@ -10,6 +10,7 @@ from fontTools.ttLib import TTFont
 from harness.report.charts import benchmarks, choices, marginal, marks, reparameterization
 from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import heights
+from harness.report.charts.curves import STEP, _stops
 from harness.report.fonts import MATH
 from harness.report.fonts.subset import characters
 from harness.report.text import HERE
@@ -69,6 +70,16 @@ def test_a_stroke_of_many_steps_comes_by_where_each_of_its_values_is():
     path = marks.stroke("train", x, y, at, values).path
     assert vertices(path) == pytest.approx(known, abs=0.051)
     assert len(path) < 8 * len(at), "short to write"
+
+
+@pytest.mark.parametrize("axis", [Axis(0, 6e7, 42, 412, unit=1e6), Axis(1e5, 1e8, 42, 412, log=True)])
+def test_a_pointer_finds_places_a_stroke_apart_first_of_all_those_that_the_table_compares(axis):
+    compared, logged = [1e6, 1e7, 6e7], pd.Series(np.linspace(1e5, 6e7, 2000).round())
+    stops = _stops(axis, logged, compared)
+    places = axis.place(stops)
+    assert np.diff(places).min() > STEP
+    assert {*compared} <= {*stops}
+    assert np.diff(places[stops <= 6e7]).max() <= 30, "nowhere is there none for long"
 
 
 def test_the_charts_of_the_estimators_tell_the_tables_bias_at_its_pixel():
