@@ -11,9 +11,9 @@ from harness.store.notices import tell_once
 from harness.store.run_folder import RunFolder
 from harness.store.tables import read_checked_table
 
-NEEDED = (  # columns that are shown; `worst` is younger
-    *("split", "samples", "estimator", "datapoints", "bias", "bias_standard_error", "largest_deficit"),
-    *("without_estimate", "untrusted"),
+NEEDED = (  # columns that are shown or compared; `worst` is younger
+    *("split", "samples", "estimator", "datapoints", "marginal_log_likelihood", "bias", "bias_standard_error"),
+    *("largest_deficit", "without_estimate", "untrusted"),
 )
 BIAS_HEADING = (
     "appendix D minus a better estimate, nats, of the last model of each run that has one, at {at} samples; its curve "
