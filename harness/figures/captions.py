@@ -53,7 +53,7 @@ def seeds_shown(curves: pd.DataFrame, by: str) -> str:
     runs = curves.groupby([*key, "seed"])["samples"].max().reset_index()
     ends = runs.groupby(key)["samples"]
     if len({tuple(seeds) for _, seeds in runs.groupby(key)["seed"]}) == 1 and (ends.min() == ends.max()).all():
-        band = ": mean, band from the lowest to the highest" if runs["seed"].nunique() > 1 else ""
+        band = ": mean, band and each of them (thin)" if runs["seed"].nunique() > 1 else ""
         return f"{seed_names(runs['seed'])}{band}; up to {scientific(runs['samples'].max())} training samples"
     if ends.size().max() == 1:
         return f"one seed of each curve; up to {scientific(runs['samples'].max())} training samples"
@@ -66,7 +66,7 @@ def seeds_shown(curves: pd.DataFrame, by: str) -> str:
         last = names if len(told) + 1 < len(groups) or len(names) <= NAMED else ["all others"]
         whose = f" ({', '.join(last)})" if len(groups) > 1 else ""
         told.append(", ".join([first if told else first.replace(" to ", " seeds to ") + " samples", *others]) + whose)
-    return f"mean and band (lowest to highest) of up to {'; '.join(told)}"
+    return f"mean, band and each seed (thin) of up to {'; '.join(told)}"
 
 
 def _steps(runs: pd.DataFrame, key: Sequence[str]) -> tuple[tuple[float, int], ...]:

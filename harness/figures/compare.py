@@ -33,13 +33,25 @@ def value_at(samples: ArrayLike, values: ArrayLike, at: ArrayLike) -> NDArray[np
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a curve over which the same seeds are there: mean, lowest and highest of them (nats)."""
+    """A part of a curve over which the same seeds are there: at each of the samples, the value of each seed (nats)."""
 
     samples: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    seeds: int
+    seeds: NDArray[np.float64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Of the seeds."""
+        return self.seeds.mean(0)
+
+    @property
+    def low(self) -> NDArray[np.float64]:
+        """The lowest seed."""
+        return self.seeds.min(0)
+
+    @property
+    def high(self) -> NDArray[np.float64]:
+        """The highest seed."""
+        return self.seeds.max(0)
 
 
 def stretches(curve: pd.DataFrame, value: str) -> list[Stretch]:
@@ -57,7 +69,7 @@ def stretches(curve: pd.DataFrame, value: str) -> list[Stretch]:
         first = begin - 1 if begin and there[seeds, begin - 1].all() else begin
         part = values[seeds, first:end]
         if len(part):
-            found.append(Stretch(samples[first:end], part.mean(0), part.min(0), part.max(0), len(part)))
+            found.append(Stretch(samples[first:end], part))
     return found
 
 

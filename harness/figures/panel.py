@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
@@ -59,7 +60,7 @@ PAPER = Ink({"aevb": "#e59aa3", "wake_sleep": "#a3d8a1", "mcem": "#a3bbe4"}, wid
 
 
 def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
-    """Each method's train and test curve: the mean of the seeds, and a band from the lowest to the highest.
+    """Each method's train and test curve: the mean of the seeds, each of them, and a band from lowest to highest.
 
     Where some seeds end, the mean of those that go on begins a line of its own.
     """
@@ -69,9 +70,11 @@ def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
             line.set_data(part.samples, part.mean)
             line.set_marker("o" if len(part.samples) == 1 else "")  # a single point has no stroke
             axes.add_line(line)
-            if part.seeds > 1:
+            if len(part.seeds) > 1:
                 colour = line.get_color()
                 axes.fill_between(part.samples, part.low, part.high, color=colour, alpha=0.12, linewidth=0)
+                seeds = [np.column_stack([part.samples, seed]) for seed in part.seeds]
+                axes.add_collection(LineCollection(seeds, colors=colour, linewidths=0.6, alpha=0.35), autolim=False)
 
 
 def lowered(bottom: float, top: float, best: pd.Series) -> float:

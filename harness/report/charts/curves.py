@@ -29,7 +29,7 @@ def plot(
             if split not in SPLITS:
                 continue
             for part in stretches(curve, measure):
-                if part.seeds > 1:
+                if len(part.seeds) > 1:
                     drawn.insert(0, marks.band(f"{whose} {method}", x, y, part.samples, part.low, part.high))
                 drawn.append(marks.stroke(f"{whose} {method} {split}", x, y, part.samples, part.mean))
             seeds = [run for _, run in curve.groupby("seed")]

@@ -25,20 +25,20 @@ FIVE = (1e8, 1e7, 1e7, 1e6, 1e6)
     [
         ([curves(1e6)], "dataset", "seed 0; up to 10⁶ training samples"),
         ([curves(1e6, 1e6), curves(3e7, 3e7, method="mcem")], "dataset",
-         "seeds 0, 1: mean, band from the lowest to the highest; up to 3·10⁷ training samples"),
+         "seeds 0, 1: mean, band and each of them (thin); up to 3·10⁷ training samples"),
         ([curves(1e6), curves(1e7, seed=1, n_latent=5)], "dataset",
          "one seed of each curve; up to 10⁷ training samples"),
         ([curves(*FIVE)], "dataset",
-         "mean and band (lowest to highest) of up to 5 seeds to 10⁶ samples, 3 to 10⁷, 1 to 10⁸"),
+         "mean, band and each seed (thin) of up to 5 seeds to 10⁶ samples, 3 to 10⁷, 1 to 10⁸"),
         ([curves(*FIVE), curves(1e7, 1e7, n_latent=5)], "dataset",
-         "mean and band (lowest to highest) of up to 5 seeds to 10⁶ samples, 3 to 10⁷, 1 to 10⁸"),
+         "mean, band and each seed (thin) of up to 5 seeds to 10⁶ samples, 3 to 10⁷, 1 to 10⁸"),
         ([curves(1e7, 1e7, dataset="a.npy"), curves(*FIVE), curves(*FIVE[:3], dataset="frey_face")], "dataset",
-         "mean and band (lowest to highest) of up to 5 seeds to 10⁶ samples, 3 to 10⁷, 1 to 10⁸ (MNIST); "
+         "mean, band and each seed (thin) of up to 5 seeds to 10⁶ samples, 3 to 10⁷, 1 to 10⁸ (MNIST); "
          "3 to 10⁷, 1 to 10⁸ (Frey Face); 2 to 10⁷ (a.npy)"),
         ([curves(1e6, method=name) for name in ("rws", "stl", "dreg", "iwae")] + [curves(1e8, 1e6)], "method",
-         "mean and band (lowest to highest) of up to 2 seeds to 10⁶ samples, 1 to 10⁸ (AEVB); 1 to 10⁶ (all others)"),
+         "mean, band and each seed (thin) of up to 2 seeds to 10⁶ samples, 1 to 10⁸ (AEVB); 1 to 10⁶ (all others)"),
         ([curves(1e6, method="iwae"), curves(1e6, method="wake_sleep"), curves(1e6, 1e6)], "method",
-         "mean and band (lowest to highest) of up to 2 seeds to 10⁶ samples (AEVB); 1 to 10⁶ (wake-sleep, IWAE)"),
+         "mean, band and each seed (thin) of up to 2 seeds to 10⁶ samples (AEVB); 1 to 10⁶ (wake-sleep, IWAE)"),
     ],
 )  # fmt: skip
 def test_a_caption_says_how_many_seeds_go_how_far(drawn, by, told):

@@ -138,13 +138,18 @@ def test_seeds_are_drawn_as_their_mean_and_range() -> None:
     curves = measured(seeds=3).query("method == 'aevb' and split == 'test'")
     curves = curves[(curves["seed"] < 2) | (curves["samples"] < 2e5)]  # the highest seed stops early
     panel.draw(axes, curves, panel.OURS, "lower_bound")
-    assert len(axes.lines) == len(axes.collections) == 2
-    for line, band, seeds in zip(axes.lines, axes.collections, (3, 2), strict=True):
+    assert len(axes.lines) == 2
+    bands, every = axes.collections[::2], axes.collections[1::2]
+    for line, band, single, seeds in zip(axes.lines, bands, every, (3, 2), strict=True):
+        assert len(single.get_paths()) == seeds
         samples, mean = np.asarray(line.get_data())
         np.testing.assert_allclose(mean - (-250 + 20 * np.log10(samples)), (seeds - 1) / 2)
         x, y = np.asarray(band.get_paths()[0].vertices).T
         above = y - (-250 + 20 * np.log10(x))
         np.testing.assert_allclose([above.min(), above.max()], [0, seeds - 1], atol=1e-9)
+        for seed, path in enumerate(single.get_paths()):
+            x, y = np.asarray(path.vertices).T
+            np.testing.assert_allclose(y - (-250 + 20 * np.log10(x)), seed, atol=1e-9)
     ends, begins = axes.lines[0].get_xdata()[-1], axes.lines[1].get_xdata()[0]
     assert ends == begins < 2e5
 

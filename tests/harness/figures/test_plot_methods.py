@@ -76,7 +76,7 @@ def test_the_caption_counts_the_seeds_of_what_is_in_sight(monkeypatch, tmp_path)
     seeds = [aevb, aevb[aevb["samples"] < 2e5].assign(seed=1), aevb[aevb["samples"] < 5e4].assign(seed=2), later]
     plot_methods(pd.concat(seeds), PAPERS, {}, "", tmp_path / "figure")
     # The panel is from 10⁵, where AEVB's seed 2 has ended, to 10⁶, where the later methods end and AEVB goes on.
-    told = "mean and band (lowest to highest) of up to 2 seeds to 1.78·10⁵ samples, 1 to 10⁶ (AEVB)"
+    told = "mean, band and each seed (thin) of up to 2 seeds to 1.78·10⁵ samples, 1 to 10⁶ (AEVB)"
     assert [" ".join(text.split()) for text in captions] == [f"{told}; 1 to 10⁶ (all others); not timed"]
 
 
