@@ -74,7 +74,7 @@ def draw(axes: Axes, curves: pd.DataFrame, ink: Ink, measure: str) -> None:
                 colour = line.get_color()
                 axes.fill_between(part.samples, part.low, part.high, color=colour, alpha=0.12, linewidth=0)
                 seeds = [np.column_stack([part.samples, seed]) for seed in part.seeds]
-                axes.add_collection(LineCollection(seeds, colors=colour, linewidths=0.6, alpha=0.35), autolim=False)
+                axes.add_collection(LineCollection(seeds, colors=colour, linewidths=0.8, alpha=0.5), autolim=False)
 
 
 def lowered(bottom: float, top: float, best: pd.Series) -> float:
