@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aevb.data import load_dataset
-from aevb.errors import one_line
+from aevb.errors import UserError, one_line
 from aevb.threads import one_thread
 from harness.check.case import Case, Place
 from harness.check.waves import write_waves
@@ -16,7 +16,7 @@ from harness.store.files import scratch
 from harness.workers.local import Local
 from harness.workers.schedule import in_parallel
 
-# What faulty code raises; it is a finding, and the other cases go on. A `UserError` is none of these.
+# What faulty code raises; it is a finding, and the other cases go on.
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
@@ -44,6 +44,8 @@ def measure(task: Task) -> Measured:
     """The case for seeds 0, 1, …."""
     try:
         rows = [task.case.measure(seed, task.place) for seed in range(task.n_seeds if task.case.random else 1)]
+    except UserError as error:
+        return Measured({}, str(error))
     except FAULTS as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         return Measured({}, one_line(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"))
@@ -58,7 +60,7 @@ def measure_all(
     """Every case by name. Single-threaded: in this process, or with several workers in processes of their own.
 
     Raises:
-        UserError: data are damaged, or the temporary folder cannot be written.
+        UserError: the temporary folder cannot be written.
         WorkerDied: a worker process did, twice.
     """
     results: dict[str, Measured] = {}

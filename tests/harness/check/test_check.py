@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from aevb.errors import UserError
 from harness.check import command
 from harness.check.measure import Measured
 from harness.check.reference import PATH, read_reference
@@ -56,18 +57,21 @@ def test_what_is_not_finite_has_drifted(value, drawn, monkeypatch):
     assert command_line.main(["--check"]) == 1
 
 
-def test_a_case_that_raises_has_drifted_and_the_others_go_on(drawn, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(ValueError, r"ValueError: must not be \(test_check\.py:\d+\)"), (UserError, "must not be")],
+)
+def test_a_case_that_raises_has_drifted_and_the_others_go_on(error, told, drawn, monkeypatch, capsys):
     def failing(self, seed, place, right=Drawn.measure):
         if self.name == "one":
-            raise ValueError("must not\nbe")
+            raise error("must not\nbe")
         return right(self, seed, place)
 
     monkeypatch.setattr(Drawn, "measure", failing)
     assert command_line.main(["--check"]) == 1
     printed = capsys.readouterr().out
     lines = printed.splitlines()[1:5]
-    fault = r"FAULT: ValueError: must not be \(test_check\.py:\d+\)$"
-    assert [line.split()[0] for line in lines if re.search(fault, line)] == ["one", "one"]
+    assert [line.split()[0] for line in lines if re.search(f"FAULT: {told}$", line)] == ["one", "one"]
     assert [line.split()[0] for line in lines if line.endswith("ok")] == ["two", "two"]
     assert "--update-reference" not in printed
 
