@@ -37,6 +37,13 @@ class Restless(AEVB):
         return super().step(batch, torch.Generator().manual_seed(torch.initial_seed() + next(COUNT)), noise)
 
 
+class Monotonous(AEVB):
+    """Draws the same noise at every step."""
+
+    def step(self, batch, generator, noise=None):
+        return super().step(batch, torch.Generator().manual_seed(0), noise)
+
+
 class Boastful(AEVB):
     """Reports a bound without its KL."""
 
@@ -114,6 +121,7 @@ COUNT = itertools.count()
 BROKEN_LEARNERS = {
     "a_step_says_what_it_did": Mute,
     "the_same_seed_gives_the_same_steps_bit_for_bit": Restless,
+    "each_step_draws_noise_of_its_own": Monotonous,
     "one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened": Forgetful,
     "the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior": Boastful,
     "training_raises_the_likelihood_of_what_is_trained_on": Idle,

@@ -77,6 +77,20 @@ def the_same_seed_gives_the_same_steps_bit_for_bit(learner: MakeLearner, decoder
     _demand_equal(states, "the same seed must give the same steps", NOTHING_ELSE)
 
 
+def each_step_draws_noise_of_its_own(learner: MakeLearner, decoder: MakeDecoder) -> None:
+    """Two steps on the same points, with weights that stay, report different bounds.
+
+    A learner that draws nothing because it knows its bound exactly does not keep this law, and need not.
+    """
+    one = _made(learner, decoder, AscentOptions(0.05, warm_up=2))
+    if one.encoder is None:
+        return
+    generator = seeded(12)
+    first, second = (_bound(_step(one, data_of(decoder), generator), N) for _ in range(2))
+    rule = "each step must draw noise of its own"
+    demand(not torch.equal(first, second), rule, "the same bound twice", "draw from the generator that `step` is given")
+
+
 def one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened(learner: MakeLearner, decoder: MakeDecoder) -> None:
     """The state of a learner, given to another one, makes it take the same steps."""
     x, options, generator = data_of(decoder), AscentOptions(0.05, warm_up=1), seeded(6)
@@ -199,6 +213,7 @@ def it_refuses_what_the_model_does_not_take(learner: MakeLearner, decoder: MakeD
 LEARNER_LAWS: tuple[Callable[[MakeLearner, MakeDecoder], None], ...] = (
     a_step_says_what_it_did,
     the_same_seed_gives_the_same_steps_bit_for_bit,
+    each_step_draws_noise_of_its_own,
     one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened,
     the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior,
     training_raises_the_likelihood_of_what_is_trained_on,
