@@ -1,7 +1,10 @@
 """C3 and C11: how noisy the plotted bound is, whether manifolds are smooth, and what more latents bring."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,7 +18,7 @@ from harness.studies.estimate import UNKNOWN, Estimate, difference, mean
 SMALL_NOISE = 1.0  # nats: "the estimator variance was small (< 1)", figure 2
 JUMP = 0.5  # of the distance between two random images
 MOST = 20  # latents in figure 5
-MODELS = ["dataset", "n_latent", "method", "samples", "noise", "largest", "apart"]  # columns of the study
+MODELS = ["dataset", "n_latent", "method", "seed", "samples", "noise", "largest", "apart"]  # columns of the study
 
 
 def small_noise(results: Results) -> list[Item]:
@@ -42,23 +45,38 @@ def _noise(results: Results, dataset: str, high: float) -> list[Item]:
     curves = {
         curve: _by_count(part, "noise") for curve, part in _models(results, dataset).groupby(["n_latent", "method"])
     }
-    worst = max(curves, key=lambda curve: curves[curve][0][1].value, default=None)
+    worst = max(curves, key=lambda curve: curves[curve][0].found.value, default=None)
     if worst is None:
         return [Item(name, math.nan, "nats", high=high)]
     size, method = worst
+    return _of_models(f"{name}, N_z = {size}, {label(str(method))}", curves[worst], "nats", high)
+
+
+class Models(NamedTuple):
+    """What models have in mean after so many training samples, and their seeds."""
+
+    samples: float
+    found: Estimate
+    seeds: str
+
+
+def _of_models(name: str, models: Sequence[Models], unit: str, high: float) -> list[Item]:
+    """Numbers of which the first decides."""
     return [
-        measured(f"{name}, N_z = {size}, {label(str(method))}", found, "nats", count, count,
-                 high=high if place == 0 else math.inf)
-        for place, (count, found) in enumerate(curves[worst])
-    ]  # fmt: skip
+        replace(measured(name, found, unit, samples, samples, high=math.inf if place else high), which=seeds)
+        for place, (samples, found, seeds) in enumerate(models)
+    ]
 
 
-def _by_count(rows: pd.DataFrame, column: str) -> list[tuple[float, Estimate]]:
+def _by_count(rows: pd.DataFrame, column: str) -> list[Models]:
     """The mean over seeds at the largest count of training samples that two seeds have, or else one; then farther."""
-    found = {float(str(count)): mean(part[column]) for count, part in rows.groupby("samples")}
-    several = [count for count, estimate in found.items() if estimate.seeds > 1]
-    first = max(several, default=max(found, default=math.inf))
-    return sorted((count, estimate) for count, estimate in found.items() if count >= first)
+    counts = [
+        Models(float(str(count)), mean(part[column]), " ".join(map(str, sorted(part["seed"]))))
+        for count, part in rows.groupby("samples")
+    ]
+    several = [models.samples for models in counts if models.found.seeds > 1]
+    first = max(several, default=max((models.samples for models in counts), default=math.inf))
+    return [models for models in counts if models.samples >= first]
 
 
 def smooth_and_better(results: Results) -> list[Item]:
@@ -68,10 +86,7 @@ def smooth_and_better(results: Results) -> list[Item]:
         rows, name = _models(results, dataset), f"{label(dataset)}, largest step over distance"
         rows = rows[(rows["n_latent"] == 2) & (rows["method"] == "aevb")]
         shares = _by_count(rows.assign(share=rows["largest"] / rows["apart"]), "share")
-        items += [
-            measured(name, share, "", count, count, high=JUMP if place == 0 else math.inf)
-            for place, (count, share) in enumerate(shares or [(math.nan, UNKNOWN)])
-        ]
+        items += _of_models(name, shares or [Models(math.nan, UNKNOWN, "")], "", JUMP)
     for few, many in pairwise(size for size in FIGURE2.panels["mnist"] if size <= MOST):
         ours, paper = (
             [curves(2, dataset="mnist", n_latent=size, method="aevb", split="test") for size in (many, few)]

@@ -29,6 +29,7 @@ class Item:
         end: up to which.
         paper: the same number on the paper's own curves; NaN where they do not tell.
         note: what else is to be known.
+        which: the seeds, where they are not the first ones: "3 4 5".
     """
 
     name: str
@@ -43,6 +44,12 @@ class Item:
     end: float = math.nan
     paper: float = math.nan
     note: str = ""
+    which: str = ""
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        """The seeds."""
+        return tuple(map(int, self.which.split())) or tuple(range(self.seeds))
 
     @property
     def decides(self) -> bool:

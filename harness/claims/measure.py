@@ -10,7 +10,7 @@ from typing import Any
 from harness.claims import better, bounds, choices, gradients, marginals, overfitting, speed
 from harness.claims.item import Item, Verdict, together
 from harness.claims.results import Hours, Results
-from harness.claims.roster import AEVB_ITSELF, CLAIMS, Claim
+from harness.claims.roster import AEVB_ITSELF, CLAIMS, Claim, Length
 from harness.store.invocation import invocation
 from harness.store.tables import read_json, reading, showing
 
@@ -30,7 +30,7 @@ MEASURES: Mapping[str, Measure] = {
     "C12": choices.made_as_the_text_says,
     "C13": better.better_marginals,
 }
-SEEDS = 3  # that a command asks for at least: the verdict needs several
+SHORTEST: Length = ((0, 1, 2), 0.0)  # what a command asks for at least: the verdict needs several seeds
 DIGITS = 6  # of numbers in files
 LONGEST_TITLE = 42
 
@@ -83,7 +83,7 @@ def measure_claims(results: Results, names: Iterable[str] = ()) -> list[Measured
 
 
 def _measure_stored(claim: Claim, results: Results) -> Measured:
-    commands = _commands(claim, results, [(SEEDS, 0.0)])
+    commands = _commands(claim, results, [SHORTEST])
     makes = " or ".join(f"`{invocation()} {command}`" for command in commands)
     with showing(results.shelves.own, f"what {claim.id} is measured on is made anew by {makes}"):
         return _measure(claim, results)
@@ -104,17 +104,21 @@ def _measure(claim: Claim, results: Results) -> Measured:
     )  # fmt: skip
 
 
-def _commands(claim: Claim, results: Results, lengths: Sequence[tuple[int, float]]) -> tuple[str, ...]:
+def _commands(claim: Claim, results: Results, lengths: Sequence[Length]) -> tuple[str, ...]:
     sources = [source.with_method(results.method) for source in claim.sources]
     return tuple(options for source in sources for options in source.commands(lengths, results.protocol))
 
 
-def _lengths(items: Iterable[Item]) -> list[tuple[int, float]]:
-    """For how many seeds, and to how many training samples, runs must go that all of these numbers are measured on."""
-    ends = {(item.seeds, item.end) for item in items if item.measured and item.seeds and item.end > 0}
-    most = {end: max(seeds for seeds, other in ends if other >= end) for _, end in ends}
-    farthest = {seeds: end for end, seeds in sorted(most.items())}
-    return [*farthest.items()] or [(SEEDS, 0.0)]
+def _lengths(items: Iterable[Item]) -> list[Length]:
+    """Of which seeds, and to how many training samples, runs must go that all of these numbers are measured on."""
+    ends = {(item.names, item.end) for item in items if item.measured and item.seeds and item.end > 0}
+    within = {
+        (seeds, end)
+        for seeds, end in ends
+        for others, farther in ends - {(seeds, end)}
+        if {*seeds} <= {*others} and end <= farther
+    }
+    return sorted(ends - within, key=lambda length: (length[1], length[0])) or [SHORTEST]
 
 
 def to_json(claims: Iterable[Measured]) -> str:

@@ -16,6 +16,9 @@ FITTED_PRIOR = (
 )
 
 
+Length = tuple[tuple[int, ...], float]  # seeds, and training samples; 0 for a scale's
+
+
 @dataclass(frozen=True)
 class Source:
     """What a claim is measured on, and what computes it.
@@ -37,15 +40,15 @@ class Source:
         known = self.methods or (AEVB_ITSELF,) * (self.task == "benchmark") or EXPERIMENTS[int(self.name)].methods
         return replace(self, methods=tuple(method if name == AEVB_ITSELF else name for name in known))
 
-    def commands(self, lengths: Sequence[tuple[int, float]], protocol: str = PROTOCOL) -> list[str]:
-        """Options of what computes it: a figure's runs for so many seeds, and to so many training samples."""
+    def commands(self, lengths: Sequence[Length], protocol: str = PROTOCOL) -> list[str]:
+        """Options of what computes it: a figure's runs of these seeds, and to so many training samples."""
         words = [f"--{self.task}", self.name, *(["--method", *self.methods] if self.methods else [])]
         words += ["--protocol", protocol] if self.task == "figure" and protocol != PROTOCOL else []
         command = " ".join(word for word in words if word)
         if self.task != "figure":
             return [command]
         return [
-            f"{command} --seed {' '.join(map(str, range(seeds)))}{f' --samples {_two_digits(end)}' if end else ''}"
+            f"{command} --seed {' '.join(map(str, seeds))}{f' --samples {_two_digits(end)}' if end else ''}"
             for seeds, end in lengths
         ]
 

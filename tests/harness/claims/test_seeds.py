@@ -143,13 +143,19 @@ def test_the_least_sure_lead_is_not_the_smallest():
 @pytest.mark.parametrize(
     ("measured_on", "lengths"),
     [
-        ([], [(3, 0.0)]),
-        ([(3, 1e7), (5, 1e7)], [(5, 1e7)]),
-        ([(5, 9e5), (3, 1e7), (1, 1e8), (2, 1e6)], [(5, 9e5), (3, 1e7), (1, 1e8)]),
+        ([], [("0 1 2", 0.0)]),
+        ([(3, 1e7, ""), (5, 1e7, "")], [("0 1 2 3 4", 1e7)]),
+        ([(4, 9e5, ""), (3, 1e7, ""), (1, 1e8, ""), (2, 1e6, "")], [("0 1 2 3", 9e5), ("0 1 2", 1e7), ("0", 1e8)]),
+        ([(2, 1e7, "3 4"), (4, 1e7, ""), (1, 1e6, "4")], [("0 1 2 3", 1e7), ("3 4", 1e7)]),
+        ([(2, 1e6, "2 4"), (5, 1e7, "")], [("0 1 2 3 4", 1e7)]),
     ],
 )
-def test_commands_go_as_far_with_as_many_seeds_as_was_measured(measured_on, lengths):
-    items = [Item("number", 1.0, "nats", 0.1, seeds=seeds, begin=end, end=end) for seeds, end in measured_on]
+def test_commands_go_as_far_with_the_seeds_that_were_measured(measured_on, lengths):
+    items = [
+        Item("number", 1.0, "nats", 0.1, seeds=seeds, begin=end, end=end, which=which)
+        for seeds, end, which in measured_on
+    ]
+    lengths = [(tuple(map(int, seeds.split())), end) for seeds, end in lengths]
     assert _lengths(items) == lengths
 
 
