@@ -80,7 +80,7 @@ def the_same_seed_gives_the_same_steps_bit_for_bit(learner: MakeLearner, decoder
 def each_step_draws_noise_of_its_own(learner: MakeLearner, decoder: MakeDecoder) -> None:
     """Two steps on the same points, with weights that stay, report different bounds.
 
-    A learner that draws nothing because it knows its bound exactly does not keep this law, and need not.
+    One that draws nothing, since it knows its bound exactly, is to be held to the other laws alone.
     """
     one = _made(learner, decoder, AscentOptions(0.05, warm_up=2))
     if one.encoder is None:
