@@ -133,7 +133,7 @@ def _adagrad(parameters: list[Tensor], accumulators: list[Tensor], step_size: fl
     device = parameters[0].device
     if _is_fused_on(device.type):  # one pass over memory instead of four
         torch._fused_adagrad_(
-            parameters, gradients, accumulators, [_one(device)] * len(parameters),
+            parameters, gradients, accumulators, _ones(device, len(parameters)),
             lr=step_size, lr_decay=0.0, weight_decay=decay, eps=0.0, maximize=True,
         )  # fmt: skip
         return
@@ -150,6 +150,6 @@ def _is_fused_on(kind: str) -> bool:
 
 
 @cache
-def _one(device: torch.device) -> Tensor:
-    """The count of steps, which matters only where the step size decays."""
-    return torch.ones((), device=device)
+def _ones(device: torch.device, n: int) -> list[Tensor]:
+    """Counts of steps, which matter only where the step size decays."""
+    return [torch.ones((), device=device)] * n

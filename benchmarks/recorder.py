@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from aevb.fast import products
 
 ROOT = Path(__file__).resolve().parents[1]
 # By what an operation is.
@@ -41,7 +44,7 @@ NO_WORK = ("empty", "new_empty", "empty_like", "detach", "_local_scalar_dense", 
 
 @dataclass(frozen=True)
 class Operation:
-    """What torch was asked for: a kind of `KINDS`, or "" for none of them, and the call with its tensors."""
+    """What torch or NumPy was asked for: a kind of `KINDS`, or "" for none, and the call with its tensors or arrays."""
 
     kind: str
     function: Any
@@ -51,6 +54,8 @@ class Operation:
 
     def call(self) -> Callable[[], Any]:
         """What asks for it again, by the same door as Python code does where there is one; it is tried once."""
+        if not isinstance(self.function, OpOverload):
+            return partial(self.function, *self.arguments)
         name = self.function._schema.name.partition("::")[2]
         for home in (torch, torch.Tensor):
             if door := getattr(home, name, None):
@@ -67,6 +72,21 @@ class Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.operations: list[Operation] = []
+        self._multiply: Callable[..., None] = products.multiply_arrays
+
+    def __enter__(self) -> "Recorder":
+        """Begin; NumPy's products go by one door."""
+        products.multiply_arrays = self._record_product  # type: ignore[assignment]
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        """End."""
+        products.multiply_arrays = self._multiply
+        super().__exit__(*error)
+
+    def _record_product(self, *arrays: Any) -> None:
+        self._multiply(*arrays)
+        self.operations.append(Operation("products", self._multiply, arrays, {}, None))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Do it, and keep it."""

@@ -4,6 +4,10 @@ import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from aevb.fast.kernels import choose_kernels
+
+choose_kernels()  # before anything imports NumPy, as the command does
+
 import pytest
 import torch
 

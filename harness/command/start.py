@@ -22,8 +22,10 @@ def start() -> int:
         return _refuse("Python must be {}.{} or newer, this is {}.{}".format(*NEEDED, *sys.version_info[:2]))
     for number in STOPS:  # until all is imported, which takes seconds, nothing is lost
         signal.signal(number, lambda *_: os._exit(130))
+    from aevb.fast.kernels import choose_kernels
     from harness.command.terminal import open_streams
 
+    choose_kernels()
     open_streams()
     try:
         status = _run()

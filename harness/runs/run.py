@@ -53,7 +53,8 @@ class Run:
         saved = self._read_checkpoint(notes)
         if not saved:
             self._begin_anew(before, damaged, notes)
-        self.library = library(config, data, saved["progress"].get("library", "") if saved else job.library)
+        multiplied = saved["progress"].get("library", "") if saved else job.library
+        self.library = library(config, data, job.engine, multiplied)
         self._environment = environment | {"products": self.library}
         if not before.completed:  # else it is left as it is until all is ready
             self._open(saved)

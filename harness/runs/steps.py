@@ -9,13 +9,14 @@ from torch import Tensor
 
 from aevb.fast.graph import Graph
 from aevb.fast.posterior import ROWS
-from aevb.fast.products import Library, choose_library, is_right, products
+from aevb.fast.products import EXACT, Library, choose_library, is_right, products
 from aevb.fast.stack import Stack
 from aevb.learner import Learner
 from harness.experiments.config import Config
 from harness.experiments.methods import method_of
 from harness.experiments.values import STEP_SIZE_CANDIDATES
 from harness.runs.build import RunData, build_learner
+from harness.runs.learners import by_hand
 from harness.runs.streams import stream
 from harness.runs.tape import GRAPH_STEPS, Block, Tape, stacked
 from harness.workers.schedule import Interrupted
@@ -95,12 +96,13 @@ def samples_per_step(config: Config, data: RunData) -> int:
     return evaluations * (config.batch_size or len(data.train))
 
 
-def library(config: Config, data: RunData, before: str = "") -> Library:
+def library(config: Config, data: RunData, engine: str = "fast", before: str = "") -> Library:
     """What multiplies this run's matrices on a CPU, measured for its largest ones.
 
     Args:
         config: of the run.
         data: of the run.
+        engine: "fast" or "reference".
         before: what the run has multiplied with so far; it keeps to that, whose last digits are its own, if it is right
             on this machine.
 
@@ -109,10 +111,12 @@ def library(config: Config, data: RunData, before: str = "") -> Library:
     """
     rows, width, pixels = config.batch_size or ROWS, max(config.hidden, default=config.n_latent), data.train.shape[1]
     shapes = ((rows, pixels, width), (width, rows, pixels), (rows, width, pixels))
-    for known in ("blas", "onednn"):
-        if before == known and config.precision == "float32" and is_right(known, shapes):
+    by_torch = engine == "reference" or not by_hand(config) or data.train.is_cuda
+    for known in EXACT:
+        kept = before == known and config.precision == "float32" and not (by_torch and known == "openblas")
+        if kept and is_right(known, shapes):
             return known
-    return choose_library(shapes, config.precision)
+    return choose_library(shapes, config.precision, by_torch)
 
 
 def choose_step_size(

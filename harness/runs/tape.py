@@ -52,14 +52,16 @@ class Block:
             shape = (*self.indices.shape[1:], data.train.shape[1])
             x = data.train.new_empty(shape)
             rows = x.view(-1, shape[-1])
+            all_indices, all_rows = self.indices.unbind(), self.indices.flatten(1).unbind()
+        normals = None if self.normal is None else self.normal.unbind()
         for k in range(self.n_steps):
             if self.indices is not None:
-                indices = self.indices[k]
-                torch.index_select(data.train, 0, indices.flatten(), out=rows)
+                indices = all_indices[k]
+                torch.index_select(data.train, 0, all_rows[k], out=rows)
             pixels = x if self.thresholds is None else (self.thresholds[k] < x).to(x.dtype)
             noise = None
-            if self.normal is not None:
-                noise = Noise(self.normal[k], None if self.pixels is None else self.pixels[k])
+            if normals is not None:
+                noise = Noise(normals[k], None if self.pixels is None else self.pixels[k])
             yield Batch(pixels, indices), noise
 
 

@@ -50,17 +50,37 @@ def test_bfloat16_rounds_factors_to_eight_bits_and_sums_in_float32(shape, bfloat
     assert SINGLE_ROUNDING < rounding(bfloat16, shape) < REDUCED_ROUNDING
 
 
-@pytest.mark.parametrize(("blas", "onednn", "expected"), [(1.0, 1.0, "blas"), (2.0, 1.0, "onednn"), (1.2, 1.0, "blas")])
-def test_a_library_must_be_clearly_faster(blas, onednn, expected, monkeypatch):
-    monkeypatch.setattr(products, "seconds", lambda *_: [blas, onednn])
-    monkeypatch.setattr(products, "rounding", lambda *_: 0.0)
-    monkeypatch.setattr(products, "_switchable", lambda: True)
+@pytest.mark.parametrize(
+    ("amd", "blas", "openblas", "onednn", "expected"),
+    [
+        (False, 1.0, 1.0, 1.0, "blas"),
+        (False, 1.2, 1.0, 1.0, "blas"),
+        (False, 2.0, 2.0, 1.0, "onednn"),
+        (False, 2.0, 1.0, 1.0, "openblas"),
+        (False, 2.0, 1.0, 0.7, "onednn"),
+        (True, 1.0, 1.2, 1.0, "openblas"),
+        (True, 1.0, 1.3, 1.0, "blas"),
+        (True, 1.0, 1.3, 0.7, "onednn"),
+    ],
+)
+def test_a_library_must_be_clearly_faster_than_the_processor_s_usual_one(
+    amd, blas, openblas, onednn, expected, monkeypatch
+):
+    needed = {"blas": blas, "openblas": openblas, "onednn": onednn}
+    monkeypatch.setattr(products, "seconds", lambda libraries, shapes: [needed[library] for library in libraries])
+    monkeypatch.setattr(products, "is_right", lambda *_: True)
+    monkeypatch.setattr(products, "is_amd", lambda: amd)
     assert choose_library(SHAPES) == expected
+    if expected == "openblas":
+        assert choose_library(SHAPES, by_torch=True) != "openblas"
 
 
 def test_a_fast_library_with_wrong_results_is_refused(monkeypatch):
-    monkeypatch.setattr(products, "seconds", lambda *_: [9.0, 1.0])
+    monkeypatch.setattr(
+        products, "seconds", lambda libraries, _: [9.0 if name == "blas" else 1.0 for name in libraries]
+    )
     monkeypatch.setattr(products, "rounding", lambda *_: 1e-3)
+    monkeypatch.setattr(products, "is_amd", lambda: True)
     assert choose_library(SHAPES) == "blas"
 
 
@@ -79,6 +99,64 @@ def test_the_setting_ends_with_its_block(bfloat16):
         assert not torch.equal(a @ a, before)
         raise ZeroDivisionError
     assert torch.equal(a @ a, before)
+
+
+needs_openblas = pytest.mark.skipif(not products.openblas_kernels(), reason="NumPy multiplies with something else")
+
+
+@needs_openblas
+@pytest.mark.parametrize("shape", SHAPES)
+def test_openblas_multiplies_within_its_block_alone_with_as_many_threads_as_torch(shape, monkeypatch):
+    m, k, n = shape
+    a, b, out = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
+    calls, multiply = [], products.multiply_arrays
+    monkeypatch.setattr(products, "multiply_arrays", lambda *arrays: (calls.append(arrays), multiply(*arrays)))
+    before = products._openblas().num_threads
+    products.multiply(a, b, out)
+    assert not calls
+    assert not products.openblas_multiplies()
+    with contextlib.suppress(ZeroDivisionError), products.products("openblas"):
+        assert products._openblas().num_threads == torch.get_num_threads() == 1
+        products.multiply(a, b, out)
+        with products.products("blas"):
+            assert not products.openblas_multiplies()
+        raise ZeroDivisionError
+    assert len(calls) == 1
+    assert rounding("openblas", shape) < SINGLE_ROUNDING
+    torch.testing.assert_close(out, a @ b, rtol=1e-4, atol=1e-4)
+    assert not products.openblas_multiplies()
+    assert products._openblas().num_threads == before
+
+
+def test_a_numpy_without_openblas_has_none_to_choose(monkeypatch):
+    monkeypatch.setattr(products, "_openblas", lambda: None)
+    monkeypatch.setattr(products, "is_amd", lambda: True)
+    assert not products.is_right("openblas", SHAPES)
+    assert choose_library(SHAPES) in ("blas", "onednn")
+    with products.products("openblas"):
+        assert not products.openblas_multiplies()
+
+
+@needs_openblas
+@pytest.mark.parametrize("method", ["aevb", "wake_sleep"])
+def test_a_run_by_openblas_is_that_by_torch_within_rounding(method, tmp_path, array):
+    wide = "author+hidden=[64]+batch_size=100+points_per_decade=5+step_size=0.05+warm_up=5"
+    job = small_job(tmp_path, array, wide, method=method, samples=10_000)
+    other = replace(job, root=tmp_path / "other", library="openblas")
+    assert run(replace(job, library="blas")).state == run(other).state == "finished"
+    assert {job.folder.environments()[-1]["products"], other.folder.environments()[-1]["products"]} == {
+        "blas",
+        "openblas",
+    }
+    value = "lower_bound" if method != "mcem" else "log_likelihood"
+    np.testing.assert_allclose(curve(job)[value], curve(other)[value], atol=1e-3)
+
+
+@needs_openblas
+def test_what_torch_multiplies_by_itself_is_not_said_to_be_by_openblas(tmp_path, array):
+    job = replace(small_job(tmp_path, array, samples=1_000), engine="reference", library="openblas")
+    run(job)
+    assert job.folder.environments()[-1]["products"] in ("blas", "onednn")
 
 
 @pytest.mark.parametrize("method", ["aevb", "wake_sleep"])
