@@ -57,7 +57,7 @@ class FastWakeSleep(LearnerWithEncoder):
         self._check(batch)
         x, noise = batch.x, self._noise(batch, generator, noise)
         assert noise.pixels is not None
-        eps, dreamt_z = noise.normal[..., :-1, :, :], noise.normal[..., -1, :, :]
+        eps, dreamt_z = noise.normal.narrow(-3, 0, self.n_normal - 1), noise.normal.select(-3, -1)
         q, decoder, dreamer = self._at(eps.shape)
         n_samples, m = eps.shape[-3:-1]
         q.forward(x)

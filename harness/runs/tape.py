@@ -53,7 +53,7 @@ class Block:
             x = data.train.new_empty(shape)
             rows = x.view(-1, shape[-1])
             all_indices, all_rows = self.indices.unbind(), self.indices.flatten(1).unbind()
-        normals = None if self.normal is None else self.normal.unbind()
+        normals, uniforms = (None if drawn is None else drawn.unbind() for drawn in (self.normal, self.pixels))
         for k in range(self.n_steps):
             if self.indices is not None:
                 indices = all_indices[k]
@@ -61,7 +61,7 @@ class Block:
             pixels = x if self.thresholds is None else (self.thresholds[k] < x).to(x.dtype)
             noise = None
             if normals is not None:
-                noise = Noise(normals[k], None if self.pixels is None else self.pixels[k])
+                noise = Noise(normals[k], None if uniforms is None else uniforms[k])
             yield Batch(pixels, indices), noise
 
 
