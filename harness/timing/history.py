@@ -19,6 +19,7 @@ from harness.timing.verdict import judge
 NAME = "history.csv"
 COLUMNS = ("date", "commit", "machine", "fingerprint", "case", "samples_per_second", "low", "high")
 SIZES = (([500], 20), ([100], 3))  # hidden units and N_z of figures 2 and 3
+CONTROL = "plain PyTorch"  # an engine whose code stays: what it gains or loses is the machine's
 CLOCK = "megahertz"  # of the fingerprint; where the system knows only that of now, it is never the same
 SHORT = 12  # digits of a commit in print
 
@@ -42,7 +43,7 @@ def read_history(folder: Path) -> pd.DataFrame:
 
 
 def _rows(path: Path) -> Iterator[dict[str, object]]:
-    """A row for each learner of figures 2 and 3, by hand in float32, with the paper's M and L."""
+    """A row for each learner of figures 2 and 3, by hand in float32, with the paper's M and L, and for the control."""
     stored = read_json(path, dict)
     with reading(path):
         environment = stored["environment"]
@@ -57,7 +58,8 @@ def _rows(path: Path) -> Iterator[dict[str, object]]:
                 continue
             # A rate's interval is that of the seconds the other way round; older files have none.
             ends = [each["samples"] / each[name] if name in each else None for name in ("seconds_high", "seconds_low")]
-            case = f"{label(each['method'])} {each['hidden'][0]}/{each['n_latent']}"
+            name = CONTROL if each["engine"] == CONTROL else label(each["method"])
+            case = f"{name} {each['hidden'][0]}/{each['n_latent']}"
             yield (
                 known
                 | {"case": case, "samples_per_second": each["samples_per_second"]}
@@ -68,7 +70,12 @@ def _rows(path: Path) -> Iterator[dict[str, object]]:
 def _is_key(case: Mapping[str, Any]) -> bool:
     usual = case["suite"] == "learner" and case["precision"] == "float32" and case["n_samples"] == 1
     by_hand = case["engine"] == ("graph" if case["device_type"] == "cuda" and case["method"] != "mcem" else "fast")
-    return usual and by_hand and case["batch_size"] in (0, 100) and (case["hidden"], case["n_latent"]) in SIZES
+    return (
+        usual
+        and (by_hand or case["engine"] == CONTROL)
+        and case["batch_size"] in (0, 100)
+        and (case["hidden"], case["n_latent"]) in SIZES
+    )
 
 
 def fingerprint_id(environment: Mapping[str, Any]) -> str:
@@ -85,32 +92,44 @@ def fingerprint_id(environment: Mapping[str, Any]) -> str:
 def compare_commits(history: pd.DataFrame) -> pd.DataFrame:
     """Text: for each machine and case measured at two commits or more, the last one's rate over the one's before.
 
-    Of several measurements of a commit the last counts. The two were not taken in turns: the ratio's interval has both
-    rates' own, and not what the machine's other guests did meanwhile; `--against` is what settles a doubt.
+    Of several measurements of a commit the last counts. The two were not taken in turns, and the machine's other guests
+    are others each day: where both have the control, ratios are over the control's. An interval has those of all rates
+    in it; `--against` is what settles a doubt.
     """
     rows = []
-    for (_, case), runs in history.groupby(["fingerprint", "case"], sort=False):
-        last = runs.drop_duplicates("commit", keep="last")
-        if len(last) < 2:
-            continue
-        before, now = last.iloc[-2], last.iloc[-1]
-        times = Interval(
-            *(before[a] / now[b] for a, b in (("samples_per_second",) * 2, ("low", "high"), ("high", "low")))
-        )
-        known = times.low == times.low and times.high == times.high
-        rows.append({
-            "case": case,
-            "machine": now["machine"],
-            "before": _short(before["commit"]),
-            "now": _short(now["commit"]),
-            "commits": len(last),
-            "samples/s before": f"{before['samples_per_second']:,.0f}",
-            "samples/s now": f"{now['samples_per_second']:,.0f}",
-            "ratio": f"{1 / times.median:.3f}",
-            "95 % interval": f"{1 / times.high:.3f}–{1 / times.low:.3f}" if known else "–",
-            "verdict": judge(times) if known else "–",
-        })  # fmt: skip
+    for _, of_machine in history.groupby("fingerprint", sort=False):
+        runs = {
+            str(case): each.drop_duplicates("commit", keep="last")
+            for case, each in of_machine.groupby("case", sort=False)
+        }
+        pairs: dict[str, list[Any]] = {
+            case: each.tail(2).to_dict("records") for case, each in runs.items() if len(each) > 1
+        }
+        for case, (before, now) in pairs.items():
+            times = _times(before, now)
+            control = pairs.get(f"{CONTROL} {case.split()[-1]}", [])
+            if not case.startswith(CONTROL) and [row["date"] for row in control] == [before["date"], now["date"]]:
+                day = _times(*control)
+                times = Interval(times.median / day.median, times.low / day.high, times.high / day.low)
+            known = times.low == times.low and times.high == times.high
+            rows.append({
+                "case": case,
+                "machine": now["machine"],
+                "before": _short(before["commit"]),
+                "now": _short(now["commit"]),
+                "commits": len(runs[case]),
+                "samples/s before": f"{before['samples_per_second']:,.0f}",
+                "samples/s now": f"{now['samples_per_second']:,.0f}",
+                "ratio": f"{1 / times.median:.3f}",
+                "95 % interval": f"{1 / times.high:.3f}–{1 / times.low:.3f}" if known else "–",
+                "verdict": judge(times) if known and not case.startswith(CONTROL) else "–",
+            })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _times(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> Interval:
+    """Of time now over time before."""
+    return Interval(*(before[a] / now[b] for a, b in (("samples_per_second",) * 2, ("low", "high"), ("high", "low"))))
 
 
 def format_changes(changes: pd.DataFrame) -> str:

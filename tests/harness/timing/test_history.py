@@ -9,7 +9,7 @@ from harness.timing.history import compare_commits, format_changes, read_history
 MACHINE = {"model": "6/1/1", "caches": {"L2": 2**20}, "cores": 2, "megahertz": 2000, "virtual": True}
 
 
-def write(folder, commit, rate, *, day=1, machine=MACHINE, name="cpu", **changes):
+def write(folder, commit, rate, *, day=1, machine=MACHINE, name="cpu", control=None, **changes):
     case = {
         "suite": "learner", "method": "aevb", "engine": "fast", "device_type": "cpu", "precision": "float32",
         "hidden": [500], "n_latent": 20, "batch_size": 100, "n_samples": 1, "samples": 1000,
@@ -17,6 +17,9 @@ def write(folder, commit, rate, *, day=1, machine=MACHINE, name="cpu", **changes
     }  # fmt: skip
     environment = {"device": "A CPU", "device_type": "cpu", "commit": commit, "started": f"2026-01-0{day}"}
     others = [case | {"batch_size": 10}, case | {"engine": "reference"}, case | {"suite": "data"}]
+    if control:
+        seconds = {name: case[name] * rate / control for name in ("seconds", "seconds_low", "seconds_high")}
+        others.append(case | {"engine": "plain PyTorch", "samples_per_second": control} | seconds)
     content = {"environment": environment | {"machine": machine}, "measured": [case | changes, *others]}
     (folder / f"{name}.json").write_text(json.dumps(content))
 
@@ -48,6 +51,31 @@ def test_the_ratio_of_two_commits_has_both_intervals(tmp_path, rate, verdict):
     assert all(len(line) <= 80 for line in text.splitlines()), text
     low, high = map(float, row["95 % interval"].split("–"))
     assert (low, high) == pytest.approx((rate / 100 * 0.99 / 1.01, rate / 100 * 1.01 / 0.99), abs=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(100.0, "faster"), (80.0, "not to be told apart"), (60.0, "slower")])
+def test_what_the_machine_lost_meanwhile_the_control_tells(tmp_path, rate, verdict):
+    write(tmp_path, "a", 100.0, control=50.0)
+    remember(tmp_path)
+    write(tmp_path, "b", rate, day=2, control=40.0)
+    remember(tmp_path)
+    ours, control = compare_commits(read_history(tmp_path)).to_dict("records")
+    assert (ours["case"], ours["verdict"]) == ("AEVB 500/20", verdict)
+    assert ours["ratio"] == f"{rate / 80:.3f}"
+    low, high = map(float, ours["95 % interval"].split("–"))
+    assert (low, high) == pytest.approx((rate / 80 * (0.99 / 1.01) ** 2, rate / 80 * (1.01 / 0.99) ** 2), abs=1e-3)
+    assert (control["case"], control["ratio"], control["verdict"]) == ("plain PyTorch 500/20", "0.800", "–")
+
+
+def test_a_control_of_another_day_is_none(tmp_path):
+    write(tmp_path, "a", 100.0, control=50.0)
+    remember(tmp_path)
+    write(tmp_path, "b", 100.0, day=2, control=40.0)
+    remember(tmp_path)
+    write(tmp_path, "c", 120.0, day=3)
+    remember(tmp_path)
+    ours = compare_commits(read_history(tmp_path)).set_index("case").loc["AEVB 500/20"]
+    assert (ours["before"], ours["now"], ours["ratio"]) == ("b", "c", "1.200")
 
 
 def test_another_machine_and_a_single_commit_are_not_compared(tmp_path):
