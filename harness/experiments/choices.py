@@ -75,7 +75,7 @@ AUTHOR: tuple[Choice, ...] = (
         {"estimator": "a"},
         ("library", "fit"),
         "Estimator A: the library has both. One seed of each curve of MNIST fitted A; five seeds to 10⁶ samples do not "
-        "decide.",
+        "decide. On Frey Face seeds fail with A and not with B.",
         AEVB,
     ),
     Choice({"encoder_log_var_factor": 1.0}, ("library",), "Its variational auto-encoder has no factor there.", AEVB),
