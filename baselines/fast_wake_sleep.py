@@ -8,6 +8,7 @@ from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean
 from aevb.fast.encoder import FastEncoder
+from aevb.fast.layer import without_autograd
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
@@ -51,7 +52,7 @@ class FastWakeSleep(LearnerWithEncoder):
         """A fresh learner of the same settings for these modules."""
         return FastWakeSleep(model, encoder, self._n_datapoints, self._options, n_samples=self.n_normal - 1)
 
-    @torch.no_grad()
+    @without_autograd
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """Wake on the minibatch, then sleep on as many dreams. Shapes may have a leading axis of runs."""
         self._check(batch)

@@ -84,7 +84,7 @@ class Parts:
         steps: whose parts; between two rounds they are to be taken, so that numbers are those of a step again.
     """
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         operations = steps.record()
@@ -94,7 +94,7 @@ class Parts:
         self.unknown = Counter(str(op.function) for op in operations if not op.kind)
         self._rounds: list[dict[str, float]] = []
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def time(self) -> None:
         """A round: seconds of each part."""
         with chosen(self._steps.library):

@@ -39,7 +39,7 @@ BY_FILE = {
     "baselines/fast_mcem.py": "chains",
 }
 # They compute nothing: memory that is asked for, or a number that Python reads.
-NO_WORK = ("empty", "new_empty", "empty_like", "detach", "_local_scalar_dense", "arange")
+NO_WORK = ("empty", "new_empty", "empty_like", "detach", "_local_scalar_dense", "item", "arange")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean, sample_sum
 from aevb.fast.encoder import FastEncoder
+from aevb.fast.layer import without_autograd
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
@@ -62,7 +63,7 @@ class FastAEVB(LearnerWithEncoder):
         more: dict[str, Any] = {"estimator": self._estimator, "n_samples": self.n_normal}
         return FastAEVB(model, encoder, self._n_datapoints, self._options, **more)
 
-    @torch.no_grad()
+    @without_autograd
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """One minibatch: estimate its bound with fresh noise and climb. Shapes may have a leading axis of runs."""
         self._check(batch)

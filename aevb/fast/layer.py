@@ -4,9 +4,10 @@ A layer is made for one number of rows and owns the tensors that it fills, so th
 nothing up. Rows are samples: x has shape (rows, n), or (run, rows, n) where the parameters have a leading axis of runs.
 """
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
 from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 
 from aevb.fast import products
 from aevb.fast.activation import Activation, fast_activation
+from aevb.learner import Batch, Noise, StepInfo
+
+Step = TypeVar("Step", bound=Callable[..., StepInfo])
 
 
 class Affine:
@@ -108,10 +112,22 @@ class Affine:
 
 
 def gradient(parameter: Tensor) -> Tensor:
-    """The parameter's ``grad``, made where there is none."""
+    """The parameter's ``grad``, made where there is none, and so that autograd can add to it later."""
     if parameter.grad is None:
-        parameter.grad = torch.zeros_like(parameter)
+        with torch.inference_mode(False):
+            parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
+
+
+def without_autograd(step: Step) -> Step:
+    """A learner's step that autograd does not see; on a CPU not even what it could go on with, which costs time too."""
+
+    @wraps(step)
+    def unseen(learner: Any, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
+        with torch.inference_mode() if batch.x.is_cpu else torch.no_grad():
+            return step(learner, batch, generator, noise)
+
+    return cast(Step, unseen)
 
 
 class HiddenStack:

@@ -94,6 +94,21 @@ def test_every_step_is_the_reference_step_up_to_float32_rounding(method, estimat
         assert follow(reference, fast, generator, dtype) < 2e-5
 
 
+@pytest.mark.parametrize("method", ["aevb", "wake_sleep"])
+def test_autograd_can_go_on_with_what_a_step_leaves(method, generator):
+    _, fast = pair(method, "bernoulli", (7,), generator, torch.float32)
+    x = torch.rand(M, D, generator=generator)
+    bound = fast.step(Batch(x, torch.arange(M)), generator).bound
+    before = [parameter.grad.clone() for parameter in fast.model.parameters()]
+    fast.model.log_likelihood(x, torch.zeros(M, 3)).sum().backward()
+    assert all(
+        (one != parameter.grad).any()
+        for one, parameter in zip(before, fast.model.parameters(), strict=True)
+        if parameter.ndim == 1
+    )
+    assert float(bound.mean().exp()) >= 0
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("batch_size", [0, 150])
 def test_monte_carlo_em_is_the_reference(decoder, batch_size, generator):

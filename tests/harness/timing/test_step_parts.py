@@ -48,7 +48,7 @@ def do_again(operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@torch.no_grad()
+@torch.inference_mode()
 def test_the_operations_done_again_are_the_steps_bit_for_bit(method: str) -> None:
     steps = Steps(config(method, warm_up=0, step_size=0.01), 2)
     tensors, noise = state(steps.learner), steps._generator.get_state()
