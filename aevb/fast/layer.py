@@ -124,7 +124,7 @@ def without_autograd(step: Step) -> Step:
 
     @wraps(step)
     def unseen(learner: Any, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
-        with torch.inference_mode() if batch.x.is_cpu else torch.no_grad():
+        with torch.inference_mode() if learner.model.output.bias.is_cpu else torch.no_grad():
             return step(learner, batch, generator, noise)
 
     return cast(Step, unseen)
