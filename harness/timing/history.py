@@ -13,13 +13,11 @@ from harness.store.columns import fold, format_sections
 from harness.store.files import write_text
 from harness.store.machine import title
 from harness.store.tables import read_json, read_table, reading
-from harness.timing.intervals import Interval
-from harness.timing.verdict import judge
 
 NAME = "history.csv"
 COLUMNS = ("date", "commit", "machine", "fingerprint", "case", "samples_per_second", "low", "high")
 SIZES = (([500], 20), ([100], 3))  # hidden units and N_z of figures 2 and 3
-CONTROL = "plain PyTorch"  # an engine whose code stays: what it gains or loses is the machine's
+CONTROL = "plain PyTorch"  # an engine whose code stays: what it gains or loses is the machine's, or chance
 CLOCK = "megahertz"  # of the fingerprint; where the system knows only that of now, it is never the same
 SHORT = 12  # digits of a commit in print
 
@@ -92,44 +90,30 @@ def fingerprint_id(environment: Mapping[str, Any]) -> str:
 def compare_commits(history: pd.DataFrame) -> pd.DataFrame:
     """Text: for each machine and case measured at two commits or more, the last one's rate over the one's before.
 
-    Of several measurements of a commit the last counts. The two were not taken in turns, and the machine's other guests
-    are others each day: where both have the control, ratios are over the control's. An interval has those of all rates
-    in it; `--against` is what settles a doubt.
+    Of several measurements of a commit the last counts. The two were not taken in turns: the ratio's interval has both
+    rates' own, and not what the machine's other guests did meanwhile, which the control's ratio gives an idea of. So
+    nothing is said to be slower or faster; `--against` does.
     """
     rows = []
-    for _, of_machine in history.groupby("fingerprint", sort=False):
-        runs = {
-            str(case): each.drop_duplicates("commit", keep="last")
-            for case, each in of_machine.groupby("case", sort=False)
-        }
-        pairs: dict[str, list[Any]] = {
-            case: each.tail(2).to_dict("records") for case, each in runs.items() if len(each) > 1
-        }
-        for case, (before, now) in pairs.items():
-            times = _times(before, now)
-            control = pairs.get(f"{CONTROL} {case.split()[-1]}", [])
-            if not case.startswith(CONTROL) and [row["date"] for row in control] == [before["date"], now["date"]]:
-                day = _times(*control)
-                times = Interval(times.median / day.median, times.low / day.high, times.high / day.low)
-            known = times.low == times.low and times.high == times.high
-            rows.append({
-                "case": case,
-                "machine": now["machine"],
-                "before": _short(before["commit"]),
-                "now": _short(now["commit"]),
-                "commits": len(runs[case]),
-                "samples/s before": f"{before['samples_per_second']:,.0f}",
-                "samples/s now": f"{now['samples_per_second']:,.0f}",
-                "ratio": f"{1 / times.median:.3f}",
-                "95 % interval": f"{1 / times.high:.3f}–{1 / times.low:.3f}" if known else "–",
-                "verdict": judge(times) if known and not case.startswith(CONTROL) else "–",
-            })  # fmt: skip
+    for (_, case), runs in history.groupby(["fingerprint", "case"], sort=False):
+        last = runs.drop_duplicates("commit", keep="last")
+        if len(last) < 2:
+            continue
+        before, now = last.iloc[-2], last.iloc[-1]
+        ratio = now["samples_per_second"] / before["samples_per_second"]
+        low, high = now["low"] / before["high"], now["high"] / before["low"]
+        rows.append({
+            "case": case,
+            "machine": now["machine"],
+            "before": _short(before["commit"]),
+            "now": _short(now["commit"]),
+            "commits": len(last),
+            "samples/s before": f"{before['samples_per_second']:,.0f}",
+            "samples/s now": f"{now['samples_per_second']:,.0f}",
+            "ratio": f"{ratio:.3f}",
+            "95 % interval": f"{low:.3f}–{high:.3f}" if low == low and high == high else "–",
+        })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _times(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> Interval:
-    """Of time now over time before."""
-    return Interval(*(before[a] / now[b] for a, b in (("samples_per_second",) * 2, ("low", "high"), ("high", "low"))))
 
 
 def format_changes(changes: pd.DataFrame) -> str:
@@ -137,7 +121,7 @@ def format_changes(changes: pd.DataFrame) -> str:
     heads = [fold(f"{row['machine']}: {row['before']} to {row['now']}") for row in changes.to_dict("records")]
     table = changes.drop(columns=["machine", "before", "now", "commits"])
     told = {name: str(name).removeprefix("samples/s ") for name in table}
-    return format_sections(heads, table.rename(columns=told), ["verdict"])
+    return format_sections(heads, table.rename(columns=told))
 
 
 def _short(commit: object) -> str:

@@ -127,7 +127,7 @@ def test_the_section_has_a_table_of_each_kind_in_both_languages(tmp_path):
     word = words(translator(environment))
     told = [word(cell) for table in found.tables[1:] for cell in [*table.columns, *chain.from_iterable(table.rows)]]
     korean = " ".join(re.sub(r"<[^>]*>", "", re.sub(r'<span lang="en">.*?</span>', "", text)) for text in told)
-    for said in ("행렬 곱", "우도와 하한", "0/2", "∞", "구별되지 않음", "20.0 GB/s"):
+    for said in ("행렬 곱", "우도와 하한", "0/2", "∞", "20.0 GB/s"):
         assert said in korean
     names = {
         "AEVB",
