@@ -120,12 +120,17 @@ def gradient(parameter: Tensor) -> Tensor:
 
 
 def without_autograd(step: Step) -> Step:
-    """A learner's step that autograd does not see; on a CPU not even what it could go on with, which costs time too."""
+    """A learner's step that autograd does not see; on a CPU nor does it keep what autograd needs, which costs time too.
+
+    The bound is an ordinary tensor all the same.
+    """
 
     @wraps(step)
     def unseen(learner: Any, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
-        with torch.inference_mode() if learner.model.output.bias.is_cpu else torch.no_grad():
-            return step(learner, batch, generator, noise)
+        on_cpu = learner.model.output.bias.is_cpu
+        with torch.inference_mode() if on_cpu else torch.no_grad():
+            info = step(learner, batch, generator, noise)
+        return StepInfo(info.bound.clone(), info.samples) if on_cpu and info.bound is not None else info
 
     return cast(Step, unseen)
 

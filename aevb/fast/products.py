@@ -2,14 +2,15 @@
 
 Torch has two: the BLAS it was built with (MKL, as a rule) and oneDNN, which it uses for float32 where reduced
 precision is allowed. Asked for TF32, which no present CPU has, oneDNN computes in float32 proper; asked for bfloat16,
-it rounds the factors to 8 bits and sums in float32. The third is NumPy's OpenBLAS. Which is fastest depends on the
-processor: MKL is made for Intel's.
+it rounds the factors to 8 bits and sums in float32. The third is the OpenBLAS that NumPy brings along. Which is fastest
+depends on the processor: MKL is made for Intel's.
 """
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -43,7 +44,8 @@ def products(library: Library) -> Iterator[None]:
     before = _openblas_multiplies
     _openblas_multiplies = library == "openblas" and _openblas() is not None
     try:
-        with _threads_of_openblas() if _openblas_multiplies else _mode_of_torch(_MODES.get(library, "ieee")):
+        # Some products are torch's even there: those that add to what is there.
+        with _mode_of_torch(_MODES.get(library, "ieee")), _threads_of_openblas():
             yield
     finally:
         _openblas_multiplies = before
@@ -55,8 +57,8 @@ def openblas_multiplies() -> bool:
 
 
 def openblas_kernels() -> str:
-    """The processor whose kernels NumPy's OpenBLAS has; "" where NumPy multiplies with something else."""
-    return "" if _openblas() is None else str(_openblas().architecture)
+    """The processor whose kernels the OpenBLAS has that NumPy brings along; "" where it brings none."""
+    return "" if _openblas() is None else str(_openblas().lib_controllers[0].architecture)
 
 
 def multiply(a: Tensor, b: Tensor, out: Tensor) -> None:
@@ -89,22 +91,18 @@ def _mode_of_torch(mode: str) -> Iterator[None]:
         settings.fp32_precision = before
 
 
-@contextmanager
-def _threads_of_openblas() -> Iterator[None]:
-    openblas = _openblas()
-    before = openblas.num_threads
-    openblas.set_num_threads(torch.get_num_threads())
-    try:
-        yield
-    finally:
-        openblas.set_num_threads(before)
+def _threads_of_openblas() -> AbstractContextManager[Any]:
+    return _openblas().limit(limits=torch.get_num_threads()) if _openblas_multiplies else nullcontext()
 
 
 @cache
 def _openblas() -> Any:
-    """Threadpoolctl's handle of NumPy's OpenBLAS; None where NumPy multiplies with something else."""
-    found = ThreadpoolController().select(internal_api="openblas").lib_controllers
-    return next((library for library in found if "numpy" in library.filepath), None)
+    """Threadpoolctl's handle of the OpenBLAS that NumPy brings along; None where it brings none."""
+    found = ThreadpoolController().select(internal_api="openblas")
+    own = [
+        each.filepath for each in found.lib_controllers if {"numpy", "numpy.libs"} & {*Path(each.filepath).parts[-3:]}
+    ]
+    return found.select(filepath=own) if own else None
 
 
 @lru_cache

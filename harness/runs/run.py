@@ -9,6 +9,7 @@ from typing import Any
 
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
+from aevb.fast.products import openblas_kernels
 from aevb.places import short_name
 from aevb.trained import describe
 from harness.runs.build import RunData, build_learner
@@ -56,6 +57,8 @@ class Run:
         multiplied = saved["progress"].get("library", "") if saved else job.library
         self.library = library(config, data, job.engine, multiplied)
         self._environment = environment | {"products": self.library}
+        if self.library == "openblas":
+            self._environment["kernels"] = openblas_kernels()
         if not before.completed:  # else it is left as it is until all is ready
             self._open(saved)
         step_size = (

@@ -17,7 +17,7 @@ from harness.store.tables import read_table
 from harness.store.tensors import load_saved
 
 NATS, NARROW, WIDE = 0.05, 0.2, 2.0
-SAME = ("arithmetic", "device", "device_type", "instructions", "threads", "engine", "products", OWN_CODE)
+SAME = ("arithmetic", "device", "device_type", "instructions", "threads", "engine", "products", "kernels", OWN_CODE)
 SAME_PACKAGES = ("torch", "numpy", "scipy")
 
 

@@ -13,10 +13,9 @@ from typing import Any
 
 import torch
 
-from aevb.fast.products import openblas_kernels
+from aevb.fast.kernels import CPUINFO, cpu_facts
 from harness.store.checkout import ROOT, state
 from harness.store.invocation import INSTALLED, command_line
-from harness.store.machine import CPUINFO, cpu_facts
 
 # Those on which sums and products of matrices depend, as Linux names them.
 INSTRUCTIONS = (
@@ -81,12 +80,11 @@ def cpu_name() -> str:
 
 
 def instructions(cpuinfo: Path = CPUINFO) -> dict[str, Any]:
-    """What torch's own kernels and OpenBLAS's are chosen for, and which of `INSTRUCTIONS` Linux says that there are."""
+    """What torch's own kernels are chosen for, and which of `INSTRUCTIONS` the processor has, where Linux tells it."""
     facts = cpu_facts(cpuinfo)
     has = {*(facts.get("flags") or facts.get("Features") or "").split()}
     return {
         "torch": torch.backends.cpu.get_cpu_capability(),
-        "openblas": openblas_kernels(),
         "processor": [name for name in INSTRUCTIONS if name in has],
     }
 

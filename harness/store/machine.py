@@ -3,20 +3,13 @@
 import os
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-CPUINFO = Path("/proc/cpuinfo")
+from aevb.fast.kernels import CPUINFO, cpu_facts
+
 SYSTEM = Path("/sys/devices/system/cpu")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
-
-
-@cache
-def cpu_facts(path: Path) -> Mapping[str, str]:
-    """What Linux tells of the first processor; nothing on other systems."""
-    first = path.read_text().split("\n\n", 1)[0] if path.exists() else ""
-    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
 
 
 def fingerprint(cpuinfo: Path = CPUINFO, system: Path = SYSTEM) -> dict[str, Any]:

@@ -12,7 +12,7 @@ SPLITS = ("train", "train_eval", "test")
 MOST = 2**63 - 1  # samples
 TEXTS = (
     *("commit", "arithmetic", "version", "started", "command", "python", "platform", "device", "device_type"),
-    *("diff", "engine", "products"),
+    *("diff", "engine", "products", "kernels"),
 )
 
 
