@@ -1,5 +1,6 @@
 """Processes that compute runs and can be killed, forked from one that has imported all: that takes no time."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -36,9 +37,10 @@ def start(function: Callable[..., Any], *arguments: Any, daemon: bool = True) ->
 
 
 def send(process: BaseProcess, number: int) -> None:
-    """A signal, if it still lives."""
+    """A signal, if it still lives; it may end at this very moment."""
     if process.pid is not None and process.is_alive():
-        os.kill(process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def finish(process: BaseProcess, seconds: float = 60) -> int:
