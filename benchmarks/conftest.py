@@ -16,7 +16,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from aevb.fast.products import Library, Shape
+from aevb.fast.products import Library, Shape, openblas_kernels
 from benchmarks.cores import bound, one_core
 from benchmarks.launch import stopwatch
 from benchmarks.parts import Parts
@@ -76,7 +76,7 @@ def device(request: pytest.FixtureRequest, one_thread: set[int]) -> Iterator[str
 @cache
 def environment(device: str) -> dict[str, Any]:
     """Commit, versions, threads, the device's name and the machine's fingerprint."""
-    return describe(torch.device(device)) | {"machine": fingerprint()}
+    return describe(torch.device(device)) | {"machine": fingerprint(), "kernels": openblas_kernels()}
 
 
 class Meter:

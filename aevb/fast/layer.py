@@ -4,10 +4,9 @@ A layer is made for one number of rows and owns the tensors that it fills, so th
 nothing up. Rows are samples: x has shape (rows, n), or (run, rows, n) where the parameters have a leading axis of runs.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cached_property, wraps
+from collections.abc import Sequence
+from functools import cached_property
 from types import SimpleNamespace
-from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -15,9 +14,6 @@ from torch import Tensor, nn
 
 from aevb.fast import products
 from aevb.fast.activation import Activation, fast_activation
-from aevb.learner import Batch, Noise, StepInfo
-
-Step = TypeVar("Step", bound=Callable[..., StepInfo])
 
 
 class Affine:
@@ -117,22 +113,6 @@ def gradient(parameter: Tensor) -> Tensor:
         with torch.inference_mode(False):
             parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
-
-
-def without_autograd(step: Step) -> Step:
-    """A learner's step that autograd does not see; on a CPU nor does it keep what autograd needs, which costs time too.
-
-    The bound is an ordinary tensor all the same.
-    """
-
-    @wraps(step)
-    def unseen(learner: Any, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
-        on_cpu = learner.model.output.bias.is_cpu
-        with torch.inference_mode() if on_cpu else torch.no_grad():
-            info = step(learner, batch, generator, noise)
-        return StepInfo(info.bound.clone(), info.samples) if on_cpu and info.bound is not None else info
-
-    return cast(Step, unseen)
 
 
 class HiddenStack:

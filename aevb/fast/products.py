@@ -141,8 +141,10 @@ def choose_library(shapes: tuple[Shape, ...], precision: Precision = "float32", 
 
 def is_right(library: Library, shapes: Sequence[Shape]) -> bool:
     """It multiplies float32 on this machine as exactly as float32 allows."""
-    there = {"openblas": lambda: _openblas() is not None, "onednn": _switchable}.get(library, lambda: True)()
-    return library == "blas" or (there and all(rounding(library, shape) < SINGLE_ROUNDING for shape in shapes))
+    if library == "blas":
+        return True
+    there = _openblas() is not None if library == "openblas" else _switchable()
+    return there and all(rounding(library, shape) < SINGLE_ROUNDING for shape in shapes)
 
 
 def rounding(library: Library, shape: Shape) -> float:
