@@ -83,19 +83,19 @@ def measure(
     only: Sequence[str] = (),
     journal: Journal | None = None,
 ) -> Times:
-    """Launch after launch of both, until all is known well enough or there have been many.
+    """Launch after launch of both, each of the cases that are not known well enough, until there have been many.
 
     Args:
         base: what is compared with.
         tree: what is compared.
-        fewest: launches in any case.
+        fewest: launches of every case.
         most: launches at most.
         only: cases to measure; all where none is named.
         journal: of launches; those that it has need not be made.
     """
     launches: list[Mapping[str, Any]] = [*journal.lines] if journal else []
     sizes: dict[str, int] = {}
-    while len(launches) < fewest or (len(launches) < most and not _is_enough(launches)):
+    while len(launches) < fewest or (len(launches) < most and (only := _left(launches))):
         launches.append(_launch(base, tree, sizes, only, random.Random(len(launches))))
         if journal:
             journal.add(launches[-1])
@@ -139,8 +139,11 @@ def _spent(launches: Sequence[Mapping[str, Any]]) -> float:
     return sum(launch["seconds"] for launch in launches)
 
 
-def _is_enough(launches: Sequence[Mapping[str, Any]]) -> bool:
-    return _spent(launches) > MOST_SECONDS or is_known([_ratio(rounds) for rounds in _by_case(launches).values()])
+def _left(launches: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Cases that are to be measured further."""
+    if _spent(launches) > MOST_SECONDS:
+        return []
+    return [case for case, rounds in _by_case(launches).items() if not is_known(_ratio(rounds))]
 
 
 def _size(tree: Tree, case: str) -> int:
@@ -178,12 +181,17 @@ def format_comparison(table: pd.DataFrame) -> str:
             "": table["verdict"] + table["noisy"].map({True: " !", False: ""}),
         }
     )
-    launches, rounds = table[["launches", "rounds"]].max()
     told = [
-        f"medians of {rounds} pairs in {launches} launches; 500/20: hidden units and N_z",
+        f"medians of {_range(table['rounds'])} pairs in {_range(table['launches'])} launches",
+        "500/20: hidden units and N_z",
         f"slower, faster: all of the interval is more than {100 * MARGIN:g} % from 1",
         "seconds in which other processes had the core are not counted",
     ]
     if table["noisy"].any():
         told += ["! noisy: 5 % might not be seen; measure again when the machine does less"]
     return "\n".join([format_table(shown), *told])
+
+
+def _range(counts: pd.Series) -> str:
+    least, most = counts.min(), counts.max()
+    return f"{least}" if least == most else f"{least} to {most}"

@@ -1,6 +1,5 @@
 """Whether one tree is slower than another, and when that is known well enough."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from harness.timing.intervals import Interval
@@ -19,6 +18,6 @@ def judge(ratio: Interval) -> Verdict:
     return "faster" if ratio.high < 1 / (1 + MARGIN) else "not to be told apart"
 
 
-def is_known(ratios: Sequence[Interval]) -> bool:
-    """More rounds would hardly change what is said of any of them."""
-    return all(ratio.half_width <= ENOUGH for ratio in ratios)
+def is_known(ratio: Interval) -> bool:
+    """More rounds would hardly change what is said of it."""
+    return ratio.half_width <= ENOUGH

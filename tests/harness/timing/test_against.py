@@ -84,6 +84,26 @@ def test_what_is_stopped_goes_on_with_the_next_launch(tmp_path: Path) -> None:
     assert measure(Steady(5, 5), Steady(5, 5), fewest=5, journal=Journal(path, heading)) == resumed
 
 
+class Scattered(Steady):
+    """One case takes as long at each launch, another is slower in every second one."""
+
+    def launch(self) -> list[str]:
+        super().launch()
+        self.asked: set[str] = set()
+        return ["steady", "scattered"]
+
+    def run(self, case: str, times: int) -> float:
+        self.asked.add(case)
+        return times * (1 + 0.2 * (case == "scattered" and self.launches % 2))
+
+
+def test_what_is_known_well_enough_is_measured_no_further() -> None:
+    base, tree = Scattered(0, 9), Scattered(1, 9)
+    measured = measure(base, tree, fewest=4, most=7)
+    assert {case: len(launches) for case, launches in measured.items()} == {"steady": 4, "scattered": 7}
+    assert base.asked == tree.asked == {"scattered"}
+
+
 def test_a_tree_that_has_not_the_cases_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "aevb").mkdir()
     (tmp_path / "aevb" / "__init__.py").write_text("")
@@ -107,6 +127,9 @@ def test_the_table_says_slower_faster_or_not_to_be_told_apart_and_what_is_noisy(
     assert table["noisy"].tolist() == [False, False, False, True]
     text = format_comparison(table)
     assert "1.10" in text
+    assert "medians of 80 pairs in 10 launches" in text
+    longer = format_comparison(compare({"a": times(1.0, 0.001), "b": times(1.0, 0.2) * 3}))
+    assert "medians of 80 to 240 pairs in 10 to 30 launches" in longer
     assert "not to be told apart !" in text
     assert all(len(line) <= 80 for line in text.splitlines()), text
 

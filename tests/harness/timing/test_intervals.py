@@ -41,7 +41,7 @@ def test_an_interval_covers_the_ratio_as_often_as_it_says() -> None:
     rng, n = np.random.default_rng(2), 200
     found = [of_ratio(timings(rng, 1.02)) for _ in range(n)]
     covered = sum(interval.low <= 1.02 <= interval.high for interval in found)
-    assert covered > 0.95 * n - 3 * math.sqrt(n * 0.95 * 0.05) - 0.03 * n  # ten groups make for a little less than 95 %
+    assert covered >= 0.95 * n  # more than that, since rounds scatter within launches too
     assert all(interval.low <= interval.median <= interval.high for interval in found)
 
 
@@ -70,5 +70,5 @@ def test_only_an_interval_beyond_the_margin_is_a_verdict() -> None:
     assert judge(Interval(1.02, 1.009, 1.03)) == "not to be told apart"
     assert judge(Interval(0.98, 0.97, 0.989)) == "faster"
     assert judge(Interval(0.98, 0.97, 0.992)) == "not to be told apart"
-    assert is_known([Interval(1.0, 0.995, 1.005)])
-    assert not is_known([Interval(1.0, 0.995, 1.005), Interval(1.0, 0.95, 1.05)])
+    assert is_known(Interval(1.0, 0.995, 1.005))
+    assert not is_known(Interval(1.0, 0.95, 1.05))
