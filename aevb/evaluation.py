@@ -20,6 +20,7 @@ from aevb.marginal.contradiction import distrust, limit_of
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.gaussian import Density
 from aevb.marginal.importance import importance_log_likelihood
+from aevb.marginal.parts import log_joint
 from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 
@@ -135,7 +136,7 @@ def lower_bound(
     per_part = max(1, chunk // len(x))
     for start in range(0, n_samples, per_part):
         z = q.at(standard_normal((min(per_part, n_samples - start), len(x), model.n_latent), x, generator))
-        terms = (model.log_joint(x, z) - q.log_density(z)).double()
+        terms = (log_joint(model, x, z) - q.log_density(z)).double()
         total, squares = total + terms.sum(0), squares + terms.square().sum(0)
     mean = total / n_samples
     return mean, ((squares / n_samples - mean.square()).clamp(min=0) / (n_samples - 1)).sqrt()

@@ -19,12 +19,12 @@ from torch.quasirandom import SobolEngine
 
 from aevb.densities import LOG_2PI
 from aevb.marginal.estimate import MarginalEstimate, error_of_log, summary
+from aevb.marginal.parts import rows_at_a_time
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 
 N_PRIOR = 16_384  # draws; a decoder that is evaluated apart from x serves all datapoints at once
 N_PRIOR_EACH = 1000  # where it is not, for each datapoint: as many as importance sampling takes
 ERRORS, LIMIT_ERRORS, NATS = 2.0, 3.0, 5.0
-_CHUNK = 2**24
 
 
 def distrust(estimate: MarginalEstimate, limit: Float[Tensor, " batch"]) -> MarginalEstimate:
@@ -79,7 +79,7 @@ def prior_limit(
     if not n_draws:
         return total
     n_draws = n_draws if _is_apart(model) else min(n_draws, N_PRIOR_EACH)
-    rows = max(1, _CHUNK // max(len(x), model.n_pixels) if _is_apart(model) else 5000 // len(x))
+    rows = rows_at_a_time(max(len(x), model.n_pixels) if _is_apart(model) else len(x) * model.n_pixels, x)
     for z in _net(n_draws, model.n_latent).to(x).split(rows):
         log_weights = log_likelihood_of_pairs(model, x, z) if _is_apart(model) else _each(model, x, z)
         total = torch.logaddexp(total, log_weights.logsumexp(0))

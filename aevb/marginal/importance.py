@@ -12,6 +12,7 @@ from aevb.estimators import standard_normal
 from aevb.marginal.contradiction import N_PRIOR, distrust, prior_limit
 from aevb.marginal.estimate import MarginalEstimate, error_of_log, summary
 from aevb.marginal.gaussian import Density
+from aevb.marginal.parts import log_joint
 from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 
@@ -71,7 +72,7 @@ def importance_log_likelihood(
         for start in range(0, n_samples, per_part):
             n = min(per_part, n_samples - start)
             z = q.at(standard_normal((n, len(x), model.n_latent), x, generator))
-            log_weights = (model.log_joint(x, z) - q.log_density(z)).double()
+            log_weights = (log_joint(model, x, z) - q.log_density(z)).double()
             total = torch.logaddexp(total, log_weights.logsumexp(0))
             squares = torch.logaddexp(squares, (2 * log_weights).logsumexp(0))
             seen = torch.cat([largest, log_weights])
