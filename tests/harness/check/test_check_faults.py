@@ -165,8 +165,8 @@ FAULTS = [
     (
         "importance weights without the prior",
         IMPORTANCE,
-        "model.log_joint",
-        "model.log_likelihood",
+        "log_joint(model, x, z)",
+        "model.log_likelihood(x, z)",
         FAST,
         MARGINALS,
     ),
