@@ -33,7 +33,7 @@ def start_chains(
         generator: source of the draws.
         n_candidates: draws for each datapoint.
         step_size: HMC's, before any tuning.
-        chunk: decoder evaluations at a time.
+        chunk: draws at a time, for all datapoints together.
 
     Raises:
         ArgumentError: x is not what the model takes, or not finite, or a number is out of range.

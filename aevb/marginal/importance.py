@@ -40,7 +40,7 @@ def importance_log_likelihood(
             else `aevb.marginal.proposal.as_density` takes. Where it is NaN, there is no estimate.
         generator: source of the draws.
         n_samples: K, draws for each datapoint.
-        chunk: decoder evaluations at a time (but one for each datapoint at least).
+        chunk: draws at a time, for all datapoints together (but one for each at least).
         n_prior: draws from the prior that may contradict an estimate, see `aevb.marginal.contradiction`; 0 for none.
 
     Returns:
