@@ -11,9 +11,11 @@ from aevb.model import BernoulliModel
 class Counting(BernoulliModel):
     """Notes how many rows it evaluates at a time."""
 
-    def log_joint(self, x, z):
-        self.most = max(getattr(self, "most", 0), z[..., 0].numel())
-        return super().log_joint(x, z)
+    most = 0
+
+    def logits(self, z):
+        self.most = max(self.most, z[..., 0].numel())
+        return super().logits(z)
 
 
 @pytest.mark.parametrize("numbers", [1, 60, 100, 2**19])
@@ -30,9 +32,15 @@ def test_the_joint_density_by_parts_is_that_of_all_at_once(numbers, draws, batch
     assert model.most <= max(1, numbers // 10)
 
 
-def test_the_priors_limit_does_not_depend_on_the_parts(generator, monkeypatch):
-    model = BernoulliModel(2, 10, (5,), init_std=0.5, generator=generator)
+@pytest.mark.parametrize("apart", [True, False])
+def test_the_priors_limit_does_not_depend_on_the_parts(apart, generator, monkeypatch):
+    monkeypatch.setattr("aevb.marginal.contradiction._is_apart", lambda model: apart)
+    model = Counting(2, 10, (5,), init_std=0.5, generator=generator)
     x = torch.rand(6, 10, generator=generator).round()
     whole = prior_limit(model, x, 1000)
-    monkeypatch.setattr(parts, "_NUMBERS", 70)
-    torch.testing.assert_close(prior_limit(model, x, 1000), whole)
+    assert model.most >= 1000
+    monkeypatch.setattr(parts, "_NUMBERS", 130)
+    model.most = 0
+    by_parts = prior_limit(model, x, 1000)
+    assert model.most == (13 if apart else 12)  # draws alone, or two with each of the datapoints
+    torch.testing.assert_close(by_parts, whole)
