@@ -17,7 +17,7 @@ from aevb.fast import products
 ROOT = Path(__file__).resolve().parents[1]
 # By what an operation is.
 BY_NAME = {
-    **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm"), "products"),
+    **dict.fromkeys(("mm", "matmul", "addmm", "bmm", "baddbmm"), "products"),
     **dict.fromkeys(("index_select", "index", "index_put_", "_index_put_impl_"), "gathering"),
     **dict.fromkeys(("randn", "rand", "randint", "normal_", "uniform_", "random_", "bernoulli_"), "noise"),
 }

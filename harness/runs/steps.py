@@ -11,6 +11,7 @@ from aevb.fast.graph import Graph
 from aevb.fast.posterior import ROWS
 from aevb.fast.products import EXACT, Library, choose_library, is_right, products
 from aevb.fast.stack import Stack
+from aevb.fast.unseen import unseen
 from aevb.learner import Learner
 from harness.experiments.config import Config
 from harness.experiments.methods import method_of
@@ -86,8 +87,9 @@ class Trainer:
 
 def take_steps(learner: Any, data: RunData, block: Block, generator: torch.Generator) -> Tensor:
     """The steps of a block, one by one: mean bounds in nats, shape (step,) or (step, run); empty without bounds."""
-    bounds = [learner.step(batch, generator, noise).bound for batch, noise in block.batches(data)]
-    return torch.stack(bounds).mean(-1, dtype=torch.float64) if bounds[0] is not None else torch.empty(0)
+    with unseen(learner):
+        bounds = [learner.step(batch, generator, noise).bound for batch, noise in block.batches(data)]
+        return torch.stack(bounds).mean(-1, dtype=torch.float64) if bounds[0] is not None else torch.empty(0)
 
 
 def samples_per_step(config: Config, data: RunData) -> int:

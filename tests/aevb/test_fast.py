@@ -15,6 +15,7 @@ from aevb.fast.aevb import FastAEVB
 from aevb.fast.posterior import ROWS, Posterior, posterior
 from aevb.fast.products import EXACT, products
 from aevb.fast.stack import Stack
+from aevb.fast.unseen import unseen
 from aevb.learner import Batch, Noise, draw_noise
 from aevb.model import BernoulliModel, GaussianModel
 from baselines.fast_mcem import FastMinibatchMonteCarloEM, FastMonteCarloEM
@@ -109,6 +110,22 @@ def test_autograd_can_go_on_with_what_a_step_leaves(method, generator):
     weights = torch.ones(M, requires_grad=True)
     (weights * bound.add_(1)).sum().backward()
     assert torch.equal(weights.grad, bound)
+
+
+@pytest.mark.parametrize("method", ["aevb", "wake_sleep"])
+def test_steps_that_are_unseen_at_once_are_those_taken_one_by_one(method, generator):
+    reference, fast = pair(method, "bernoulli", (7,), generator, torch.float32)
+    twin = copy.deepcopy(fast)
+    batch = Batch(torch.rand(M, D, generator=generator), torch.arange(M))
+    noises = [draw_noise(reference, batch, generator) for _ in range(5)]
+    with unseen(reference):
+        assert not torch.is_inference_mode_enabled()
+    with unseen(fast):
+        assert torch.is_inference_mode_enabled()
+        bounds = [fast.step(batch, generator, noise).bound for noise in noises]
+    assert all(map(torch.equal, bounds, [twin.step(batch, generator, noise).bound for noise in noises]))
+    assert all(map(torch.equal, fast.model.parameters(), twin.model.parameters()))
+    assert not any(parameter.is_inference() or parameter.grad.is_inference() for parameter in fast.model.parameters())
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from aevb.fast.products import Library
 from benchmarks import parts
 from benchmarks.engines import make_config
 from benchmarks.parts import Parts, Steps
@@ -70,7 +71,11 @@ def test_the_operations_done_again_are_the_steps_bit_for_bit(method: str) -> Non
     assert kinds[""] <= 2  # the mean of the bounds, which is of the run and not of the step
 
 
-def test_the_parts_are_no_longer_than_the_step_and_its_products_take_what_they_take_alone() -> None:
+@pytest.mark.parametrize("multiplies", ["blas", "openblas"])
+def test_the_parts_are_no_longer_than_the_step_and_its_products_take_what_they_take_alone(
+    multiplies: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "library", lambda *_: multiplies)
     steps = Steps(config(), 10)
     taken, times, alone = Parts(steps), list[float](), list[float]()
     timer = product_timer(step_products(config()), steps.library, torch.device("cpu"))
