@@ -107,6 +107,7 @@ class LearnerState:
 
     model: GenerativeModel
     _known: frozenset[object] = frozenset()
+    _working: dict[Any, Any]  # layers and tensors that a step works in, made once for each size
 
     def _check(self, batch: Batch) -> bool:
         """Look at the first batch of each shape, type and device; of later ones the caller sees that they are alike.
@@ -129,6 +130,10 @@ class LearnerState:
         checks.first_batch(self.model, x)
         self._known |= {look}
         return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy, which makes working memory of its own: tensors that share some would not share it there."""
+        return {name: {} if name == "_working" else value for name, value in vars(self).items()}
 
     def _parts(self) -> dict[str, Any]:
         raise NotImplementedError

@@ -1,13 +1,12 @@
 """Monte Carlo EM with gradients written by hand."""
 
-from functools import cache
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from aevb.fast.decoder import fast_decoder
+from aevb.fast.decoder import FastDecoder, fast_decoder
 from aevb.fast.posterior import in_parts
 from aevb.model import GenerativeModel
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
@@ -22,16 +21,21 @@ class FastMonteCarloEM(MonteCarloEM):
 
     def __init__(self, model: GenerativeModel, *arguments: Any, **named: Any) -> None:
         super().__init__(model, *arguments, **named)
-        self._decoder = cache(lambda n_rows: fast_decoder(model, (n_rows,)))
+        self._working = {}
 
     @torch.no_grad()
     def _climb(self, x: Float[Tensor, "batch pixel"], z: Float[Tensor, "batch latent"]) -> None:
         for _ in range(self._n_weight_steps):
             for n, (rows, part) in enumerate(zip(in_parts(x), in_parts(z), strict=True)):
-                decoder = self._decoder(len(part))
+                decoder = self._at(len(part))
                 decoder.forward(part)
                 decoder.backward(rows, accumulate=n > 0)
             self._ascent.climb(prior_scale=len(x) / self._n_datapoints)
+
+    def _at(self, n_rows: int) -> FastDecoder:
+        if n_rows not in self._working:
+            self._working[n_rows] = fast_decoder(self.model, (n_rows,))
+        return self._working[n_rows]
 
 
 class FastMinibatchMonteCarloEM(FastMonteCarloEM, MinibatchMonteCarloEM):

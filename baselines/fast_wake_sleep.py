@@ -39,7 +39,7 @@ class FastWakeSleep(LearnerWithEncoder):
     ) -> None:
         super().__init__(model, encoder, n_datapoints, n_samples)
         self._options = options
-        self._parts_at: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, FastDecoder]] = {}
+        self._working: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, FastDecoder]] = {}
         self._wake = Ascent(options, theta=model)
         self._sleep = Ascent(options, phi=encoder)
 
@@ -77,12 +77,12 @@ class FastWakeSleep(LearnerWithEncoder):
 
     def _at(self, noise: torch.Size) -> tuple[FastEncoder, FastDecoder, FastDecoder]:
         """Encoder and the decoders of the wake and of the sleep phase for noise of this shape; made once."""
-        if noise not in self._parts_at:
+        if noise not in self._working:
             *runs, n_samples, m, _ = noise
             decoder = fast_decoder(self.model, (*runs, n_samples * m))
             dreamer = decoder if n_samples == 1 else fast_decoder(self.model, (*runs, m))
-            self._parts_at[noise] = FastEncoder(self._q, noise), decoder, dreamer
-        return self._parts_at[noise]
+            self._working[noise] = FastEncoder(self._q, noise), decoder, dreamer
+        return self._working[noise]
 
     def _parts(self) -> dict[str, Any]:
         return super()._parts() | {"wake": self._wake, "sleep": self._sleep}

@@ -8,17 +8,19 @@ What the step takes beyond all of them is Python between them, and memory that i
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 
 from aevb.fast.products import Library
 from aevb.fast.products import products as chosen
+from aevb.fast.replay import Replay
 from benchmarks.engines import run_data
 from benchmarks.recorder import Operation, Recorder
 from benchmarks.turns import clock
 from harness.experiments.config import Config
 from harness.runs.build import build_learner
-from harness.runs.steps import library, take_steps
+from harness.runs.steps import can_repeat, library, take_steps
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
 from harness.timing.intervals import of_median
@@ -47,17 +49,24 @@ class Steps:
         self._generator = stream("training", config.seed)
         self._block = self._tape().take(n_steps)
         self.n_steps = self._block.n_steps
+        learner: Any = self.learner
+        self._taken_by = learner
         self.take()  # buffers are made in the first
+        if can_repeat(learner, config):
+            while learner.ascents[0].steps <= config.warm_up:
+                self.take()
+            self._taken_by = Replay(learner)
+            self.take()
 
     def take(self) -> None:
-        """All of them."""
+        """All of them, as a run takes them after its warm-up."""
         with chosen(self.library):
-            take_steps(self.learner, self.data, self._block, self._generator)
+            take_steps(self._taken_by, self.data, self._block, self._generator)
 
     def record(self) -> list[Operation]:
-        """Take them, and tell what they asked torch for."""
-        with Recorder() as recorder:
-            self.take()
+        """Take them by the learner's own Python, and tell what they asked torch for."""
+        with chosen(self.library), Recorder() as recorder:
+            take_steps(self.learner, self.data, self._block, self._generator)
         return recorder.operations
 
     def draw(self) -> float:

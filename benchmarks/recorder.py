@@ -12,7 +12,7 @@ import torch
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from aevb.fast import products
+from aevb.fast.products import products_told
 
 ROOT = Path(__file__).resolve().parents[1]
 # By what an operation is.
@@ -73,21 +73,19 @@ class Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.operations: list[Operation] = []
-        self._multiply: Callable[..., None] = products.multiply_arrays
+        self._products = products_told(
+            lambda multiply, *arrays: self.operations.append(Operation("products", multiply, arrays, {}, None))
+        )
 
     def __enter__(self) -> "Recorder":
         """Begin; NumPy's products go by one door."""
-        products.multiply_arrays = self._record_product  # type: ignore[assignment]
+        self._products.__enter__()
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
         """End."""
-        products.multiply_arrays = self._multiply
         super().__exit__(*error)
-
-    def _record_product(self, *arrays: Any) -> None:
-        self._multiply(*arrays)
-        self.operations.append(Operation("products", self._multiply, arrays, {}, None))
+        self._products.__exit__(*error)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Do it, and keep it."""

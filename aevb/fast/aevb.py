@@ -50,7 +50,7 @@ class FastAEVB(LearnerWithEncoder):
         checks.choice(("a", "b"), estimator=estimator)
         self._estimator = estimator
         self._options = options
-        self._parts_at: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, Tensor]] = {}
+        self._working: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, Tensor]] = {}
         self._ascent = Ascent(options, theta=model, phi=encoder)
 
     @property
@@ -93,11 +93,11 @@ class FastAEVB(LearnerWithEncoder):
 
     def _at(self, noise: torch.Size) -> tuple[FastEncoder, FastDecoder, Tensor]:
         """Encoder, decoder and the decoder's gradient of z in the shape of the noise; made once."""
-        if noise not in self._parts_at:
+        if noise not in self._working:
             *runs, n_samples, m, _ = noise
             decoder = fast_decoder(self.model, (*runs, n_samples * m))
-            self._parts_at[noise] = FastEncoder(self._q, noise), decoder, decoder.dz.view(noise)
-        return self._parts_at[noise]
+            self._working[noise] = FastEncoder(self._q, noise), decoder, decoder.dz.view(noise)
+        return self._working[noise]
 
     def _parts(self) -> dict[str, Any]:
         return super()._parts() | {"ascent": self._ascent}

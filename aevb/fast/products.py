@@ -7,7 +7,7 @@ depends on the processor: MKL is made for Intel's.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, lru_cache
 from pathlib import Path
@@ -70,8 +70,25 @@ def multiply(a: Tensor, b: Tensor, out: Tensor) -> None:
 
 
 def multiply_arrays(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """out = a b by NumPy; whoever records what is multiplied puts another function here."""
+    """out = a b by NumPy."""
     np.matmul(a, b, out=out)
+
+
+@contextmanager
+def products_told(tell: Callable[..., object]) -> Iterator[None]:
+    """Within the block `tell` hears of each product by NumPy when it is made: what made it, and its three arrays."""
+    global multiply_arrays
+    multiply = multiply_arrays
+
+    def told(*arrays: np.ndarray) -> None:
+        multiply(*arrays)
+        tell(multiply, *arrays)
+
+    multiply_arrays = told  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        multiply_arrays = multiply
 
 
 _openblas_multiplies = False

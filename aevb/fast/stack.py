@@ -38,6 +38,9 @@ class Stack:
     Args:
         learners: of one class, with equal settings, shapes and numbers of steps; on one device.
 
+    Attributes:
+        model: of all runs; its parameters have a leading axis of them.
+
     Raises:
         ValueError: they have not taken equally many steps.
     """
@@ -47,9 +50,9 @@ class Stack:
         if len(steps) > 1:
             raise ValueError(f"stacked learners must have taken equally many steps, got {sorted(steps)}: restart some")
         self._learners = learners
-        model = _stacked([learner.model for learner in learners])
+        self.model: GenerativeModel = _stacked([learner.model for learner in learners])
         encoder = _stacked([learner.encoder for learner in learners])
-        self._joint = learners[0].remade(model, encoder)
+        self._joint = learners[0].remade(self.model, encoder)
         for n, joint in enumerate(self._joint.ascents):
             joint.steps = steps.copy().pop()
             for i, learner in enumerate(learners):

@@ -10,6 +10,7 @@ from torch import Tensor
 from aevb.fast.graph import Graph
 from aevb.fast.posterior import ROWS
 from aevb.fast.products import EXACT, Library, choose_library, is_right, products
+from aevb.fast.replay import Replay
 from aevb.fast.stack import Stack
 from aevb.fast.unseen import unseen
 from aevb.learner import Learner
@@ -26,7 +27,8 @@ from harness.workers.schedule import Interrupted
 class Trainer:
     """Learners of equal settings with a tape for each; what one computes does not depend on its company.
 
-    On a CUDA device the hand-written steps run as a graph once the warm-up, which a graph would freeze, is over.
+    Once the warm-up is over, whose step size would be frozen, hand-written steps on minibatches run as a graph on a GPU
+    and are replayed on a CPU.
 
     Args:
         config: of the runs, which differ in their seeds alone.
@@ -53,8 +55,8 @@ class Trainer:
         self._learner: Any = Stack(learners) if len(learners) > 1 else learners[0]
         self._library = kept or library(config, data)
         self._graph: Graph | None = None
-        graphable = data.train.is_cuda and hasattr(self._learner, "ascents") and bool(config.batch_size)
-        self._eager_steps = config.warm_up + 1 if graphable else math.inf
+        self._eager_steps = config.warm_up + 1 if can_repeat(self._learner, config) else math.inf
+        self._replay = Replay(self._learner)
 
     def advance(self, n_steps: int) -> list[list[float]]:
         """Take so many steps; each run's mean bound of each step, nats (none for a learner without a bound)."""
@@ -70,9 +72,12 @@ class Trainer:
         return torch.cat(means).view(-1, len(self._learners)).T.tolist()
 
     def _take(self, block: Block) -> Tensor:
-        if self._eager_steps > 0 or block.n_steps != GRAPH_STEPS:
+        on_cuda = self._data.train.is_cuda
+        if self._eager_steps > 0 or (on_cuda and block.n_steps != GRAPH_STEPS):
             self._eager_steps -= block.n_steps
             return take_steps(self._learner, self._data, block, self._generator)
+        if not on_cuda:
+            return take_steps(self._replay, self._data, block, self._generator)
         ascents = self._learner.ascents
         before = [ascent.steps for ascent in ascents]
         if self._graph is None:
@@ -85,10 +90,16 @@ class Trainer:
         return self._graph(block.tensors)
 
 
+def can_repeat(learner: Any, config: Config) -> bool:
+    """Its steps on minibatches are the same operations at the same tensors each time, once the warm-up is over."""
+    return hasattr(learner, "ascents") and bool(config.batch_size)
+
+
 def take_steps(learner: Any, data: RunData, block: Block, generator: torch.Generator) -> Tensor:
     """The steps of a block, one by one: mean bounds in nats, shape (step,) or (step, run); empty without bounds."""
+    x = learner.x if isinstance(learner, Replay) else None
     with unseen(learner):
-        bounds = [learner.step(batch, generator, noise).bound for batch, noise in block.batches(data)]
+        bounds = [learner.step(batch, generator, noise).bound for batch, noise in block.batches(data, x)]
         return torch.stack(bounds).mean(-1, dtype=torch.float64) if bounds[0] is not None else torch.empty(0)
 
 

@@ -44,14 +44,18 @@ class Block:
         """The steps from `start` up to `stop`."""
         return Block(stop - start, **{name: tensor[start:stop] for name, tensor in self.tensors.items()})
 
-    def batches(self, data: RunData) -> Iterator[tuple[Batch, Noise | None]]:
-        """Each step's batch and noise. Batches share their memory: the pixels of one are there until the next."""
+    def batches(self, data: RunData, x: Tensor | None = None) -> Iterator[tuple[Batch, Noise | None]]:
+        """Each step's batch and noise. Batches share their memory: the pixels of one are there until the next.
+
+        Args:
+            data: of the runs.
+            x: where pixels are to lie, shape (*run, batch, pixel); None for new memory.
+        """
         if self.indices is None:
             indices, x = torch.arange(len(data.train), device=data.train.device), data.train
         else:
-            shape = (*self.indices.shape[1:], data.train.shape[1])
-            x = data.train.new_empty(shape)
-            rows = x.view(-1, shape[-1])
+            x = data.train.new_empty(*self.indices.shape[1:], data.train.shape[1]) if x is None else x
+            rows = x.view(-1, x.shape[-1])
             all_indices, all_rows = self.indices.unbind(), self.indices.flatten(1).unbind()
         normals, uniforms = (None if drawn is None else drawn.unbind() for drawn in (self.normal, self.pixels))
         for k in range(self.n_steps):

@@ -128,6 +128,28 @@ def test_steps_that_are_unseen_at_once_are_those_taken_one_by_one(method, genera
     assert not any(parameter.is_inference() or parameter.grad.is_inference() for parameter in fast.model.parameters())
 
 
+@pytest.mark.parametrize("library", EXACT)
+@pytest.mark.parametrize("method", ["aevb", "wake_sleep", "mcem"])
+def test_a_copy_of_a_learner_that_has_stepped_goes_on_as_it_does(method, library, generator):
+    if method == "mcem":
+        model, _ = modules("bernoulli", (7,), generator, torch.float32)
+        fast = FastMonteCarloEM(model, N, torch.Generator().manual_seed(1), OPTIONS)
+    else:
+        _, fast = pair(method, "bernoulli", (7,), generator, torch.float32)
+    batches = [Batch(torch.rand(N, D, generator=generator), torch.arange(N)) for _ in range(4)]
+    with products(library):
+        for batch in batches:
+            fast.step(batch, torch.Generator().manual_seed(2))
+        twin = copy.deepcopy(fast)
+        for batch in batches:
+            fast.step(batch, torch.Generator().manual_seed(2))
+        mine = [parameter.clone() for parameter in fast.model.parameters()]
+        for batch in batches:
+            twin.step(batch, torch.Generator().manual_seed(2))
+    assert all(map(torch.equal, mine, twin.model.parameters()))
+    assert all(map(torch.equal, mine, fast.model.parameters()))
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("batch_size", [0, 150])
 def test_monte_carlo_em_is_the_reference(decoder, batch_size, generator):

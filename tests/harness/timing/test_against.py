@@ -14,14 +14,13 @@ from harness.timing.journal import Journal
 from harness.timing.trees import Tree
 from tests.support import ROOT, reproduce
 
-PLANTED = '''
-    def climb(self, prior_scale: float = 0.0) -> None:
-        """Much longer than before."""
+PLACE = "        for call in self._calls:\n"
+PLANTED = """
         import time
         begin = time.thread_time()
         while time.thread_time() - begin < 0.005:
             pass
-'''
+"""
 
 
 @pytest.fixture
@@ -30,10 +29,10 @@ def slow_tree(tmp_path: Path) -> Path:
     tree = tmp_path / "slow"
     for name in ("aevb", "baselines", "harness", "benchmarks"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    ascent = tree / "aevb" / "ascent.py"
-    text = ascent.read_text()
-    assert text.count(PLANTED.splitlines()[1]) == 1
-    ascent.write_text(text.replace(PLANTED.splitlines()[1] + "\n", PLANTED.lstrip("\n"), 1))
+    replay = tree / "aevb" / "fast" / "replay.py"
+    text = replay.read_text()
+    assert text.count(PLACE) == 1
+    replay.write_text(text.replace(PLACE, PLANTED.lstrip("\n") + PLACE))
     return tree
 
 
