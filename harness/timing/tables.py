@@ -176,13 +176,14 @@ def side_by_side(times: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def format_times(times: pd.DataFrame) -> str:
-    """Millions of AEVB's samples in the time to the bound, a row for each panel and device."""
-    index = ["device", "dataset", "n_latent", "target"]
-    shown = times.assign(aevb_samples=times["aevb_samples"] / 1e6)
-    wide = shown.pivot_table(index=index, columns="method", values="aevb_samples")
-    wide = wide.rename(columns=label).reset_index()
-    wide["dataset"] = wide["dataset"].map(label)
-    text: str = wide.rename(columns={"n_latent": "N_z", "target": "bound, nats"}).to_string(
-        index=False, formatters={"bound, nats": "{:.1f}".format}, float_format="{:.3f}".format, na_rep="–"
-    )
-    return text
+    """Millions of AEVB's samples in the time to the bound, a table of panels for each device."""
+    shown = times.assign(aevb_samples=times["aevb_samples"] / 1e6, dataset=times["dataset"].map(label))
+    tables = []
+    for device, rows in shown.groupby("device", sort=False):
+        wide = rows.pivot_table(index=["dataset", "n_latent", "target"], columns="method", values="aevb_samples")
+        wide = wide.rename(columns=label).reset_index()
+        text = wide.rename(columns={"n_latent": "N_z", "target": "bound, nats"}).to_string(
+            index=False, formatters={"bound, nats": "{:.1f}".format}, float_format="{:.3f}".format, na_rep="–"
+        )
+        tables.append(fold(str(device)) + f"\n{text}")
+    return "\n".join(tables)

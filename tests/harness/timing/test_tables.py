@@ -176,6 +176,14 @@ def test_each_device_has_bars_of_its_own_that_name_it(tmp_path):
     assert "Some GPU" in format_times(times)
 
 
+def test_times_to_a_bound_fit_the_terminal_however_long_the_names_of_devices_are():
+    long = "A processor 25/17/1, AVX512, L2 1 MiB, L3 32 MiB, with a name that no line of 80 columns holds"
+    times = time_to_bound(curves(), COSTS)
+    lines = format_times(times.replace({"device": {"Some GPU": long}})).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert long in " ".join(" ".join(lines).split())
+
+
 def test_engines_of_equal_speed_have_columns_and_devices_places_of_their_own(monkeypatch, tmp_path):
     drawn = {}
     monkeypatch.setattr(plot, "save", lambda figure, stem: drawn.setdefault(stem.name, figure) and [stem])
