@@ -31,6 +31,7 @@ COLOURS = {
     "products": "#1f4fa0", "activations": "#6f9bd8", "bound": "#a50f22", "biases": "#e59aa3", "Adagrad": "#2fa83b",
     "chains": "#7a3fa0", "noise": "#d98200", "gathering": "#f0c808", REST: "#bdbdbd",
 }  # fmt: skip
+NOTHING = {"seconds": 0.0, "low": 0.0, "high": 0.0, "operations": 0.0}
 MICRO, LARGE = 1e6, 0.04  # a share that is told in its bar
 
 
@@ -42,14 +43,18 @@ def tabulate_steps(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
     Returns:
         Columns case, method, part, seconds (median of a step's), low and high (95 % interval), share (of the step's)
-        and operations (asked of torch in a step).
+        and operations (asked of torch in a step). The rest is the step less its parts, so that shares add up to 1.
     """
     rows = []
     for each in records:
         case = f"{label(each['method'])} {'-'.join(map(str, each['hidden']))}/{each['n_latent']}"
         whole = each["parts"][STEP]["seconds"]
-        for part in NAMES:
-            found = each["parts"].get(part, {"seconds": 0.0, "low": 0.0, "high": 0.0, "operations": 0.0})
+        parts = {part: each["parts"].get(part, NOTHING) for part in NAMES}
+        rest = whole - sum(parts[kind]["seconds"] for kind in KINDS)
+        parts[REST] = {**parts[REST], "seconds": rest} | {
+            end: rest + parts[REST][end] - parts[REST]["seconds"] for end in ("low", "high")
+        }
+        for part, found in parts.items():
             rows.append({"case": case, "method": each["method"], "part": part, **found,
                          "share": found["seconds"] / whole})  # fmt: skip
     return pd.DataFrame(rows, columns=["case", "method", "part", "seconds", "low", "high", "operations", "share"])

@@ -102,10 +102,19 @@ def record(method: str, **seconds: float) -> dict[str, Any]:
     return {"method": method, "hidden": [500], "n_latent": 20, "parts": told}
 
 
+def test_shares_add_up_though_medians_of_rounds_do_not() -> None:
+    case = record("aevb", products=7e-4)
+    case["parts"][REST] |= {"seconds": 3.4e-4, "low": 3.3e-4, "high": 3.6e-4}
+    table = tabulate_steps([case]).set_index("part")
+    assert table.loc[[*KINDS, REST], "share"].sum() == pytest.approx(1)
+    assert list(table.loc[REST, ["low", "seconds", "high"]]) == pytest.approx([2.9e-4, 3e-4, 3.2e-4])
+
+
 def test_the_table_and_the_figure_tell_every_part_of_every_case(tmp_path) -> None:
     table = tabulate_steps([record("aevb", products=7e-4, noise=1e-4), record("mcem", products=4e-4)])
     assert table.set_index(["case", "part"])["share"].loc["AEVB 500/20", REST] == pytest.approx(0.2)
     shown = cells(table).set_index("µs a step")
+    assert shown.loc["the rest", "MCEM 500/20"].startswith("600 ± 60")
     assert shown.loc["matrix products", "AEVB 500/20"] == "700 ± 70 (70%)"
     assert shown.loc["random numbers", "MCEM 500/20"] == "–"
     assert "630–770" in format_steps(table)
