@@ -7,7 +7,6 @@ of the ratios within a round, so that a machine that slows down slows all of the
 
 import argparse
 import importlib.util
-import math
 import multiprocessing
 import os
 import statistics
@@ -34,12 +33,13 @@ from benchmarks.work import flops, product_timer, step_products
 from harness.experiments.config import Config
 from harness.runs.steps import library
 from harness.runs.streams import stream
-from harness.timing.intervals import of_median, of_ratio
+from harness.timing.contest import ratio_of
+from harness.timing.intervals import of_median
 
 SECONDS_OF_A_BURST = 0.4
 PRODUCTS = {"cpu": 20, "cuda": 5}  # times that the products are timed in a round; on a GPU many steps' at each
 STACKS = ("stacked", "JAX vmap", "stacked GEMM")  # of as many runs as a GPU's stack has
-RATIOS = {
+PAIRS = {
     "cpu": [*(("fast", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM")), ("bfloat16", "fast"),
             ("fast", "wake-sleep")],
     "cuda": [*(("graph", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM", "wake-sleep")),
@@ -149,9 +149,9 @@ def report(rates: Rates, config: Config, device: str) -> None:
     gflops = flops(step_products(config)) / config.batch_size * statistics.median(rates["GEMM"]) / 1e9
     by = "cuBLAS" if device == "cuda" else library(config, run_data("cpu"))
     print(f"  GEMM: the products of an AEVB step alone, {gflops:.0f} GFLOP/s by {by}")
-    for one, other in RATIOS[device]:
+    for one, other in PAIRS[device]:
         if one in rates and other in rates:
-            ratio = of_ratio([[math.log(a / b) for a, b in zip(rates[one], rates[other], strict=True)]])
+            ratio = ratio_of(rates, one, other)
             print(f"  {one} / {other}: {ratio.median:.3f} ({ratio.low:.3f} to {ratio.high:.3f})")
 
 

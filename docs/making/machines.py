@@ -8,8 +8,8 @@ import pandas as pd
 from aevb import shipped
 from docs.making.markup import NONE_YET, fenced, markdown
 from harness.figures.compare import label
-from harness.timing import race, step
-from harness.timing.devices import read_roofs, read_steps
+from harness.timing import contest, race, step
+from harness.timing.devices import read_contests, read_roofs, read_steps
 from harness.timing.history import compare_commits, read_history
 from harness.timing.roofline import format_roofs
 from harness.timing.tables import format_times, readable
@@ -39,6 +39,11 @@ def roofs() -> str:
     """What bounds each machine that was timed."""
     found = read_roofs(shipped.RESULTS / "benchmarks")
     return _for_devices(found, lambda rows: markdown(format_roofs(rows)))
+
+
+def contests() -> str:
+    """Learners that took turns, for each machine on which they did."""
+    return _for_devices(read_contests(shipped.RESULTS / "benchmarks"), lambda rows: markdown(contest.cells(rows)))
 
 
 def steps() -> str:

@@ -98,6 +98,7 @@ TABLES: Mapping[str, Any] = {
         *(errors, study, verdicts, drawn_from, models, workflow, options, is_published),
         *(curves.summary, curves.whole, curves.reach, curves.apart, curves.each_seed, curves.tried),
         *(curves.better_estimates, curves.methods),
-        *(machines.times, machines.benchmarks, machines.roofs, machines.steps, machines.to_target, machines.history),
+        *(machines.times, machines.benchmarks, machines.roofs, machines.contests, machines.steps, machines.to_target),
+        machines.history,
     )
 }

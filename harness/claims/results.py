@@ -116,9 +116,7 @@ class Results:
             timed = timed[timed["device_type"] == CPU] if len(timed) else timed
             if timed.empty:
                 return None
-            # Older files have the fastest round in `seconds`.
-            median = timed.reindex(columns=["median_seconds"])["median_seconds"].fillna(timed["seconds"])
-            return _by_kind(median * timed["rounds"], timed)
+            return _by_kind(timed["seconds"] * timed["rounds"], timed)
         if source.task == "study":
             tables = {name: self.study(source.name, name) for name in STUDY_PARTS[source.name]}
             spent = [_spent(rows, STUDY_PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]

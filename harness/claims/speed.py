@@ -93,7 +93,7 @@ def _timed(results: Results, name: str, size: Mapping[str, object]) -> Estimate:
 def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> pd.Series | None:
     """A learner's row, in float32 on one core of a CPU; None without.
 
-    If several were timed, one with an interval before one without, and then the fastest.
+    If several were timed, the fastest.
     """
     if table.empty:
         return None
@@ -103,23 +103,15 @@ def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> p
     for column, value in wanted.items():
         kept &= table[column] == value
     rows = table[kept]
-    found = rows.assign(known=rows.get("seconds_low", pd.Series(math.nan, rows.index)).notna())
-    return None if found.empty else found.sort_values(["known", "samples_per_second"]).iloc[-1]
+    return None if rows.empty else rows.sort_values("samples_per_second").iloc[-1]
 
 
 def seconds(row: pd.Series | None) -> Estimate:
-    """Of a sample, in the median round; the 95 % interval of that is two errors to either side.
-
-    Older files have the fastest round, and no interval: the error is how much longer the median round took.
-    """
+    """Of a sample, in the median round; the 95 % interval of that is two errors to either side."""
     if row is None:
         return UNKNOWN
-    told, samples = float(row["seconds"]), float(row["samples"])
-    if math.isnan(row.get("seconds_low", math.nan)):
-        error = float(row["median_seconds"]) - told
-    else:
-        error = float(row["seconds_high"] - row["seconds_low"]) / 2 / ERRORS
-    return Estimate(told / samples, error / samples, math.inf, 0)
+    error = float(row["seconds_high"] - row["seconds_low"]) / 2 / ERRORS
+    return Estimate(float(row["seconds"]) / row["samples"], error / row["samples"], math.inf, 0)
 
 
 def _machine(row: pd.Series | None) -> str:

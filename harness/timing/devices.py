@@ -1,4 +1,4 @@
-"""What was measured on each device, in files: cases, and beside them the device's roofs and steps taken apart."""
+"""What was measured on each device, in files: cases, and beside them its roofs, steps taken apart and contests."""
 
 import json
 import re
@@ -14,13 +14,14 @@ from harness.store.files import write_text
 from harness.store.invocation import command_line
 from harness.store.machine import title
 from harness.store.tables import read_json, reading
+from harness.timing.contest import tabulate_contests
 from harness.timing.roofline import tabulate_roofs
 from harness.timing.step import tabulate_steps
 from harness.timing.tables import tabulate
 
 # What is no case of the table: a list of its own in a device's file, and the suite that measures it.
-ROOFS, STEPS = "roofs", "steps"
-APART = {ROOFS: "roof", STEPS: "step"}
+ROOFS, STEPS, CONTESTS = "roofs", "steps", "contests"
+APART = {ROOFS: "roof", STEPS: "step", CONTESTS: "contest"}
 
 
 def stem_of(name: str) -> str:
@@ -69,6 +70,12 @@ def read_steps(folder: Path) -> pd.DataFrame:
     """What `tabulate_steps` makes of all devices whose steps were taken apart, and their names in `device`."""
     found = _of_devices(folder, STEPS, tabulate_steps)
     return pd.concat(found, ignore_index=True) if found else tabulate_steps([]).assign(device="")
+
+
+def read_contests(folder: Path) -> pd.DataFrame:
+    """What `tabulate_contests` makes of all devices whose learners took turns, and their names in `device`."""
+    found = _of_devices(folder, CONTESTS, tabulate_contests)
+    return pd.concat(found, ignore_index=True) if found else tabulate_contests([]).assign(device="")
 
 
 def _of_devices(

@@ -22,7 +22,8 @@ from harness.store.columns import fold, format_table
 from harness.store.files import check_writable, write_text
 from harness.store.shelves import Shelves
 from harness.store.tables import read_table
-from harness.timing.devices import keep, read, read_roofs, read_steps
+from harness.timing.contest import format_contests
+from harness.timing.devices import keep, read, read_contests, read_roofs, read_steps
 from harness.timing.history import compare_commits, format_changes, read_history, remember
 from harness.timing.plot import plot_benchmarks
 from harness.timing.roofline import format_roofs, plot_roofline
@@ -75,11 +76,13 @@ def show_measured(results: Path) -> None:
         UserError: it knows none.
     """
     folder = results / "benchmarks"
-    table, roofs, steps = read(folder), read_roofs(folder), read_steps(folder)
+    table, roofs, steps, contests = read(folder), read_roofs(folder), read_steps(folder), read_contests(folder)
     curves, source = _figure2(results)
-    times = time_to_bound(curves, sample_costs(table))
+    times = time_to_bound(curves, sample_costs(table, contests))
     remember(folder)
     print(format_benchmarks(table))
+    for device, rows in contests.groupby("device", sort=False):
+        print("\n" + fold(f"learners in turns: {device}") + f"\n{format_contests(rows)}")
     for device, rows in roofs.groupby("device", sort=False):
         print(f"\nwhat bounds {device}\n{format_table(format_roofs(rows))}")
     for device, rows in steps.groupby("device", sort=False):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from harness.figures.compare import label
 from harness.store.columns import fold, format_table
+from harness.timing.contest import cost_of_wake_sleep
 from harness.timing.intervals import UNSTABLE
 
 CASE = (
@@ -25,7 +26,6 @@ BY_HAND = ("by hand", "fast", "graph")
 SETTING = {"hidden": "500", "n_latent": 20, "batch_size": 100, "n_samples": 1}
 
 
-FORMER_NAMES = {"naive PyTorch": "plain PyTorch"}
 # What a user would take instead, where it is not installed: how to have it measured.
 OPTIONAL = {"JAX scan": "JAX is not installed: pip install -c constraints.txt -e '.[test,jax]'"}
 
@@ -34,7 +34,6 @@ def tabulate(records: list[dict[str, Any]]) -> pd.DataFrame:
     """A row for each case; widths of layers as text, seconds for a million samples."""
     table = pd.DataFrame(records).drop(columns="environment", errors="ignore")
     table["hidden"] = ["-".join(map(str, widths)) for widths in table["hidden"]]
-    table["engine"] = table["engine"].replace(FORMER_NAMES)
     table["seconds_per_million"] = 1e6 / table["samples_per_second"]
     return table
 
@@ -103,14 +102,25 @@ def format_benchmarks(table: pd.DataFrame) -> str:
     return "\n".join([format_table(shown), *map(fold, told)])
 
 
-def sample_costs(table: pd.DataFrame) -> pd.DataFrame:
+def sample_costs(table: pd.DataFrame, contests: pd.DataFrame) -> pd.DataFrame:
     """A sample's time over that of one of AEVB's, in the usual setting: devices are rows, methods are columns.
 
-    Each learner with the fastest of its hand-written float32 steps. Empty where AEVB was not timed.
+    Each learner with the fastest of its hand-written float32 steps; where a device's learners took turns, wake-sleep's
+    is of these. Empty where AEVB was not timed.
+
+    Args:
+        table: of cases, each timed by itself.
+        contests: what `read_contests` found.
     """
     rows = table[(table["suite"] == "learner") & table["engine"].isin(BY_HAND) & (table["precision"] == "float32")]
     pace = usual(rows).pivot_table(index="device", columns="method", values="samples_per_second", aggfunc="max")
-    return pace.rdiv(pace["aevb"], axis=0) if "aevb" in pace else pd.DataFrame()
+    if "aevb" not in pace:
+        return pd.DataFrame()
+    costs = pace.rdiv(pace["aevb"], axis=0)
+    for device, rows in contests.groupby("device"):
+        if device in costs.index and (cost := cost_of_wake_sleep(rows)):
+            costs.loc[device, "wake_sleep"] = cost
+    return costs
 
 
 def time_to_bound(curves: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Every claim on a study, on models or on timings is answered rightly on results that are made up."""
 
-import json
 import math
 
 import pytest
@@ -110,16 +109,9 @@ def test_wake_sleep_costs_as_much_where_both_times_are_of_one_order(tmp_path, se
     assert [item.value for item in found.items] == pytest.approx([1.4, seconds / 40] * 2)
 
 
-def test_times_with_intervals_are_read_as_those_of_older_files_are(tmp_path):
+def test_the_error_of_a_cost_is_that_of_both_times(tmp_path):
     time_learners(tmp_path, TIMES | {("wake_sleep", "fast"): 56.0})
-    path = tmp_path / "benchmarks" / "made-up.json"
-    stored = json.loads(path.read_text())
-    for row in stored["measured"]:
-        median = row.pop("median_seconds")
-        row |= {"seconds": median, "seconds_low": 0.98 * median, "seconds_high": 1.02 * median}
-    path.write_text(json.dumps(stored))
     found = measured(Results(Shelves(tmp_path)), "C7")
-    assert found.verdict == "holds"
     (cost, *_) = [item for item in found.items if "seconds" in item.name]
     assert cost.value == pytest.approx(56 / 40)
     assert cost.standard_error == pytest.approx(56 / 40 * 0.01 * math.sqrt(2))  # 2 % are two errors
