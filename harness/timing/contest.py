@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from harness.store.columns import format_table
-from harness.timing.intervals import Interval, of_median, of_ratio
+from harness.timing.intervals import UNSTABLE, Interval, of_median, of_ratio
 
 BEST = ("graph", "fast")  # the project's single runs by hand, on a GPU and on a CPU
 COLUMNS = ["case", "learner", "samples_per_second", "low", "high", "ratio", "ratio_low", "ratio_high"]
@@ -37,6 +37,35 @@ def tabulate_contests(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         for name in sorted(found, key=lambda name: found[name][1].median):
             rows.append((case, name, *found[name][0], *found[name][1]))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def in_turns(case: dict[str, Any], contests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a learner with the times that it had in turns with others, if it had: slow minutes are not its own.
+
+    Args:
+        case: a record of a suite.
+        contests: those of the suite "contest" on this device.
+    """
+    setting = ("hidden", "n_latent", "batch_size")
+    for each in contests:
+        rates = each["rates"].get(_name(case))
+        if case["suite"] == "learner" and case["n_samples"] == 1 and rates and all(case[n] == each[n] for n in setting):
+            seconds = of_median([case["samples"] / rate for rate in rates])
+            return {
+                **case, "seconds": seconds.median, "seconds_low": seconds.low, "seconds_high": seconds.high,
+                "unstable": seconds.half_width > UNSTABLE, "rounds": len(rates),
+                "samples_per_second": case["samples"] / seconds.median,
+            }  # fmt: skip
+    return case
+
+
+def _name(case: Mapping[str, Any]) -> str:
+    """What a contest calls it."""
+    if case["method"] == "wake_sleep" and case["engine"] in BEST:
+        return "wake-sleep"
+    if case["precision"] != "float32":
+        return str(case["precision"])
+    return str(case["engine"]) if case["method"] == "aevb" else ""
 
 
 def cells(table: pd.DataFrame) -> pd.DataFrame:

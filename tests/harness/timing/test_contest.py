@@ -1,5 +1,7 @@
 """Learners that take turns: what is kept of each round, and the ratios that come of it."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from harness.timing.contest import cells, cost_of_wake_sleep, format_contests, r
 from harness.timing.devices import keep, read_contests
 from harness.timing.tables import sample_costs, tabulate
 
-SLOWED = np.array([1.0, 0.5, 1.0, 0.5, 0.25, 1.0])  # by what else the machine does
+SLOWED = np.array([1.0, 0.5, 1.0, 0.5, 0.25, 1.0, 0.5])  # by what else the machine does
 
 
 def contest(**rates: float) -> dict:
@@ -39,7 +41,7 @@ def test_rounds_are_kept_in_the_devices_file_and_printed(tmp_path):
     keep([{"test": "test_contest", **contest(fast=3000.0, wake_sleep=2000.0)}], tmp_path)
     table = read_contests(tmp_path)
     assert set(table["device"]) == {"Some CPU"}
-    assert cells(table).iloc[0].tolist() == ["500/20", "AEVB by hand", "2,250", "1"]
+    assert cells(table).iloc[0].tolist() == ["500/20", "AEVB by hand", "1,500", "1"]
     assert "1.500 (1.500–1.500)" in format_contests(table)
     assert max(map(len, format_contests(table).splitlines())) <= 80
     assert read_contests(tmp_path / "nothing").empty
@@ -58,3 +60,27 @@ def test_the_cost_of_a_sample_is_that_of_turns_where_there_were_any():
              for found in (contests.assign(device="Some CPU"), contests.assign(device="Another CPU"),
                            pd.DataFrame(columns=[*contests, "device"]))]  # fmt: skip
     assert costs == pytest.approx([1.5, 1.2, 1.2])
+
+
+def test_what_took_turns_is_kept_as_it_was_in_turns(tmp_path):
+    alone = {"device_type": "cpu", "hidden": [500], "n_latent": 20, "batch_size": 100, "n_samples": 1, "samples": 100,
+             "suite": "learner", "seconds": 1.0, "seconds_low": 1.0, "seconds_high": 1.0, "unstable": False,
+             "rounds": 10, "samples_per_second": 100.0, "environment": {"device": "Some CPU"}}  # fmt: skip
+    learners = {"fast": {}, "JAX scan": {}, "wake-sleep": {"method": "wake_sleep", "engine": "fast"},
+                "bfloat16": {"engine": "fast", "precision": "bfloat16"}}  # fmt: skip
+    others = [{"hidden": [100]}, {"n_samples": 3}, {"suite": "chains"}, {"method": "wake_sleep", "engine": "reference"},
+              {"batch_size": 10}, {"engine": "stacked"}]  # fmt: skip
+    usual = {"method": "aevb", "engine": "fast", "precision": "float32"}
+    records = [alone | usual | {"engine": name} | change for name, change in learners.items()]
+    records += [alone | usual | change for change in others]
+    rates = {"fast": 400.0, "JAX_scan": 300.0, "wake-sleep": 200.0, "bfloat16": 800.0, "reference": 50.0}
+    keep([{"test": str(k), **each} for k, each in enumerate([*records, contest(**rates)])], tmp_path)
+    stored = json.loads((tmp_path / "Some-CPU.json").read_text())["measured"]
+    medians = [each["samples_per_second"] for each in stored]
+    assert medians == pytest.approx([*(0.5 * rates[name] for name in ("fast", "JAX_scan", "wake-sleep", "bfloat16")),
+                                     *[100.0] * len(others)])  # fmt: skip
+    for each in stored[: len(learners)]:
+        assert each["seconds"] == pytest.approx(100 / each["samples_per_second"])
+        assert each["seconds_low"] <= each["seconds"] < each["seconds_high"]
+        assert each["unstable"]
+        assert each["rounds"] == len(SLOWED)
