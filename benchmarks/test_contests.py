@@ -1,5 +1,7 @@
 """Learners in turns: ratios that a machine which slows down for a while does not change."""
 
+import time
+
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -14,7 +16,9 @@ ROUNDS = 12
 def test_contest(n_hidden: int, n_latent: int, device: str, benchmark: BenchmarkFixture) -> None:
     config = make_config(hidden=(n_hidden,), n_latent=n_latent)
     rounds = ROUNDS if benchmark.enabled else 1
+    begin = time.perf_counter()
     rates = benchmark.pedantic(lambda: measure(contenders(config, device), config, rounds, device), rounds=1)
+    seconds = time.perf_counter() - begin
     assert {"plain PyTorch", "reference", "wake-sleep", "GEMM"} < rates.keys()
     assert all(len(values) == rounds and min(values) > 0 for values in rates.values())
     benchmark.extra_info.update(
@@ -24,5 +28,6 @@ def test_contest(n_hidden: int, n_latent: int, device: str, benchmark: Benchmark
         n_latent=n_latent,
         batch_size=config.batch_size,
         rates=rates,
+        seconds=seconds,
         environment=environment(device),
     )

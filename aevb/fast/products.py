@@ -76,7 +76,10 @@ def multiply_arrays(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
 
 @contextmanager
 def products_told(tell: Callable[..., object]) -> Iterator[None]:
-    """Within the block `tell` hears of each product by NumPy when it is made: what made it, and its three arrays."""
+    """Within the block `tell` hears of each product by NumPy when it is made: what made it, and its three arrays.
+
+    Of those of all threads: one block at a time.
+    """
     global multiply_arrays
     multiply = multiply_arrays
 

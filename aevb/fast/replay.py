@@ -20,9 +20,10 @@ class Replay:
     """Takes a learner's steps: the first is the learner's own, the later ones do what that one did, bit for bit.
 
     A step of a small network spends a tenth of its time in Python, which looks up, at every step, the same operations
-    on the same tensors. So this is for a learner that keeps to its tensors, whose steps differ in their batch and noise
-    alone, and whose step size stays as it is: one with gradients by hand, after its warm-up. What a step decides by
-    reading a value back cannot be done again; such a learner goes on with steps of its own.
+    on the same tensors. So this is for `FastAEVB`, `FastWakeSleep` and stacks of them, once they have stepped on a
+    batch and their warm-up is over. Another learner must keep to its tensors as they do, and depend on pixels and noise
+    alone: not on the batch's indices, the number of steps or what NumPy is shown. One that reads a value back through
+    torch is noticed, and goes on with steps of its own. After `load_state_dict` make another.
 
     Args:
         learner: with an encoder and gradients by hand, or a stack of such.
@@ -35,7 +36,7 @@ class Replay:
     def __init__(self, learner: Stackable | Stack) -> None:
         self._learner = learner
         self.x: Tensor | None = None
-        self._noise: list[Tensor] = []
+        self._given: list[Tensor] = []
         self._calls: list[Callable[[], object]] = []
         self.refused = ""
 
@@ -57,28 +58,28 @@ class Replay:
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
         """See `Learner.step`; noise must be given."""
         assert noise is not None
-        if self.refused:
-            return self._learner.step(batch, generator, noise)
-        drawn = [noise.normal] if noise.pixels is None else [noise.normal, noise.pixels]
+        given = [batch.x, noise.normal] if noise.pixels is None else [batch.x, noise.normal, noise.pixels]
         if self.x is None:
-            self.x, *self._noise = (tensor.clone() for tensor in (batch.x, *drawn))
-            return self._record(Batch(self.x, batch.indices), generator)
-        if batch.x is not self.x:
-            self.x.copy_(batch.x)
-        for own, tensor in zip(self._noise, drawn, strict=True):
-            own.copy_(tensor)
+            return self._record(given, batch, generator)
+        if self.refused or any(map(_differ, self._given, given)):
+            return self._learner.step(batch, generator, noise)
+        for own, tensor in zip(self._given, given, strict=True):
+            if own is not tensor:
+                own.copy_(tensor)
         for call in self._calls:
             call()
         for ascent in self.ascents:
             ascent.steps += 1
         return StepInfo(self._bound.clone(), self._samples)
 
-    def _record(self, batch: Batch, generator: torch.Generator) -> StepInfo:
+    def _record(self, given: Sequence[Tensor], batch: Batch, generator: torch.Generator) -> StepInfo:
+        own = [tensor.clone() for tensor in given]
         with _Recorder() as recorder:
-            info = self._learner.step(batch, generator, Noise(*self._noise))
+            info = self._learner.step(Batch(own[0], batch.indices), generator, Noise(*own[1:]))
         assert info.bound is not None
-        self._calls, self.refused = recorder.calls, recorder.refused
+        self._given, self._calls, self.refused = own, recorder.calls, recorder.refused
         self._bound, self._samples = info.bound, info.samples
+        self.x = own[0]
         return StepInfo(info.bound.clone(), info.samples)
 
 
@@ -111,12 +112,13 @@ class _Recorder(TorchFunctionMode):
         if name in NO_WORK:
             return result
         results = list(result) if isinstance(result, list | tuple) else [result]
-        if result is None or kwargs.keys() & OUT or (name.endswith("_") and not name.endswith("__")):
+        in_place = (name.endswith("_") and not name.endswith("__")) or (args and result is args[0])
+        if result is None or in_place or any(kwargs.get(name) is not None for name in OUT):
             self.calls.append(_bound(func, args, kwargs))
         elif not all(isinstance(each, Tensor) for each in results):
             self.refused = self.refused or name
-        elif name in TAKE_OUT:
-            self.calls.append(partial(getattr(torch, name), *args, **kwargs, out=result))
+        elif name in TAKE_OUT and len(args) > 1:
+            self.calls.append(partial(getattr(torch, name), *args, **{**kwargs, "out": result}))
         elif not all(_shares_memory(each, args) for each in results):
             self.calls.append(partial(_do_into, results, func, args, kwargs))
         return result
@@ -124,8 +126,12 @@ class _Recorder(TorchFunctionMode):
 
 # They compute nothing: what a tensor is like, or torch's modes.
 NO_WORK = ("__get__", "__len__", "size", "dim", "numel", "numpy", "stride", "is_inference", "_set_grad_enabled")
-OUT = {"out", "grad_input"}
+OUT = ("out", "grad_input")
 TAKE_OUT = ("add", "sub", "mul", "sum", "mean")
+
+
+def _differ(one: Tensor, other: Tensor) -> bool:
+    return one.shape != other.shape or one.dtype != other.dtype
 
 
 def _bound(func: Any, args: Any, kwargs: Any) -> Callable[[], object]:

@@ -19,6 +19,7 @@ from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
 from harness.studies.reparameterization.table import CURVE
+from harness.timing.devices import read_contests
 from harness.timing.tables import tabulate
 
 HOUR = 3600.0  # seconds
@@ -92,6 +93,12 @@ class Results:
         return table if table.empty else self._papers_own(table, EXPERIMENTS[3])
 
     @cached_property
+    def contests(self) -> pd.DataFrame:
+        """Learners that took turns, on every device; empty where none did, and where a method is in AEVB's place."""
+        folder = self.shelves.place("benchmarks")
+        return read_contests(folder) if folder and self.method == AEVB_ITSELF else pd.DataFrame()
+
+    @cached_property
     def benchmarks(self) -> pd.DataFrame:
         """What was timed, on every device, a row for each case; empty where nothing was."""
         parts = ("benchmarks",) if self.method == AEVB_ITSELF else ("benchmarks", METHODS_FOLDER)
@@ -116,7 +123,10 @@ class Results:
             timed = timed[timed["device_type"] == CPU] if len(timed) else timed
             if timed.empty:
                 return None
-            return _by_kind(timed["seconds"] * timed["rounds"], timed)
+            took = _by_kind(timed["seconds"] * timed["rounds"], timed)
+            turns = self.contests
+            turns = turns[turns["device_type"] == CPU] if len(turns) else turns
+            return took + _by_kind(turns["spent"], turns) if len(turns) else took
         if source.task == "study":
             tables = {name: self.study(source.name, name) for name in STUDY_PARTS[source.name]}
             spent = [_spent(rows, STUDY_PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]

@@ -166,7 +166,7 @@ CLAIMS: tuple[Claim, ...] = (
         "A sample of wake-sleep takes between half and twice the operations of one of AEVB, and between half and twice "
         "the seconds, with the models of figures 2 and 3.",
         (BENCHMARK,),
-        note="The error of a time is how much longer the median round took than the fastest.",
+        note="The error of a time, or of a ratio in turns, is a quarter of its 95 % interval.",
     ),
     Claim(
         "C8",
@@ -198,7 +198,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Between 20 and 40 minutes, by both readings: all operations of the training run at 40 GFLOPS; and the "
         "machine's matrix products do, and a plain implementation is as much slower as it is today.",
         (BENCHMARK,),
-        note="The error of a time is how much longer the median round took than the fastest.",
+        note="The error of a time, or of a ratio in turns, is a quarter of its 95 % interval.",
     ),
     Claim(
         "C11",

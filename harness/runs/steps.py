@@ -18,7 +18,7 @@ from harness.experiments.config import Config
 from harness.experiments.methods import method_of
 from harness.experiments.values import STEP_SIZE_CANDIDATES
 from harness.runs.build import RunData, build_learner
-from harness.runs.learners import by_hand
+from harness.runs.learners import by_hand, stackable
 from harness.runs.streams import stream
 from harness.runs.tape import GRAPH_STEPS, Block, Tape, stacked
 from harness.workers.schedule import Interrupted
@@ -91,8 +91,11 @@ class Trainer:
 
 
 def can_repeat(learner: Any, config: Config) -> bool:
-    """Its steps on minibatches are the same operations at the same tensors each time, once the warm-up is over."""
-    return hasattr(learner, "ascents") and bool(config.batch_size)
+    """Its steps on minibatches are the same operations at the same tensors each time, once the warm-up is over.
+
+    Of the project's own with gradients by hand that is known; of somebody's it is not.
+    """
+    return stackable(config) and hasattr(learner, "ascents") and bool(config.batch_size)
 
 
 def take_steps(learner: Any, data: RunData, block: Block, generator: torch.Generator) -> Tensor:

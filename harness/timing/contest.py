@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from harness.store.columns import format_table
-from harness.timing.intervals import UNSTABLE, Interval, of_median, of_ratio
+from harness.timing.intervals import Interval, of_median, of_ratio
 
 BEST = ("graph", "fast")  # the project's single runs by hand, on a GPU and on a CPU
-COLUMNS = ["case", "learner", "samples_per_second", "low", "high", "ratio", "ratio_low", "ratio_high"]
+COLUMNS = ["device_type", "case", "learner", "samples_per_second", "low", "high", "ratio", "ratio_low", "ratio_high",
+           "spent"]  # fmt: skip
 
 
 def ratio_of(rates: Mapping[str, Sequence[float]], one: str, other: str) -> Interval:
@@ -25,8 +26,9 @@ def tabulate_contests(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         records: of the suite "contest", as a device's file has them: samples per second of each round, by learner.
 
     Returns:
-        `COLUMNS`: the case, such as "500/20", the learner ("GEMM": the matrix products of a step of AEVB alone), its
-        samples per second with a 95 % interval, and the rate of the project's own AEVB over it, likewise.
+        `COLUMNS`: the kind of device, the case, such as "500/20", the learner ("GEMM": the matrix products of a step of
+        AEVB alone), its samples per second with a 95 % interval, the rate of the project's own AEVB over it, likewise,
+        and its part of the seconds that the contest took.
     """
     rows = []
     for each in records:
@@ -34,38 +36,10 @@ def tabulate_contests(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         best = next(name for name in BEST if name in rates)
         case = f"{'-'.join(map(str, each['hidden']))}/{each['n_latent']}"
         found = {name: (of_median(values), ratio_of(rates, best, name)) for name, values in rates.items()}
-        for name in sorted(found, key=lambda name: found[name][1].median):
-            rows.append((case, name, *found[name][0], *found[name][1]))
+        spent = each["seconds"] / len(found)
+        for name in sorted(found, key=lambda name: -found[name][0].median):
+            rows.append((each["device_type"], case, name, *found[name][0], *found[name][1], spent))
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def in_turns(case: dict[str, Any], contests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The record of a learner with the times that it had in turns with others, if it had: slow minutes are not its own.
-
-    Args:
-        case: a record of a suite.
-        contests: those of the suite "contest" on this device.
-    """
-    setting = ("hidden", "n_latent", "batch_size")
-    for each in contests:
-        rates = each["rates"].get(_name(case))
-        if case["suite"] == "learner" and case["n_samples"] == 1 and rates and all(case[n] == each[n] for n in setting):
-            seconds = of_median([case["samples"] / rate for rate in rates])
-            return {
-                **case, "seconds": seconds.median, "seconds_low": seconds.low, "seconds_high": seconds.high,
-                "unstable": seconds.half_width > UNSTABLE, "rounds": len(rates),
-                "samples_per_second": case["samples"] / seconds.median,
-            }  # fmt: skip
-    return case
-
-
-def _name(case: Mapping[str, Any]) -> str:
-    """What a contest calls it."""
-    if case["method"] == "wake_sleep" and case["engine"] in BEST:
-        return "wake-sleep"
-    if case["precision"] != "float32":
-        return str(case["precision"])
-    return str(case["engine"]) if case["method"] == "aevb" else ""
 
 
 def cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -85,10 +59,13 @@ def format_contests(table: pd.DataFrame) -> str:
     return format_table(cells(table))
 
 
-def cost_of_wake_sleep(table: pd.DataFrame, case: str = "500/20") -> float | None:
-    """A sample's time over that of one of AEVB's; None where they have not taken turns."""
+def cost_of_wake_sleep(table: pd.DataFrame, case: str = "500/20") -> pd.Series | None:
+    """The row of wake-sleep, whose `ratio` is a sample's time over that of one of AEVB's; None without turns.
+
+    Of several devices' the fastest.
+    """
     found = table[(table["case"] == case) & (table["learner"] == "wake-sleep")]
-    return float(found["ratio"].iloc[0]) if len(found) else None
+    return found.sort_values("samples_per_second").iloc[-1] if len(found) else None
 
 
 NAMES = {

@@ -14,7 +14,7 @@ from harness.store.files import write_text
 from harness.store.invocation import command_line
 from harness.store.machine import title
 from harness.store.tables import read_json, reading
-from harness.timing.contest import in_turns, tabulate_contests
+from harness.timing.contest import tabulate_contests
 from harness.timing.roofline import tabulate_roofs
 from harness.timing.step import tabulate_steps
 from harness.timing.tables import tabulate
@@ -30,10 +30,7 @@ def stem_of(name: str) -> str:
 
 
 def keep(found: Sequence[Mapping[str, Any]], folder: Path, ending: str = "") -> list[Path]:
-    """Write what was measured, a JSON and a CSV file for each device, their names with this ending; the paths.
-
-    What was timed by itself and in turns with others is kept as it was in turns.
-    """
+    """Write what was measured, a JSON and a CSV file for each device, their names with this ending; the paths."""
     by_device: dict[str, list[Mapping[str, Any]]] = {}
     for record in found:
         by_device.setdefault(title(record["environment"]), []).append(record)
@@ -42,8 +39,8 @@ def keep(found: Sequence[Mapping[str, Any]], folder: Path, ending: str = "") -> 
         asked = {"command": command_line()}  # of this process; pytest noted its own
         environment = records[0]["environment"] | asked | {"pytest-benchmark": version("pytest-benchmark")}
         measured = [{name: value for name, value in record.items() if name != "environment"} for record in records]
+        cases = [each for each in measured if each["suite"] not in APART.values()]
         apart = {name: [each for each in measured if each["suite"] == suite] for name, suite in APART.items()}
-        cases = [in_turns(each, apart[CONTESTS]) for each in measured if each["suite"] not in APART.values()]
         stem = folder / "-".join(filter(None, [stem_of(device), ending]))
         json_path, csv_path = (stem.with_name(f"{stem.name}.{kind}") for kind in ("json", "csv"))
         content = {"environment": environment, "measured": cases, **apart}

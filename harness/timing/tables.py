@@ -118,8 +118,8 @@ def sample_costs(table: pd.DataFrame, contests: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     costs = pace.rdiv(pace["aevb"], axis=0)
     for device, rows in contests.groupby("device"):
-        if device in costs.index and (cost := cost_of_wake_sleep(rows)):
-            costs.loc[device, "wake_sleep"] = cost
+        if device in costs.index and (row := cost_of_wake_sleep(rows)) is not None:
+            costs.loc[device, "wake_sleep"] = row["ratio"]
     return costs
 
 

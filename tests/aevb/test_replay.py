@@ -1,10 +1,12 @@
 """Steps that are replayed are the learner's own, bit for bit."""
 
 import copy
+from unittest import mock
 
 import pytest
 import torch
 
+from aevb.errors import ArgumentError
 from aevb.fast.aevb import FastAEVB
 from aevb.fast.products import products
 from aevb.fast.replay import Replay
@@ -105,6 +107,61 @@ def test_a_stack_is_replayed(generator):
     follow(own, replay, steps, generator)
     for learner, twin in zip(learners, others, strict=True):
         assert_alike(learner, twin)
+
+
+class InEveryWay(FastAEVB):
+    """Changes tensors in the ways that Python has."""
+
+    def step(self, batch, generator, noise=None):
+        info = super().step(batch, generator, noise)
+        bias = self.model.output.bias.data
+        one, other = bias.chunk(2)
+        one += 0.01 * batch.x.mean()
+        other -= torch.stack([one, 1 - other]).prod(0)
+        bias[3:5] = bias[5:7]
+        bias[0] *= 0.5
+        torch.nn.functional.leaky_relu(one, 0.3, inplace=True)
+        torch.nn.functional.relu(other, inplace=True)
+        bias.add_(torch.sum(bias).mul(0.1)).add_(torch.mul(bias, 0.1, out=None))
+        odd = bias > bias.mean()
+        odd &= bias < 1
+        bias.add_(odd.float(), alpha=0.01)
+        return info
+
+
+def test_whatever_changes_a_tensor_is_done_again(generator):
+    learner, twin = twins(generator)
+    learner.__class__ = twin.__class__ = InEveryWay
+    replay = Replay(twin)
+    follow(learner, replay, steps_of(learner, generator), generator)
+    assert not replay.refused
+    assert_alike(learner, twin)
+
+
+@pytest.mark.parametrize("other", ["fewer points", "another type"])
+def test_a_batch_that_is_not_like_the_first_is_the_learners_own(other, generator):
+    learner, twin = twins(generator)
+    replay, steps = Replay(twin), [*steps_of(learner, generator)]
+    follow(learner, replay, steps, generator)
+    batch, noise = steps[0]
+    if other == "another type":
+        with pytest.raises(ArgumentError, match="`x`"):
+            replay.step(Batch(batch.x.double(), batch.indices), generator, noise)
+        return
+    few = [(Batch(batch.x[:1], batch.indices[:1]), Noise(noise.normal[:, :1]))]
+    follow(learner, replay, [*few, *steps], generator)
+    assert_alike(learner, twin)
+
+
+def test_a_recording_that_was_interrupted_begins_anew(generator, monkeypatch):
+    learner, twin = twins(generator)
+    replay, (first, *others) = Replay(twin), steps_of(learner, generator)
+    with monkeypatch.context() as patched:
+        patched.setattr(FastAEVB, "_check", mock.Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            replay.step(first[0], generator, first[1])
+    follow(learner, replay, [first, *others], generator)
+    assert_alike(learner, twin)
 
 
 class ReadsBack(FastAEVB):

@@ -54,3 +54,28 @@ def test_the_warm_up_is_the_learners_own_and_all_later_steps_but_one_are_replaye
     with mock.patch.object(FastAEVB, "step", autospec=True, side_effect=FastAEVB.step) as step:
         trained(config, data, 1, True)
     assert step.call_count == sum(PIECES[:2]) + 1
+
+
+class ByNumberOfSteps(FastAEVB):
+    """Somebody's: its steps are not alike."""
+
+    def __init__(self, model, encoder, n_datapoints, options):
+        super().__init__(model, encoder, n_datapoints, options)
+
+    def step(self, batch, generator, noise=None):
+        info = super().step(batch, generator, noise)
+        if self._ascent.steps % 7 == 0:
+            self.model.output.bias.data.mul_(0.5)
+        return info
+
+
+def test_somebody_elses_steps_are_their_own(tmp_path, array):
+    place = f"{__name__}:{ByNumberOfSteps.__name__}"
+    config = small_job(tmp_path, array, method=place, warm_up=WARM_UP).config
+    data = prepare(config, load(config, array), CPU)
+    generator = stream("training", 0, CPU)
+    learner = build_learner(config, data, 0.05, "reference")
+    trainer = Trainer(config, data, [learner], [Tape(config, data, learner)], generator)
+    trainer.advance(sum(PIECES))
+    assert isinstance(learner, ByNumberOfSteps)
+    assert trainer._replay.x is None
