@@ -1,7 +1,7 @@
 """C7 and C10: what a sample costs, by count of operations and by the clock, from the benchmarks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from harness.experiments.methods import method_of
 from harness.studies.estimate import UNKNOWN, Estimate
 from harness.studies.verdict import ERRORS
 from harness.timing.contest import cost_of_wake_sleep
+from harness.timing.intervals import UNSTABLE
 from harness.timing.tables import PAPER_SECONDS_PER_MILLION
 
 PAPER_RATE = 40e9  # floating point operations a second: "an effective 40 GFLOPS" (section 5)
@@ -26,7 +27,7 @@ def equal_cost(results: Results) -> list[Item]:
     """Wake-sleep's cost for a sample over AEVB's, for both models: operations, which are counted, and seconds."""
     items = []
     for size in SIZES:
-        ours, other = (learners(results.benchmarks, method, "fast", **size) for method in ("aevb", "wake_sleep"))
+        ours, other = pair(results.benchmarks, *({"method": name, **size} for name in ("aevb", "wake_sleep")))
         counted, (cost, note) = _operations(other) / _operations(ours), _cost_of_wake_sleep(results, size)
         name, low, high = f"{size['hidden']} hidden units", 1 / FACTOR, FACTOR
         items += [
@@ -52,7 +53,7 @@ def _cost_of_wake_sleep(results: Results, size: Mapping[str, object]) -> tuple[E
     if row is not None:
         error = (row["ratio_high"] - row["ratio_low"]) / 2 / ERRORS
         return Estimate(float(row["ratio"]), float(error), math.inf, 0), f"in turns on {row['device']}"
-    ours, other = (learners(results.benchmarks, method, "fast", **size) for method in ("aevb", "wake_sleep"))
+    ours, other = pair(results.benchmarks, *({"method": name, **size} for name in ("aevb", "wake_sleep")))
     return _over(seconds(other), seconds(ours)), _machine(ours)
 
 
@@ -64,7 +65,7 @@ def minutes_per_million(results: Results) -> list[Item]:
     nothing, on one core of the machine that was timed.
     """
     low, high = (limit / MINUTE for limit in PAPER_SECONDS_PER_MILLION)
-    plain, ours = (learners(results.benchmarks, "aevb", engine, **WIDE) for engine in (PLAIN, "fast"))
+    plain, ours = pair(results.benchmarks, *({"method": "aevb", "engine": name, **WIDE} for name in (PLAIN, "fast")))
     counted = _operations(plain) * MILLION / PAPER_RATE / MINUTE
     clock, fast = (seconds(row) for row in (plain, ours))
     minutes, scale = MILLION / MINUTE, math.nan if plain is None else plain["gemm_flops_per_second"] / PAPER_RATE
@@ -83,7 +84,7 @@ def wake_sleeps_pace(results: Results) -> float:
     """Samples that wake-sleep gets through while AEVB gets through one: the more of both models', to be fair to it."""
     found = [_pace(results, "wake_sleep", size) for size in SIZES]
     if len(results.contests):
-        found = [_cost_of_wake_sleep(results, size)[0].value for size in SIZES]
+        found = [1 / _cost_of_wake_sleep(results, size)[0].value for size in SIZES]
     return max((value for value in found if not math.isnan(value)), default=math.nan)
 
 
@@ -93,32 +94,44 @@ def mcems_pace(results: Results) -> float:
 
 
 def _pace(results: Results, method: str, size: Mapping[str, object]) -> float:
-    ours, other = (_timed(results, results.actual(name), size) for name in ("aevb", method))
-    return ours.value / other.value
+    ours, other = pair(results.benchmarks, *(_timed(results.actual(name), size) for name in ("aevb", method)))
+    return seconds(ours).value / seconds(other).value
 
 
-def _timed(results: Results, name: str, size: Mapping[str, object]) -> Estimate:
-    """Seconds of a sample by the fastest engine that the method has, with as many noise samples as are its own."""
+def _timed(name: str, size: Mapping[str, object]) -> dict[str, object]:
+    """A method's case: the fastest engine that it has, with as many noise samples as are its own."""
     known = method_of(name)
-    n_samples = known.fields.get("n_samples", 1)
     engine = "fast" if known.fast else "reference"
-    return seconds(learners(results.benchmarks, name, engine, **{**size, "n_samples": n_samples}))
+    return {"method": name, "engine": engine, **size, "n_samples": known.fields.get("n_samples", 1)}
 
 
-def learners(table: pd.DataFrame, method: str, engine: str, **size: object) -> pd.Series | None:
-    """A learner's row, in float32 on one core of a CPU; None without.
+def pair(
+    table: pd.DataFrame, one: Mapping[str, object], other: Mapping[str, object]
+) -> tuple[pd.Series | None, pd.Series | None]:
+    """The rows of two learners, in float32 on one core of one CPU; None for one that was not timed there.
 
-    If several were timed, the fastest.
+    Of several CPUs one that has both, then one on which both times are stable, and then the one whose first is faster.
     """
+    found = [_rows(table, case) for case in (one, other)]
+    devices = {str(name): [rows[rows["device"] == name] for rows in found] for name in pd.concat(found)["device"]}
+
+    def worth(rows: Sequence[pd.DataFrame]) -> tuple[bool, bool, float]:
+        width = pd.concat([(each["seconds_high"] - each["seconds_low"]) / 2 / each["seconds"] for each in rows])
+        return all(map(len, rows)), bool((width <= UNSTABLE).all()), float(rows[0]["samples_per_second"].max())
+
+    best = max(devices.values(), key=worth, default=found)
+    first, second = (rows.sort_values("samples_per_second").iloc[-1] if len(rows) else None for rows in best)
+    return first, second
+
+
+def _rows(table: pd.DataFrame, case: Mapping[str, object]) -> pd.DataFrame:
     if table.empty:
-        return None
+        return pd.DataFrame(columns=["device"])
     kept = (table["suite"] == "learner") & (table["device_type"] == "cpu") & (table["precision"] == "float32")
     kept &= (table["batch_size"] == 100) | (table["method"] == "mcem")  # M; Monte Carlo EM takes all
-    wanted = {"method": method, "engine": engine, "n_samples": 1, **size}
-    for column, value in wanted.items():
+    for column, value in {"engine": "fast", "n_samples": 1, **case}.items():
         kept &= table[column] == value
-    rows = table[kept]
-    return None if rows.empty else rows.sort_values("samples_per_second").iloc[-1]
+    return table[kept]
 
 
 def seconds(row: pd.Series | None) -> Estimate:
