@@ -82,9 +82,10 @@ def minutes_per_million(results: Results) -> list[Item]:
 
 def wake_sleeps_pace(results: Results) -> float:
     """Samples that wake-sleep gets through while AEVB gets through one: the more of both models', to be fair to it."""
-    found = [_pace(results, "wake_sleep", size) for size in SIZES]
     if len(results.contests):
         found = [1 / _cost_of_wake_sleep(results, size)[0].value for size in SIZES]
+    else:
+        found = [_pace(results, "wake_sleep", size) for size in SIZES]
     return max((value for value in found if not math.isnan(value)), default=math.nan)
 
 

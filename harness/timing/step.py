@@ -50,10 +50,8 @@ def tabulate_steps(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         case = f"{label(each['method'])} {'-'.join(map(str, each['hidden']))}/{each['n_latent']}"
         whole = each["parts"][STEP]["seconds"]
         parts = {part: each["parts"].get(part, NOTHING) for part in NAMES}
-        rest = whole - sum(parts[kind]["seconds"] for kind in KINDS)
-        parts[REST] = {**parts[REST], "seconds": rest} | {
-            end: rest + parts[REST][end] - parts[REST]["seconds"] for end in ("low", "high")
-        }
+        shift = whole - sum(parts[kind]["seconds"] for kind in (*KINDS, REST))
+        parts[REST] = {**parts[REST], **{name: parts[REST][name] + shift for name in ("seconds", "low", "high")}}
         for part, found in parts.items():
             rows.append({"case": case, "method": each["method"], "part": part, **found,
                          "share": found["seconds"] / whole})  # fmt: skip
