@@ -12,6 +12,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.support import wait_until
+
 QUIET = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --lang=en-US"
@@ -49,6 +51,12 @@ def requests(window: webdriver.Chrome) -> list[str]:
     """Addresses of all requests since the last call."""
     messages = [json.loads(entry["message"])["message"] for entry in window.get_log("performance")]
     return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+
+
+def visit(window: webdriver.Chrome, address: str) -> None:
+    """Open the report, and wait until it has unpacked the records of where its numbers come from."""
+    window.get(address)
+    wait_until(lambda: window.find_elements("css selector", "#provenance .source"))
 
 
 def find(window: webdriver.Chrome, selector: str) -> WebElement:

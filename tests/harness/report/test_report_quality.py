@@ -27,7 +27,7 @@ let last = performance.now();
 @pytest.fixture(scope="module")
 def window(browser, store):
     resize(browser, 1440, 900)
-    browser.get(store.page.as_uri())
+    visit(browser, store.page.as_uri())
     return browser
 
 

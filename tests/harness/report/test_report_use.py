@@ -6,7 +6,7 @@ import re
 import pytest
 from selenium.webdriver import ActionChains, Keys
 
-from tests.browser import click, find, resize
+from tests.browser import click, find, resize, visit
 from tests.support import wait_until
 
 DESK, PHONE, PROJECTOR = (1440, 900), (360, 740), (1280, 720)
@@ -24,7 +24,7 @@ def window(browser, page):
     resize(browser, *DESK)
     if browser.current_url.startswith(page):
         browser.execute_script("localStorage.clear()")
-    browser.get(page)
+    visit(browser, page)
     return browser
 
 
@@ -109,7 +109,7 @@ def test_the_address_keeps_what_is_shown_and_gives_it_back(window, page):
         assert part in query
     window.execute_script("localStorage.clear()")
     window.get("about:blank")
-    window.get(page + query)
+    visit(window, page + query)
     root = find(window, "html")
     seen = [root.get_attribute(name) for name in ("lang", "data-theme", "data-range")]
     assert seen == ["ko", "dark", "paper"]
@@ -119,7 +119,7 @@ def test_the_address_keeps_what_is_shown_and_gives_it_back(window, page):
 
 
 def test_an_address_that_makes_no_sense_opens_the_page_all_the_same(window, page):
-    window.get(f"{page}?lang=fr&theme=pink&range=7&open=nothing&chart=none&mode=x&slide=9#nowhere")
+    visit(window, f"{page}?lang=fr&theme=pink&range=7&open=nothing&chart=none&mode=x&slide=9#nowhere")
     root = find(window, "html")
     assert root.get_attribute("lang") == "en"
     assert root.get_attribute("data-range") == "ours"
@@ -195,7 +195,7 @@ def test_the_origins_button_to_close_is_always_in_reach(size, window):
 @pytest.mark.parametrize("size", [DESK, PROJECTOR])
 def test_slides_fit_the_projector_and_arrow_keys_go_through_them(size, window, page):
     resize(window, *size)
-    window.get(f"{page}?mode=projector&lang=ko")
+    visit(window, f"{page}?mode=projector&lang=ko")
     at_rest(window)
     count = int(find(window, "#slide-place").text.split("/")[1])
     assert count >= 10
@@ -218,7 +218,7 @@ def test_slides_fit_the_projector_and_arrow_keys_go_through_them(size, window, p
             wait_until(lambda: window.execute_script("return location.search") != names[-1])
             names.append(window.execute_script("return location.search"))
     assert len({*names}) == count
-    window.get(page + names[5])
+    visit(window, page + names[5])
     assert find(window, "#slide-place").text == f"6 / {count}"
     ActionChains(window).send_keys(Keys.ESCAPE).perform()
     assert not find(window, "#presenter").is_displayed()
@@ -226,7 +226,7 @@ def test_slides_fit_the_projector_and_arrow_keys_go_through_them(size, window, p
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_the_page_prints_as_a_handout(language, window, page, capsys):
-    window.get(f"{page}?lang={language}&theme=dark&range=paper")
+    visit(window, f"{page}?lang={language}&theme=dark&range=paper")
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         controls = window.execute_script(
@@ -263,7 +263,7 @@ def test_every_image_has_an_alternative_text_in_the_language_shown(language, win
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_on_a_phone_formulas_and_tables_scroll_in_their_own_box(language, window, page):
     resize(window, *PHONE)
-    window.get(f"{page}?lang={language}")
+    visit(window, f"{page}?lang={language}")
     window.execute_script("document.querySelectorAll('details').forEach(fold => { fold.open = true })")
     assert window.execute_script("return document.documentElement.scrollWidth") == 360
     beyond = window.execute_script(
