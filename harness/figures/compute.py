@@ -1,8 +1,10 @@
 """Compute the runs that the store does not have."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from aevb.data import frey_face, mnist
 from aevb.errors import UserError
 from harness.experiments.config import Config
 from harness.experiments.methods import method_of
@@ -70,9 +72,13 @@ def _longest_step(config: Config) -> int:
 
 
 def cost(config: Config) -> float:
-    """Rough work of a training sample: large products, 7 of them for wake-sleep where AEVB has 5."""
-    products = 7 if method_of(config.method).like == "wake_sleep" else 5
-    return products * sum(config.hidden) * (1 + config.n_latent / 500)
+    """Rough work of a training sample: matrix products of an encoder's size and of a decoder's."""
+    learn = 3 * config.n_samples
+    counts = {"wake_sleep": (3, 1 + learn), "mcem": (0, 2.5)}
+    encoder, decoder = counts.get(method_of(config.method).like, (2, learn))
+    n_pixels = math.prod(frey_face.IMAGE_SHAPE if config.dataset == "frey_face" else mnist.IMAGE_SHAPE)
+    size = encoder * (n_pixels + 2 * config.n_latent) + decoder * (n_pixels + config.n_latent)
+    return sum(config.hidden) * size
 
 
 def left(job: Job) -> float:

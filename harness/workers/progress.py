@@ -70,6 +70,7 @@ class Display:
         self._status: dict[str, Status] = {}
         self._finished = 0
         self._began = self._last_line = time.monotonic()
+        self._moves: tuple[float, float] | None = None  # when work was first seen to be done, and how much it was
 
     def start(self, ways: Mapping[RunFolder, Way], there: int = 0) -> None:
         """Begin with these runs; so many others are there already."""
@@ -101,6 +102,8 @@ class Display:
                 if status.message and status.state == "running":
                     tell_once(f"{folder.config.name}: {status.message}")
                 self._status[folder.config.id] = status
+        if self._moves is None and (done := self._work()[0]):
+            self._moves = time.monotonic(), done
         if self._live is not None:
             self._live.update(self._table())
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
@@ -136,8 +139,8 @@ class Display:
             if status is not None and status.state == "running" and status.samples != self._first[folder.config.id]
         ]
 
-    def _seconds_left(self) -> float | None:
-        """Work that is left over the speed since the start."""
+    def _work(self) -> tuple[float, float]:
+        """What was done since the start, and what is left."""
         done = left = 0.0
         for folder, way in self._ways.items():
             status = self._status.get(folder.config.id)
@@ -146,8 +149,15 @@ class Display:
             # A run that was killed goes on from its last checkpoint, behind the last status.
             done += way.cost * max(samples - self._first[folder.config.id], 0)
             left += way.cost * (end - samples)
-        elapsed = time.monotonic() - self._began
-        return left * elapsed / done if done else None
+        return done, left
+
+    def _seconds_left(self) -> float | None:
+        """Work that is left over the speed since it was first seen to move: before it, workers start and read data."""
+        done, left = self._work()
+        since, before = self._moves or (self._began, 0.0)
+        if done <= before:  # nothing since then
+            since, before = self._began, 0.0
+        return left * (time.monotonic() - since) / (done - before) if done else None
 
     def _table(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import find, requests, resize
+from tests.browser import find, requests, resize, visit
 
 # WCAG 2.2: 1.4.3 for text and for large text, 1.4.11 for what is drawn.
 TEXT, LARGE, DRAWN = 4.5, 3.0, 3.0
