@@ -31,17 +31,18 @@ from benchmarks.plain import PlainLoop
 from benchmarks.turns import clock
 from benchmarks.work import flops, product_timer, step_products
 from harness.experiments.config import Config
-from harness.runs.steps import library
+from harness.runs.steps import library, samples_per_step
 from harness.runs.streams import stream
 from harness.timing.contest import ratio_of
 from harness.timing.intervals import of_median
 
 SECONDS_OF_A_BURST = 0.4
 PRODUCTS = {"cpu": 20, "cuda": 5}  # times that the products are timed in a round; on a GPU many steps' at each
+FEW = 1000  # training images of figure 3's smaller set
 STACKS = ("stacked", "JAX vmap", "stacked GEMM")  # of as many runs as a GPU's stack has
 PAIRS = {
     "cpu": [*(("fast", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM")), ("bfloat16", "fast"),
-            ("fast", "wake-sleep")],
+            ("fast", "wake-sleep"), ("fast", "MCEM")],
     "cuda": [*(("graph", name) for name in ("plain PyTorch", "reference", "JAX scan", "GEMM", "wake-sleep")),
              *(("stacked", name) for name in ("graph", "JAX vmap", "stacked GEMM")), ("JAX vmap", "JAX scan")],
 }  # fmt: skip
@@ -89,6 +90,8 @@ def contenders(config: Config, device: str) -> dict[str, Advance]:
     if device == "cuda":
         result["stacked"] = Engine(config, "stacked", device).advance
     else:
+        if config.hidden == (100,):  # figure 3's network
+            result["MCEM"] = Engine(_mcem(config), best, device).advance
         try:
             choose_library(((32, 32, 32),), "bfloat16")
             result["bfloat16"] = Engine(replace(config, precision="bfloat16"), "fast", device).advance
@@ -109,6 +112,11 @@ def contenders(config: Config, device: str) -> dict[str, Advance]:
     return result
 
 
+def _mcem(config: Config) -> Config:
+    """Monte Carlo EM on figure 3's smaller training set."""
+    return replace(config, method="mcem", n_train=FEW, batch_size=0)
+
+
 def measure(advances: Mapping[str, Advance], config: Config, rounds: int, device: str) -> Rates:
     """Samples per second of each contender in each round, and of the step's matrix products alone ("GEMM")."""
     seconds_of, products = stopwatch(device), step_products(config)
@@ -117,6 +125,8 @@ def measure(advances: Mapping[str, Advance], config: Config, rounds: int, device
     if device == "cuda":
         floors["stacked GEMM"] = product_timer(products, "blas", torch.device(device), STACKED[device])
     samples = {name: config.batch_size * (STACKED[device] if name in STACKS else 1) for name in (*advances, *floors)}
+    if "MCEM" in advances:
+        samples["MCEM"] = samples_per_step(_mcem(config), run_data(device, FEW))
     rates: Rates = {name: [] for name in samples}
     for _ in range(rounds):
         for name, advance in advances.items():
@@ -132,7 +142,7 @@ def warm_up(name: str, advance: Advance, config: Config, device: str) -> int:
         burst = burst_of("graph" if name == "wake-sleep" else name, device, flops(step_products(config)))
         advance(burst)  # ours are recorded meanwhile, and JAX compiles
     else:
-        burst = 20
+        burst = 1 if name == "MCEM" else 20
         for _ in range(2):
             advance(burst)  # JAX compiles for each length
             took = clock(lambda: advance(burst))  # noqa: B023

@@ -15,6 +15,7 @@ from harness.figures.bias import collect_estimates
 from harness.figures.compare import label
 from harness.figures.costs import METHODS_FOLDER
 from harness.store.collect import collect
+from harness.store.machine import title
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from harness.store.tables import read_json, read_table, reading
@@ -87,6 +88,7 @@ class Results:
         path = self.shelves.place("studies", name, f"{table}.csv")
         return pd.DataFrame() if path is None else read_table(path)
 
+    @cached_property
     def better_estimates(self) -> pd.DataFrame:
         """Of log p(x), of figure 3's kept models; see `harness.figures.bias.collect_estimates`. Empty where none is."""
         table = collect_estimates(self._folders(3), EXPERIMENTS[3].key)
@@ -107,7 +109,7 @@ class Results:
         for path in sorted(folder.glob("*.json")) if folder else ():
             stored = read_json(path, dict)
             with reading(path):
-                tables.append(tabulate(stored["measured"]).assign(device=stored["environment"]["device"]))
+                tables.append(tabulate(stored["measured"]).assign(device=title(stored["environment"])))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def hours(self, source: Source) -> Hours | None:

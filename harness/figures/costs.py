@@ -19,7 +19,7 @@ def method_costs(shelves: Shelves) -> tuple[dict[str, float], str]:
     """Time of a training sample over that of one of AEVB's for each method, and the device; nothing where none is.
 
     The reader's timings, else the project's; of several files the one with most methods. A ratio is that of times which
-    were taken in turns, in one command.
+    were taken one after the other, in one command.
     """
     place = shelves.place("benchmarks", METHODS_FOLDER)
     best: tuple[dict[str, float], str] = {}, ""

@@ -59,12 +59,12 @@ def format_contests(table: pd.DataFrame) -> str:
     return format_table(cells(table))
 
 
-def cost_of_wake_sleep(table: pd.DataFrame, case: str = "500/20") -> pd.Series | None:
-    """The row of wake-sleep, whose `ratio` is a sample's time over that of one of AEVB's; None without turns.
+def cost(table: pd.DataFrame, learner: str, case: str = "500/20") -> pd.Series | None:
+    """A learner's row, whose `ratio` is a sample's time over that of one of AEVB's; None where it took no turns.
 
     Of several devices' the fastest.
     """
-    found = table[(table["case"] == case) & (table["learner"] == "wake-sleep")]
+    found = table[(table["case"] == case) & (table["learner"] == learner)]
     return found.sort_values("samples_per_second").iloc[-1] if len(found) else None
 
 
@@ -73,6 +73,7 @@ NAMES = {
     "graph": "AEVB by hand, as a graph",
     "reference": "AEVB by autograd, readable",
     "wake-sleep": "wake-sleep by hand",
+    "MCEM": "Monte Carlo EM by hand",
     "bfloat16": "AEVB by hand in bfloat16",
     "GEMM": "AEVB's products alone",
     "stacked": "AEVB, a stack of runs",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from harness.figures.compare import label
 from harness.store.columns import fold, format_table
-from harness.timing.contest import cost_of_wake_sleep
+from harness.timing import contest
 from harness.timing.intervals import UNSTABLE
 
 CASE = (
@@ -118,7 +118,7 @@ def sample_costs(table: pd.DataFrame, contests: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     costs = pace.rdiv(pace["aevb"], axis=0)
     for device, rows in contests.groupby("device"):
-        if device in costs.index and (row := cost_of_wake_sleep(rows)) is not None:
+        if device in costs.index and (row := contest.cost(rows, "wake-sleep")) is not None:
             costs.loc[device, "wake_sleep"] = row["ratio"]
     return costs
 
@@ -127,8 +127,8 @@ def time_to_bound(curves: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     """What each method of figure 2 needs until its test bound first is where all methods of the panel get to.
 
     That is the highest bound which all runs reach that are as long as two of each method, or one where there is one.
-    Samples between logged points are interpolated in the bound. Time is that of the benchmarks, where methods take
-    turns, for runs of figure 2 share a machine; its unit is a sample of AEVB's, for each size of network has its own.
+    Samples between logged points are interpolated in the bound. Time is that of the benchmarks, for runs of figure 2
+    share a machine; its unit is a sample of AEVB's, for each size of network has its own.
 
     Args:
         curves: the store's figure 2.

@@ -32,12 +32,13 @@ def test_both_times_are_of_one_machine_a_stable_one_if_there_is_any(tmp_path):
     results = store(tmp_path, steady=(slower, 0.01), noisy=(TIMES, 0.2), alone=(alone, 0.01))
     ours, other = pair(results.benchmarks, *({"method": name, **SMALL} for name in ("aevb", "mcem")))
     assert (ours["device"], other["device"]) == ("steady", "steady")
-    assert mcems_pace(results) == pytest.approx(80 / 10)
+    assert mcems_pace(results) == (pytest.approx(80 / 10), "timed on steady")
 
 
 def test_of_two_stable_machines_the_faster_one_counts(tmp_path):
     slower = {case: 3 * time for case, time in TIMES.items()} | {("mcem", "fast"): 10.0}
-    assert mcems_pace(store(tmp_path, one=(slower, 0.01), other=(TIMES, 0.04))) == pytest.approx(40 / 20)
+    results = store(tmp_path, one=(slower, 0.01), other=(TIMES, 0.04))
+    assert mcems_pace(results) == (pytest.approx(40 / 20), "timed on other")
 
 
 def test_a_ratio_in_turns_comes_before_two_times(tmp_path):
@@ -47,10 +48,16 @@ def test_a_ratio_in_turns_comes_before_two_times(tmp_path):
     content = json.loads(path.read_text())
     contest = {"device_type": "cpu", "suite": "contest", "batch_size": 100, "seconds": 3600.0}
     content["contests"] = [
-        {**contest, "hidden": [hidden], "n_latent": n_latent, "rates": {"fast": [3.0], "wake-sleep": [rate]}}
+        {
+            **contest,
+            "hidden": [hidden],
+            "n_latent": n_latent,
+            "rates": {"fast": [3.0], "wake-sleep": [rate]} | ({"MCEM": [12.0]} if hidden == 100 else {}),
+        }
         for hidden, n_latent, rate in ((500, 20, 2.0), (100, 3, 1.5))
     ]
     path.write_text(json.dumps(content))
     in_turns = Results(Shelves(tmp_path))
     assert wake_sleeps_pace(in_turns) == pytest.approx(2 / 3)
-    assert len(in_turns.contests) == 4
+    assert mcems_pace(in_turns) == (pytest.approx(4), "in turns on one")
+    assert len(in_turns.contests) == 5

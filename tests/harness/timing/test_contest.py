@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.timing.contest import cells, cost_of_wake_sleep, format_contests, ratio_of, tabulate_contests
+from harness.timing.contest import cells, cost, format_contests, ratio_of, tabulate_contests
 from harness.timing.devices import keep, read_contests
 from harness.timing.tables import sample_costs, tabulate
 
@@ -53,8 +53,8 @@ def test_the_cost_of_a_sample_is_that_of_turns_where_there_were_any():
     table = tabulate([{**usual, "method": method, "samples_per_second": rate} for method, rate in rates.items()])
     table = table.assign(device="Some CPU")
     contests = tabulate_contests([{**contest(fast=3000.0), "rates": {"fast": [3.0, 6.0], "wake-sleep": [2.0, 4.0]}}])
-    assert cost_of_wake_sleep(contests)["ratio"] == pytest.approx(1.5)
-    assert cost_of_wake_sleep(contests, "100/3") is None
+    assert cost(contests, "wake-sleep")["ratio"] == pytest.approx(1.5)
+    assert cost(contests, "wake-sleep", "100/3") is None
     costs = [sample_costs(table, found).loc["Some CPU", "wake_sleep"]
              for found in (contests.assign(device="Some CPU"), contests.assign(device="Another CPU"),
                            pd.DataFrame(columns=[*contests, "device"]))]  # fmt: skip
