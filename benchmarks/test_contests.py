@@ -20,6 +20,7 @@ def test_contest(n_hidden: int, n_latent: int, device: str, benchmark: Benchmark
     rates = benchmark.pedantic(lambda: measure(contenders(config, device), config, rounds, device), rounds=1)
     seconds = time.perf_counter() - begin
     assert {"plain PyTorch", "reference", "wake-sleep", "GEMM"} < rates.keys()
+    assert ("MCEM" in rates) == (device == "cpu" and n_hidden == 100), "the network of figure 3"
     assert all(len(values) == rounds and min(values) > 0 for values in rates.values())
     benchmark.extra_info.update(
         suite="contest",
