@@ -69,7 +69,7 @@ def evaluate(
     *,
     q: Q | None = None,
     n_samples: int = 1000,
-    n_moves: int = 200,
+    n_moves: int | None = None,
 ) -> Evaluation:
     """Importance sampling from q and from a Gaussian fitted to chains, annealed importance sampling, and appendix D.
 
@@ -81,12 +81,14 @@ def evaluate(
         generator: source of all randomness.
         q: q(z|x), where there is one.
         n_samples: importance samples, and draws of the bound, for each datapoint.
-        n_moves: moves of each chain after its burn-in.
+        n_moves: moves of each chain after its burn-in; None for 200, or five for each latent variable where that is
+            more: a Gaussian of n dimensions takes as many different draws to fit.
 
     Raises:
         ArgumentError: x is not what the model takes, or not finite, or q is no Gaussian of the right shape.
     """
     checks.pixels(model, x)
+    n_moves = max(200, 5 * model.n_latent) if n_moves is None else n_moves
     checks.whole(25, n_samples=n_samples, n_moves=n_moves)
     checks.source(generator)
     if q is not None:

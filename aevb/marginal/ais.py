@@ -121,7 +121,7 @@ def reverse_ais_log_likelihood(
     for rows in _chunks(len(x), annealing):
         steps = tune_step_sizes(model, x[rows], generator, annealing) if step_sizes is None else step_sizes[:, rows]
         steps = steps.to(x)
-        start = z[rows].expand(annealing.n_chains, -1, -1)
+        start = z[rows].repeat(annealing.n_chains, 1, 1)
         log_joint, at_one = posterior(model, x[rows]), steps[-1].expand(start.shape[:2])
         state = hmc.evaluate(log_joint, start)
         for _ in range(n_refresh):

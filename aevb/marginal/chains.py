@@ -46,7 +46,7 @@ def start_chains(
     with torch.no_grad():
         for n in _split(n_candidates, max(1, chunk // len(x))):
             z = standard_normal((n, len(x), model.n_latent), x, generator)
-            top, row = log_joint(model, x, z).max(0)
+            top, row = log_joint(model, x, z).nan_to_num(nan=-torch.inf, neginf=-torch.inf, posinf=torch.inf).max(0)
             chosen = z[row, torch.arange(len(x), device=x.device)]
             best = chosen if best is None else torch.where((top > value)[:, None], chosen, best)
             value = torch.maximum(value, top)

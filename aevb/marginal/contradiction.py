@@ -110,7 +110,7 @@ def _is_apart(model: GenerativeModel) -> TypeGuard[BernoulliModel | GaussianMode
 
 
 def _each(model: GenerativeModel, x: Tensor, z: Tensor) -> Float[Tensor, "n batch"]:
-    return model.log_likelihood(x, z[:, None].expand(-1, len(x), -1)).double()
+    return model.log_likelihood(x, z[:, None].repeat(1, len(x), 1)).double()
 
 
 def _limit(log_mean: Tensor, relative: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from aevb.errors import UserError
 from aevb.places import did_you_mean_place, is_place, strangers_code
 from harness.command.parsing import EVALUATE, Help, Parser, place_of_files, whole
 from harness.store.columns import fold, format_table
+from harness.store.files import unusable
 from harness.store.invocation import invocation, program
 
 if TYPE_CHECKING:  # options are read, and refused, before anything that takes seconds to import
@@ -32,7 +33,8 @@ what is at MODEL, or returned when that is called without arguments:
 """
 TELLS = (
     "log p(x): nats, mean over the points; ±: its error by the finite number of draws; over points: the standard error "
-    "by the finite number of points; ESS: median. Untrusted estimates are in the mean too."
+    "by the finite number of points; ESS: median. Untrusted estimates are in the mean too; points without an estimate "
+    "are not."
 )
 SURE = 3.0  # standard errors
 
@@ -64,6 +66,11 @@ def main(arguments: Sequence[str]) -> int:
     except UserError as error:
         print(f"{program()}: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:  # of a stream
+            raise
+        print(f"{program()}: error: {unusable(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; the same command begins anew", file=sys.stderr)
         return 130
@@ -82,8 +89,11 @@ def _evaluate(options: argparse.Namespace) -> None:
         check_file(options.csv, "--csv")
     if is_place(options.model):
         model, q, x = subject.from_place(options.model, options.data, options.points)
-    elif meant := did_you_mean_place(options.model):
-        raise UserError(f"MODEL must be package.module:name, or a run, got {options.model!r}: name it so{meant}")
+    elif ":" in options.model:
+        raise UserError(
+            f"MODEL must be package.module:name, of letters, digits and underscores, or a run, got {options.model!r}: "
+            f"put it in a file of this folder, and name it so{did_you_mean_place(options.model)}"
+        )
     else:
         model, q, x = subject.from_run(options.model, options.data, options.points, options.results)
     torch.set_num_threads(1)  # numbers repeat, and small models are no slower
@@ -107,16 +117,17 @@ def tabulate(found: "Evaluation") -> "pd.DataFrame":
 
     rows = []
     for name, each in found.estimates.items():
-        value, n = each.log_likelihood, len(each.log_likelihood)
-        error = float(each.standard_error.square().sum().sqrt()) / n
+        there = ~each.log_likelihood.isnan()
+        value, n, of = each.log_likelihood[there], int(there.sum()), len(there)
+        error = float(each.standard_error[there].square().sum().sqrt()) / n if n else math.nan
         rows.append(
             {
                 "estimator": name,
-                "log p(x)": f"{float(value.mean()):.3f}",
-                "±": f"{error:.2g}",
+                "log p(x)": f"{float(value.mean()):.3f}" if n else "–",
+                "±": f"{error:.2g}" if n else "–",
                 "over points": f"{float(value.std()) / math.sqrt(n):.2g}" if n > 1 else "–",
-                "ESS": f"{float(each.ess.median()):.0f}",
-                "trusted": f"{int(each.trusted.sum())} of {n}",
+                "ESS": f"{float(each.ess[there].median()):.0f}" if n else "–",
+                "trusted": f"{int(each.trusted.sum())} of {of}" + (f", {of - n} without" if n < of else ""),
             }
         )
     return pd.DataFrame(rows)

@@ -1,6 +1,9 @@
 """What `aevb evaluate` is to evaluate: a model, q(z|x) where there is one, and datapoints."""
 
 import math
+import os
+from collections.abc import Iterator
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,8 @@ from harness.runs.kept import read_model
 from harness.runs.verify import find_runs
 from harness.store.shelves import KeptModel, Shelves
 
+TRIED = 20  # datapoints that are looked at before all are evaluated
+ALONE = 1e-3  # relative: more than float32's rounding makes of a sum over pixels
 Subject = tuple[GenerativeModel, Q | None, Tensor]
 
 
@@ -45,15 +50,18 @@ def from_place(place: str, data: str | None, points: int) -> Subject:
         ):
             found = found()
     model, q = found[:2] if isinstance(found, tuple) and len(found) > 1 else (found, None)
-    x = read_points(data)[:points]
-    if not isinstance(model, GenerativeModel):
-        if not hasattr(model, "log_joint") or not isinstance(getattr(model, "n_latent", None), int):
-            raise UserError(
-                f"a model must have log_joint(x, z) and n_latent, a whole number; {place} gave a "
-                f"{type(model).__name__} without: define both"
-            )
-        model = Joint(model.log_joint, model.n_latent, x.shape[1])
-    model.eval()
+    x = read_points(data, points)
+    if not isinstance(model, GenerativeModel) and not (
+        hasattr(model, "log_joint") and isinstance(getattr(model, "n_latent", None), Integral)
+    ):
+        raise UserError(
+            f"a model must have log_joint(x, z) and n_latent, a whole number; {place} gave a "
+            f"{type(model).__name__} without: define both"
+        )
+    for module in _modules(found, model, q):
+        module.eval()
+    if not isinstance(model, Joint) and getattr(type(model), "log_joint", None) is not GenerativeModel.log_joint:
+        model = Joint(model.log_joint, int(model.n_latent), x.shape[1])  # its prior may be any
     dtype = weights(model).dtype
     if dtype not in (torch.float32, torch.float64):
         raise UserError(f"a model must be of float32 or float64, {place} is of {dtype}: call its float()")
@@ -64,9 +72,19 @@ def from_place(place: str, data: str | None, points: int) -> Subject:
     return model, q, x
 
 
+def _modules(*parts: object) -> Iterator[nn.Module]:
+    """Those that these are, are methods or closures of, or keep as attributes."""
+    for part in parts:
+        owner = getattr(part, "__self__", part)
+        cells = [cell.cell_contents for cell in getattr(part, "__closure__", None) or ()]
+        for each in (owner, *getattr(owner, "__dict__", {}).values(), *cells):
+            if isinstance(each, nn.Module):
+                yield each
+
+
 def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:
     """Find out now what log p(x, z) would do to the estimators: for any leading axes of z, and wherever z is."""
-    noise, apart = torch.Generator().manual_seed(0), 0.0
+    x, noise, apart = x[:TRIED], torch.Generator().manual_seed(0), 0.0
     finite = torch.zeros(len(x), dtype=torch.bool)
     for leading in ((2,), (100,), ()):
         z = torch.randn(*leading, len(x), model.n_latent, dtype=x.dtype, generator=noise).requires_grad_()
@@ -76,9 +94,14 @@ def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:
                 f"{place} raised {what}: let x broadcast, and detach nothing"
             )
         ):
-            value = model.log_joint(x, z)
+            value, likelihood = model.log_joint(x, z), model.log_likelihood(x, z)
             torch.autograd.grad(value.sum(), z)
-            again = model.log_joint(x, z).detach()
+            again, alone = (model.log_joint(x[rows], z[..., rows, :]).detach() for rows in (slice(None), slice(1)))
+        if likelihood.shape != z.shape[:-1]:
+            raise UserError(
+                f"log p(x|z) must be a number for each z, of shape {tuple(z.shape[:-1])}, got "
+                f"{tuple(likelihood.shape)} of {place}: sum over the last axis alone"
+            )
         if value.dtype != x.dtype:
             raise UserError(
                 f"log p(x, z) must be of the model's type, {x.dtype}, got {value.dtype} of {place}: convert neither"
@@ -96,6 +119,7 @@ def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:
         raise UserError(
             f"log p(x, z) must be the same at every call, got two of {place} {apart:.2g} nats apart: draw nothing in it"
         )
+    _check_alone(value[:1], alone, f"log p(x, z) of {place}")
     if not bool(finite.all()):
         raise UserError(
             f"log p(x, z) must be finite at some z near 0, where chains start; {place} gave −∞ at all of 103 draws for "
@@ -107,6 +131,27 @@ def _try_q(model: GenerativeModel, q: Q, x: Tensor, place: str) -> None:
     """Find out now whether q(z|x) is a Gaussian that can be drawn from."""
     with strangers_code(lambda what: UserError(f"q must be a function of x; that of {place} raised {what}: mend it")):
         as_density(q(x), (len(x), model.n_latent), x)
+        with torch.no_grad():
+            one, other, alone = (_moments(q, x[rows], model) for rows in (slice(TRIED), slice(TRIED), slice(1)))
+    if not torch.equal(one, other):
+        raise UserError(f"q must be the same at every call, got two of {place}: draw nothing in it")
+    _check_alone(one[:, :1], alone, f"q of {place}")
+
+
+def _moments(q: Q, x: Tensor, model: GenerativeModel) -> Tensor:
+    """Two points of q for each datapoint, which tell it from another."""
+    density = as_density(q(x), (len(x), model.n_latent), x)
+    return torch.stack([density.at(x.new_full((1, len(x), model.n_latent), value))[0] for value in (0.0, 1.0)])
+
+
+def _check_alone(together: Tensor, alone: Tensor, what: str) -> None:
+    """What a datapoint gets must not depend on its company, as by a batch's mean it does."""
+    apart = (together - alone)[together.isfinite() & alone.isfinite()].abs()
+    if apart.numel() and bool(apart.max() > ALONE * (1 + together[together.isfinite()].abs().max())):
+        raise UserError(
+            f"{what} must not depend on the other datapoints, got {float(apart.max()):.2g} between a point alone and "
+            f"one of {TRIED}: put batch norm in its eval mode"
+        )
 
 
 def from_run(name: str, data: str | None, points: int, results: Path) -> Subject:
@@ -131,28 +176,31 @@ def from_run(name: str, data: str | None, points: int, results: Path) -> Subject
     if config.data_sha256 or data is None:
         run_data = prepare(config, load(config, source(data) if data else None), torch.device("cpu"))
         return model, encoder, run_data.test_points[:points]
-    return model, encoder, read_points(data)[:points].float()
+    return model, encoder, read_points(data, points).float()
 
 
-def read_points(data: str) -> Float[Tensor, "n pixel"]:
-    """All rows of a .npy file, which may be any numbers; of any other dataset the test points.
+def read_points(data: str, points: int) -> Float[Tensor, "n pixel"]:
+    """The first rows of a .npy file, which may be any numbers; of any other dataset the first test points.
 
     Raises:
         DataError: there are none to be had.
     """
     if not data.endswith(".npy"):
-        return load_dataset(data).test
-    path = Path(data).expanduser()
+        return load_dataset(data).test[:points]
+    path = Path(os.path.expanduser(data))
     if not path.exists():
         raise DataError(f"--data must name a file that is there, got {path}: correct the path{near_file(path)}")
     try:
         (rows,) = read_arrays(path).values()
         check_real(rows, data)
+        rows = rows[:points]
         x = torch.as_tensor(rows.reshape(len(rows), math.prod(rows.shape[1:])).astype(np.float64))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"--data must be a .npy file of numbers; {data}: {one_line(error)}: use numpy.save") from error
     except DataError as error:
         raise DataError(f"--data must be a .npy file of numbers; {error}") from error
     if not x.numel() or not bool(x.isfinite().all()):
-        raise DataError(f"--data must have rows of finite numbers, got {tuple(x.shape)} in {data}: remove the others")
+        bad = [str(row) for row in (~x.isfinite().all(1)).nonzero().flatten()[:3].tolist()] if x.numel() else []
+        got = f"others in row {', '.join(bad)} (from 0)" if bad else f"shape {tuple(x.shape)}"
+        raise DataError(f"--data must have rows of finite numbers, got {got} of {data}: choose other rows")
     return x

@@ -1,5 +1,6 @@
 """A run, how far it is to go, and where."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ MOST_SAMPLES = 10**18
 
 def source(dataset: str) -> Path:
     """Where a user's data come from: the absolute path of a file; the place of a loader stays as it is."""
-    return Path(dataset) if is_place(dataset) else Path(dataset).expanduser().absolute()
+    return Path(dataset) if is_place(dataset) else Path(os.path.expanduser(dataset)).absolute()
 
 
 @dataclass(frozen=True)

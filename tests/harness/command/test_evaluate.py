@@ -9,8 +9,11 @@ import pytest
 import torch
 
 import aevb
+from aevb import evaluation, hmc
 from aevb.data import load_dataset
+from aevb.densities import standard_normal_log_density
 from aevb.evaluation import Evaluation
+from aevb.fast.posterior import posterior
 from aevb.joint import Joint
 from aevb.marginal.estimate import MarginalEstimate
 from aevb.marginal.proposal import as_density
@@ -97,6 +100,102 @@ def test_a_module_is_evaluated_without_its_dropout(truth, own_files):
     z = torch.ones(3, 2)
     assert q is None
     torch.testing.assert_close(model.log_joint(x, z), importlib.import_module("factors").Factors().log_joint(x, z))
+
+
+NORMED = """
+import torch
+from factors import Factors
+
+class Normed(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.BatchNorm1d(5), torch.nn.Linear(5, 4), torch.nn.Dropout(0.5))
+
+    def forward(self, x):
+        return self.layers(x).chunk(2, -1)
+
+class Plain:
+    n_latent = 2
+
+    def __init__(self):
+        self.network, self.factors = Normed(), Factors()
+
+    def log_joint(self, x, z):
+        return self.factors.log_joint(x, z) + self.network(x)[0].sum(-1)
+
+def as_module():
+    return Factors(), Normed()
+
+def as_closure():
+    network = Normed()
+    return Factors(), lambda x: network(x)
+
+def as_attribute():
+    model = Plain()
+    return model, lambda x: model.network(x)
+"""
+
+
+@pytest.mark.parametrize("form", ["as_module", "as_closure", "as_attribute"])
+def test_modules_of_q_and_those_that_a_plain_object_keeps_are_evaluated_in_their_eval_mode(form, truth, own_files):
+    (own_files / "normed.py").write_text(NORMED)
+    importlib.invalidate_caches()
+    model, q, x = from_place(f"normed:{form}", "rows.npy", 12)
+    torch.testing.assert_close(q(x)[0][:1], q(x[:1])[0])
+    z = torch.ones(12, 2)
+    torch.testing.assert_close(model.log_joint(x, z)[:1], model.log_joint(x[:1], z[:1]))
+
+
+LEARNED = """
+import torch
+from aevb.model import BernoulliModel
+
+class Learned(BernoulliModel):
+    def __init__(self):
+        super().__init__(2, 5, (3,))
+
+    def log_joint(self, x, z):
+        return self.log_likelihood(x, z) - (z - 1).square().sum(-1)
+"""
+
+
+def test_every_estimator_has_the_prior_that_a_model_brings(own_files):
+    (own_files / "learned.py").write_text(LEARNED)
+    importlib.invalidate_caches()
+    np.save("pixels.npy", np.zeros((3, 5)))
+    model, _, x = from_place("learned:Learned", "pixels.npy", 3)
+    z = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    own = importlib.import_module("learned").Learned.log_joint(model.owner, x, z)
+    torch.testing.assert_close(model.log_joint(x, z), own)
+    torch.testing.assert_close(hmc.evaluate(posterior(model, x), z).log_density, own)
+
+
+def test_chains_of_many_latents_move_often_enough_for_a_gaussian_of_as_many_dimensions(generator):
+    model = Joint(lambda x, z: standard_normal_log_density(z) + standard_normal_log_density(x - z[..., :1]), 201, 1)
+    x = torch.tensor([[0.0], [1.0]])
+    found = evaluation.evaluate(model, x, generator, n_samples=25).estimates["importance sampling, chains"]
+    exact = torch.distributions.Normal(0.0, 2**0.5).log_prob(x[:, 0])
+    assert found.log_likelihood.isfinite().all()
+    assert (found.log_likelihood < exact + 10).all()
+
+
+def test_points_without_an_estimate_are_counted_and_not_in_the_mean():
+    nats, error = torch.tensor([-4.0, torch.nan, -6.0]), torch.full((3,), 0.1)
+    both = MarginalEstimate("", nats, error, torch.ones(3), torch.ones(3), torch.zeros(3), ~nats.isnan())
+    none = MarginalEstimate("", nats * torch.nan, error, torch.ones(3), torch.ones(3), torch.zeros(3), nats > 0)
+    rows = evaluate.tabulate(Evaluation({"A": both, "B": none}, None, None)).set_index("estimator")
+    assert rows.loc["A", "log p(x)"] == "-5.000"
+    assert rows.loc["A", "±"] == "0.071"
+    assert rows.loc["A", "trusted"] == "2 of 3, 1 without"
+    assert rows.loc["B", "log p(x)"] == "–"
+    assert rows.loc["B", "trusted"] == "0 of 3, 3 without"
+
+
+def test_rows_beyond_the_points_that_are_asked_for_may_be_anything(truth, own_files):
+    rows = np.load("rows.npy")
+    rows[5:] = np.nan
+    np.save("holes.npy", rows)
+    assert len(from_place("factors:model", "holes.npy", 5)[2]) == 5
 
 
 def test_a_published_run_is_evaluated_on_its_own_test_points(tmp_path, capsys):

@@ -12,6 +12,7 @@ from tests.bad_input import check_refusal
 WRONG = """
 import sys
 import torch
+from aevb.model import BernoulliModel
 from factors import Factors
 
 class Detached(Factors):
@@ -89,6 +90,23 @@ class Half(Factors):
         super().__init__()
         self.half()
 
+class Company(Factors):
+    def log_joint(self, x, z):
+        return super().log_joint(x - x.mean(0), z)
+
+def q_of_company():
+    return Factors(), lambda x: (x[:, :2] - x[:, :2].mean(0), torch.zeros(len(x), 2))
+
+def q_that_draws():
+    return Factors(), lambda x: (torch.randn(len(x), 2), torch.zeros(len(x), 2))
+
+class Total(BernoulliModel):
+    def __init__(self):
+        super().__init__(2, 5, (3,))
+
+    def log_likelihood(self, x, z):
+        return super().log_likelihood(x, z).sum()
+
 class Picky(Factors):
     def log_joint(self, x, z):
         if len(z) != 2:
@@ -109,6 +127,8 @@ def wrong(truth, own_files):
     np.save(own_files / "words.npy", rows.astype(str))
     np.save(own_files / "empty.npy", rows[:, :0])
     np.save(own_files / "none.npy", rows[:0, :5])
+    rows[5, 0] = np.nan
+    np.save(own_files / "holes.npy", rows)
     if not (own_files / "pipe.npy").exists():
         os.mkfifo(own_files / "pipe.npy")
 
@@ -123,11 +143,19 @@ def wrong(truth, own_files):
         ("wrong:Detached --data rows.npy", "must be a differentiable function of z.*RuntimeError"),
         ("wrong:Noisy --data rows.npy", "must be the same at every call, got two of .* nats apart"),
         ("wrong:Scalar --data rows.npy", "must give shape .2, 12."),
+        ("wrong:Total --data rows.npy", "must be a number for each z, of shape .2, 12., got .. of"),
+        ("wrong:Company --data rows.npy", "log p.x, z. of .* must not depend on the other datapoints"),
+        ("wrong:q_of_company --data rows.npy", "q of .* must not depend on the other datapoints"),
+        ("wrong:q_that_draws --data rows.npy", "q must be the same at every call"),
         ("wrong:Nameless --data rows.npy", "must have log_joint.x, z. and n_latent"),
         ("wrong:needs --data rows.npy", "raised TypeError"),
         ("wrong:odd_q --data rows.npy", "`q` must give a Gaussian over z"),
         ("wrong:long_q --data rows.npy", "must have a mean of shape .12, 2."),
         ("no-such-run", "a run must be named"),
+        ("../my-vae.py:model --data rows.npy", "put it in a file of this folder, and name it so$"),
+        ("factors:model --data ~nosuch/rows.npy", "must name a file that is there, got ~nosuch/rows.npy"),
+        ("factors:model --data holes.npy", "got others in row 5 .from 0. of holes.npy"),
+        ("a" * 300, "File name too long"),
         ("factors.py:model --data rows.npy", "did you mean factors:model.$"),
         ("./factors.py:model --data rows.npy", "did you mean factors:model.$"),
         ("factors:model() --data rows.npy", "did you mean factors:model.$"),
@@ -151,7 +179,7 @@ def wrong(truth, own_files):
         ("factors:model --data dates.npy", "must be real numbers"),
         ("factors:model --data words.npy", "must be real numbers"),
         ("factors:model --data empty.npy", "must have rows of finite numbers"),
-        ("factors:model --data none.npy", "must have rows of finite numbers, got .0, 5."),
+        ("factors:model --data none.npy", "must have rows of finite numbers, got shape .0, 5."),
         ("factors:model --data pipe.npy", "not a regular file"),
         ("factors:model --data rows.npy --csv nowhere/found.csv", "--csv must name a file that can be written"),
         ("factors:model --data rows.npy --csv .", "--csv must name a file that can be written"),
