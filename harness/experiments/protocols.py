@@ -24,6 +24,7 @@ _OWN_FIELD = re.compile(rf"({'|'.join(OWN)})\.([^\W\d]\w*)", re.ASCII)
 CHANGEABLE = tuple(field.name for field in fields(Config) if field.name not in _WHAT_IS_RUN)
 _WHOLE = {field.name for field in fields(Config) if field.type is int or field.name == "hidden"}
 _LONGEST_NUMBER = 40  # letters, and digits before the point
+_PYTHONS = {"True": "write true", "False": "write false", "None": "leave the change out"}
 
 
 def protocol_config(protocol: str, dataset: str, **experiment: Any) -> Config:
@@ -138,6 +139,8 @@ def _change(text: str) -> tuple[str, Any]:
             )
         known = ", ".join(CHANGEABLE)
         raise UserError(f"a change of protocol must be field=value, with a field of {known}, got {text!r}: choose one")
+    if field not in CHANGEABLE and (remedy := _PYTHONS.get(value.strip())):  # a text else, which is true
+        raise UserError(f"+{field} must be a number, true, false or a text, as in JSON, got {value}: {remedy}")
     try:
         parsed = json.loads(value)
     except (ValueError, RecursionError):

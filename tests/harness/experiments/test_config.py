@@ -215,6 +215,24 @@ def test_a_wrong_change_is_refused_in_one_line(change):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["learner.flag", "decoder.x"])
+@pytest.mark.parametrize(
+    ("value", "remedy"), [("True", "write true"), ("False", "write false"), ("None", "leave the change out")]
+)
+def test_a_constant_of_python_is_no_text_for_a_class(name, value, remedy):
+    with pytest.raises(UserError) as error:
+        small(f"author+{name}={value}", "mnist")
+    assert f"+{name} must be a number, true, false or a text" in str(error.value)
+    assert str(error.value).endswith(f"got {value}: {remedy}")
+
+
+def test_true_false_numbers_and_texts_reach_a_class_as_json_has_them():
+    changes = "learner.off=false+learner.on=true+learner.rate=2e-1+learner.kind=fast+decoder.off=false"
+    found = small(f"author+{changes}", "mnist")
+    assert found.learner == (("kind", "fast"), ("off", False), ("on", True), ("rate", 0.2))
+    assert found.decoder_arguments == (("off", False),)
+
+
 def test_every_protocol_choice_can_be_changed():
     assert {"split", "binarization", "decoder_log_var", "prior_weight", "init_std", "warm_up", "step_size"} <= {
         *CHANGEABLE
