@@ -76,13 +76,15 @@ def published_models() -> list[dict[str, Any]]:
 def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any]:
     """What `build` needs, as plain values and tensors; the tensors are the networks' own.
 
-    Of a decoder that is not the project's it is told where its class lies, and `build` needs the decoder itself.
+    Of a decoder that is not the project's it is told where its class lies, and `build` needs the decoder itself:
+    its layers may be anything, and the widths are those of the encoder.
     """
+    known = type(model) in _KNOWN
     content: dict[str, Any] = {
         "n_latent": model.n_latent,
         "n_pixels": model.n_pixels,
-        "hidden": _widths(model) if hasattr(model, "hidden") else _widths(encoder),
-        "activation": getattr(model, "activation", "tanh"),
+        "hidden": _widths(model if known else encoder),
+        "activation": model.activation if known else "tanh",
         "decoder": _KNOWN.get(type(model), f"{type(model).__module__}:{type(model).__qualname__}"),
         "model": model.state_dict(),
         "encoder": None,
@@ -108,9 +110,10 @@ _KNOWN: dict[type, str] = {BernoulliModel: "bernoulli", GaussianModel: "gaussian
 
 
 def _widths(network: nn.Module | None) -> list[int]:
-    """Of the hidden layers."""
+    """Of the hidden layers, where they are a stack."""
     layers = getattr(network, "hidden", None)
-    return [layer.out_features for layer in layers or () if isinstance(layer, nn.Linear)]
+    stack = layers if isinstance(layers, nn.Sequential) else ()
+    return [layer.out_features for layer in stack if isinstance(layer, nn.Linear)]
 
 
 @torch.random.fork_rng(devices=[])  # whatever `own` draws, everybody's generator stays where it is

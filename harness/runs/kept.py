@@ -56,8 +56,9 @@ def _check(config: Config, content: Mapping[str, Any]) -> None:
         raise ValueError("it has no image_shape")
     if content.get("run", config.id) != config.id:  # older ones do not say it
         raise ValueError(f"it is of the run {content['run']}")
-    told = {"n_latent": config.n_latent, "hidden": [*config.hidden]}
-    told |= {} if is_place(config.decoder) else {"decoder": config.decoder}
+    told: dict[str, Any] = {"n_latent": config.n_latent}
+    if not is_place(config.decoder):  # the user's own has what layers it likes
+        told |= {"hidden": [*config.hidden], "decoder": config.decoder}
     for name, wanted in told.items():
         if content[name] != wanted:
             raise ValueError(f"its {name} is {content[name]!r}, that of the run {wanted!r}")

@@ -15,9 +15,12 @@ from harness.experiments.methods import METHODS
 from harness.experiments.protocols import protocol_config
 from harness.runs.build import RunData, build_learner, build_model
 from harness.runs.decoders import check_decoder, try_decoder
+from harness.runs.kept import read_model
+from harness.runs.train import run as compute
+from harness.store.shelves import KeptModel
 from tests.bad_input import check_refusal, run
 from tests.stranger import DOCUMENT
-from tests.support import SMALL
+from tests.support import SMALL, small_job, write_array
 
 LAPLACE = "+decoder=laplace:Laplace+decoder.scale=0.2"
 ODD = """
@@ -67,8 +70,30 @@ class Convolutional(Laplace):
         two = torch.empty(2, rows, self.n_pixels).exponential_(generator=generator)
         return two[0] - two[1]
 
+class Own(Convolutional):
+    '''One layer named as the project's stack is, and an activation that is a module.'''
+
+    def __init__(self, n_latent, n_pixels, hidden, *, scale=0.1):
+        torch.nn.Module.__init__(self)
+        self.n_latent, self.n_pixels, self.scale = n_latent, n_pixels, scale
+        self.hidden, self.activation = self.layers(n_latent), torch.nn.Tanh()
+        self.output = torch.nn.Linear(5, n_pixels)
+
+    def layers(self, n_latent):
+        return torch.nn.Linear(n_latent, 5)
+
+    def pixel_mean(self, z):
+        return torch.sigmoid(self.output(self.activation(self.hidden(z))))
+
+class OwnStack(Own):
+    '''A stack of other widths than the config's.'''
+
+    def layers(self, n_latent):
+        return torch.nn.Sequential(torch.nn.Linear(n_latent, 3), torch.nn.Tanh(), torch.nn.Linear(3, 5))
+
 number = 3
 """
+MARGINAL = {"measure": "marginal_log_likelihood", "batch_size": 0, "evaluation_points": 10}
 
 
 @pytest.fixture
@@ -129,6 +154,22 @@ def test_weights_are_those_of_the_seed_and_a_kept_model_is_the_same_again(kind, 
     z = torch.randn(3, 2, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(again.pixel_mean(z), one.pixel_mean(z), rtol=0, atol=0)
     try_decoder(found, one, torch.rand(3, 16))
+
+
+@pytest.mark.parametrize("kind", ["laplace:Laplace", "odd:Convolutional", "odd:Own", "odd:OwnStack"])
+@pytest.mark.parametrize(("method", "setting"), [("aevb", {}), ("mcem", MARGINAL)], ids=["aevb", "mcem"])
+def test_a_run_keeps_its_model_whatever_its_layers_are_and_reads_it_back(kind, method, setting, odd):
+    protocol = f"{SMALL}+first_point=200+decoder={kind}"
+    job = small_job(odd, write_array(odd), protocol, method=method, samples=1_000, **setting)
+    assert compute(job).state == "finished"
+    (samples, *_) = job.folder.model_samples()
+    model, encoder, _ = read_model(KeptModel(job.folder, samples))
+    assert type(model).__name__ == kind.partition(":")[2]
+    assert (encoder is None) == (method == "mcem")
+    saved = torch.load(job.folder.model(samples), weights_only=True)
+    for network, name in ((model, "model"), (encoder, "encoder")):
+        if network is not None:
+            torch.testing.assert_close(dict(network.state_dict()), dict(saved[name]), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
