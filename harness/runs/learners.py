@@ -16,6 +16,7 @@ from harness.experiments.methods import method_of
 
 # What `build` passes by place; a learner's other arguments are passed by name.
 BY_PLACE = ("model", "encoder", "n_datapoints", "options")
+MCEM_FIELDS = ("chain_leapfrog", "extra_leapfrog", "chain_step_size", "weight_steps")  # of a config
 NEEDED = ("step", "diagnostics", "state_dict", "load_state_dict")  # of the protocol aevb.learner.Learner
 
 
@@ -53,6 +54,11 @@ def check_learner(config: Config) -> None:
         UserError: so it is.
     """
     method = method_of(config.method)
+    if method.like == "mcem" and config.learner:
+        raise UserError(
+            f"+learner.NAME=value is for learners with arguments of their own, and {config.method} has none, got "
+            f"{config.learner[0][0]!r}: leave it out, or change a field of the protocol, as {', '.join(MCEM_FIELDS)}"
+        )
     names = _arguments(learner_class(method.learner))
     for name, _ in config.learner:
         if name not in names or name in (*BY_PLACE, *method.arguments, "n_samples", "estimator"):

@@ -12,7 +12,7 @@ from torch.nn.utils import parameters_to_vector
 from aevb.errors import UserError
 from aevb.learner import Batch
 from harness.experiments.methods import METHODS, method_of
-from harness.experiments.protocols import protocol_config
+from harness.experiments.protocols import CHANGEABLE, protocol_config
 from harness.runs.build import RunData, build_learner
 from harness.runs.learners import check_learner, learner_class
 from tests.bad_input import check_refusal, run
@@ -187,6 +187,19 @@ def test_monte_carlo_em_has_no_bound_to_draw(stranger):
     status, printed, complained = run(["--figure", "2", "--method", "mcem"])
     check_refusal(status, printed, complained)
     assert "figure 2 has the methods aevb, wake_sleep, stl" in complained
+
+
+@pytest.mark.parametrize("name", ["n_leapfrog", "step_size", "generator"])
+def test_monte_carlo_em_takes_its_settings_from_the_protocol_alone(name, tmp_path):
+    line = f"--figure 3 --dataset mnist --train 1000 --method mcem --samples 1000 --results {tmp_path / 'here'}"
+    status, printed, complained = run([*line.split(), "--protocol", f"author+learner.{name}=3"])
+    check_refusal(status, printed, complained)
+    assert (
+        f"mcem has none, got '{name}': leave it out, or change a field of the protocol, as chain_leapfrog" in complained
+    )
+    assert not (tmp_path / "here").exists()
+    fields = complained.rpartition(", as ")[2].strip().split(", ")
+    assert {*fields} <= {*CHANGEABLE}
 
 
 def test_an_error_names_the_class():
