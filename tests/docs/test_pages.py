@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from harness.command.arguments import parser
 from harness.command.evaluate import parser as evaluate_parser
 from harness.command.parsing import EVALUATE
 from harness.command.refusals import check
-from tests.support import ROOT
+from tests.support import ROOT, environment
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -70,6 +72,22 @@ def test_every_study_and_every_figure_has_its_page():
     assert {path.stem for path in (DOCS / "figures").glob("*.md")} == {f"figure{n}" for n in options["figure"]}
     for demo in options["demo"]:
         assert f"--demo {demo}" in (DOCS / "demos.md").read_text()
+
+
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "ko"], ids=name)
+def test_the_workflow_for_code_of_your_own_runs_every_test_that_the_pages_have_you_save(folder, tmp_path):
+    check_page, own_page = ((folder / page).read_text(encoding="utf-8") for page in ("check.md", "own-learner.md"))
+    saved = {*re.findall(r"`(test_\w+\.py)`", own_page + check_page)}
+    assert len(saved) > 1
+    for file in saved:
+        (tmp_path / file).write_text("def test_it():\n    pass\n")
+    (workflow,) = [block for kind, block in _BLOCK.findall(check_page) if kind == "yaml"]
+    ((_, *words),) = [shlex.split(line) for line in re.findall(r"- run: (python -m pytest.*)", workflow)]
+    command = [sys.executable, *words, "-v", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=100)
+    assert {*re.findall(r"^(\w+\.py)::test_it PASSED", done.stdout, re.MULTILINE)} == saved, done.stdout + done.stderr
+    assert "git+PROJECT" in workflow
+    assert {*re.findall(r"\w+://", workflow)} == {"https://", "file://"}, "git+ takes a URL, no path"
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path not in WRITTEN], ids=name)
