@@ -26,7 +26,7 @@ from harness.store.files import check_writable, write_text
 from harness.store.machine import fingerprint, title
 from harness.timing.intervals import of_ratio
 from harness.timing.journal import NAME as UNFINISHED
-from harness.timing.journal import Journal, measured_with
+from harness.timing.journal import Journal, alone, measured_with
 from harness.timing.trees import Tree
 from harness.timing.verdict import MARGIN, SEEN, is_known, judge
 from harness.workers.progress import duration
@@ -47,30 +47,33 @@ def show_against(commit: str, results: Path) -> bool:
         No case is slower than at the commit.
 
     Raises:
-        UserError: this is no checkout, or has no such commit, or one of the trees cannot be measured.
+        UserError: this is no checkout, or has no such commit, one of the trees cannot be measured, or another command
+            measures for the folder.
     """
     shipped.need_checkout("--benchmark")
     name = find_commit(ROOT, commit)
     folder = results / "benchmarks" / "against"
     check_writable(folder)
-    with ExitStack() as stack:
-        base = stack.enter_context(Tree(stack.enter_context(worktree(ROOT, name)), f"commit {name[:12]}"))
-        tree = stack.enter_context(Tree(ROOT, "this tree"))
-        journal = Journal(folder / f".{name[:12]}{UNFINISHED}", {"base": name, **measured_with("cpu")})
-        stack.callback(journal.close)
-        if journal.lines or journal.anew:
-            print("; ".join(filter(None, [f"{len(journal.lines)} launches are done", journal.anew])), file=sys.stderr)
-        times = measure(base, tree, journal=journal)
-    table = compare(times)
-    environment = describe(torch.device("cpu")) | {"base": name, "machine": fingerprint()}
-    print("\n" + fold(f"time of this tree over that of commit {name[:12]}, one core of {title(environment)}"))
-    print(format_comparison(table))
-    stem = folder / name[:12]
-    content = {"environment": environment, "compared": table.to_dict("records")}
-    write_text(stem.with_suffix(".json"), json.dumps(content, indent=1))
-    write_text(stem.with_suffix(".csv"), table.to_csv(index=False))
-    journal.remove()
-    print(f"wrote {stem.with_suffix('.json')}\nwrote {stem.with_suffix('.csv')}")
+    with alone(folder):
+        with ExitStack() as stack:
+            base = stack.enter_context(Tree(stack.enter_context(worktree(ROOT, name)), f"commit {name[:12]}"))
+            tree = stack.enter_context(Tree(ROOT, "this tree"))
+            journal = Journal(folder / f".{name[:12]}{UNFINISHED}", {"base": name, **measured_with("cpu")})
+            stack.callback(journal.close)
+            told = filter(None, [f"{len(journal.lines)} launches are done", journal.anew])
+            if journal.lines or journal.anew:
+                print("; ".join(told), file=sys.stderr)
+            times = measure(base, tree, journal=journal)
+        table = compare(times)
+        environment = describe(torch.device("cpu")) | {"base": name, "machine": fingerprint()}
+        print("\n" + fold(f"time of this tree over that of commit {name[:12]}, one core of {title(environment)}"))
+        print(format_comparison(table))
+        stem = folder / name[:12]
+        content = {"environment": environment, "compared": table.to_dict("records")}
+        write_text(stem.with_suffix(".json"), json.dumps(content, indent=1))
+        write_text(stem.with_suffix(".csv"), table.to_csv(index=False))
+        journal.remove()
+        print(f"wrote {stem.with_suffix('.json')}\nwrote {stem.with_suffix('.csv')}")
     return "slower" not in set(table["verdict"])
 
 

@@ -10,7 +10,7 @@ from aevb.errors import UserError
 from harness.store.checkout import find_commit, worktree
 from harness.timing import against
 from harness.timing.against import compare, format_comparison, measure, show_against
-from harness.timing.journal import Journal
+from harness.timing.journal import NAME, Journal, alone, read_journal
 from harness.timing.trees import Tree
 from tests.support import ROOT, reproduce
 
@@ -186,16 +186,45 @@ def test_the_status_is_1_only_where_that_is_asked_for(slower, asked, status, mon
     assert main.main(options) == status
 
 
-def test_what_was_measured_is_written_with_its_provenance(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(against, "measure", lambda base, tree, journal: {"AEVB 500/20": times(1.1, 0.01)})
+@pytest.fixture
+def measured_at_once(monkeypatch) -> None:
     monkeypatch.setattr(Tree, "__enter__", lambda self: self)
     monkeypatch.setattr(Tree, "__exit__", lambda self, *_: None)
+    monkeypatch.setattr(against, "measure", lambda base, tree, journal: {"AEVB 500/20": times(1.1, 0.01)})
+
+
+def test_what_was_measured_is_written_with_its_provenance(measured_at_once, tmp_path, capsys) -> None:
     assert not show_against("HEAD", tmp_path)
     assert "slower" in capsys.readouterr().out
     name = git(ROOT, "rev-parse", "HEAD")[:12]
     folder = tmp_path / "benchmarks" / "against"
-    assert {path.name for path in folder.iterdir()} == {f"{name}.json", f"{name}.csv"}
+    assert {path.name for path in folder.iterdir()} - {".lock"} == {f"{name}.json", f"{name}.csv"}
     assert '"base"' in (folder / f"{name}.json").read_text()
+
+
+def test_of_two_commands_for_one_folder_the_first_keeps_its_launches(measured_at_once, tmp_path) -> None:
+    folder = tmp_path / "benchmarks" / "against"
+    path = folder / f".{git(ROOT, 'rev-parse', 'HEAD')[:12]}{NAME}"
+    with alone(folder):
+        Journal(path, {"base": "of the first"}).add({"seconds": 1.0})
+        with pytest.raises(UserError, match=r"another is at work in .*: wait for it"):
+            show_against("HEAD", tmp_path)
+    assert read_journal(path) == ({"base": "of the first"}, [{"seconds": 1.0}])
+    assert not show_against("HEAD", tmp_path)
+    assert not path.exists()
+
+
+def test_the_folder_is_one_commands_until_all_is_written(measured_at_once, tmp_path, monkeypatch) -> None:
+    folder, written = tmp_path / "benchmarks" / "against", []
+
+    def writing(path: Path, text: str) -> None:
+        with pytest.raises(UserError, match="another is at work"), alone(folder):
+            pass
+        written.append(path.suffix)
+
+    monkeypatch.setattr(against, "write_text", writing)
+    assert not show_against("HEAD", tmp_path)
+    assert written == [".json", ".csv"]
 
 
 def test_the_command_names_an_unknown_commit(tmp_path: Path) -> None:
