@@ -28,9 +28,9 @@ def run_check(engine: str, device: str, workers: int | None, junit: Path | None)
     Raises:
         UserError: the reference is missing, damaged or of other cases; the file cannot be written; no such device.
     """
-    lines = read_reference(PATH, CASES)
     if junit is not None:
-        _make_room(junit)
+        _make_room(junit)  # before all that can be refused
+    lines = read_reference(PATH, CASES)
     began = time.monotonic()
     results = measure_all(
         CASES,

@@ -105,6 +105,16 @@ def test_what_junit_holds_is_of_this_check_and_can_be_read(drawn, monkeypatch, c
     assert all("ValueError" in case.find("error").get("message") for case in suite)
 
 
+def test_where_there_is_no_reference_no_earlier_file_stays_to_be_taken_for_this_checks(drawn, capsys, tmp_path):
+    file = tmp_path / "check.xml"
+    file.write_text("of an earlier check")
+    drawn.unlink()
+    capsys.readouterr()
+    assert command_line.main(["--check", "--junit", str(file)]) == 2
+    assert str(drawn) in capsys.readouterr().err
+    assert not file.exists()
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/null")])
 def test_junit_is_not_written_over_what_is_no_file(make, drawn, capsys, tmp_path):
     make(tmp_path / "check.xml")
