@@ -49,14 +49,17 @@ def find_commit(root: Path, name: str) -> str:
     """The full name of a commit of the checkout at a folder: of a branch, a tag, HEAD~1 or a part of its name.
 
     Raises:
-        UserError: the folder is not the top of a checkout, there is no git, or there is no such commit.
+        UserError: the folder is not the top of a checkout, git is missing or refuses it, or there is no such commit.
     """
     try:
         if _git(root, "rev-parse", "--show-cdup").strip():
             raise UserError(f"{root} must be the top of a git checkout, and is a folder in one: clone the project")
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = "git is not to be had" if isinstance(error, OSError) else "it is none"
-        raise UserError(f"{root} must be a git checkout, and {reason}: install git, and clone the project") from error
+    except OSError as error:
+        raise UserError(f"{root} must be a git checkout, and git is not to be had: install git") from error
+    except subprocess.CalledProcessError as error:
+        if "not a git repository" in (words := " ".join(_lines(error))):
+            raise UserError(f"{root} must be a git checkout, and it is none: clone the project") from error
+        raise UserError(f"git must be able to read {root}; it says {words}: mend this, or clone the project") from error
     try:
         return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
     except (subprocess.CalledProcessError, ValueError, OSError) as error:  # no commit, or nothing to ask git for
@@ -78,10 +81,9 @@ def worktree(root: Path, commit: str) -> Iterator[Path]:
         try:
             _git(root, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", str(path), commit)
         except subprocess.CalledProcessError as error:
-            words = error.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
             raise UserError(
-                f"git must be able to check commit {commit[:12]} out in {path}; it says {words[-1]}: make room there, "
-                "or name another folder in TMPDIR"
+                f"git must be able to check commit {commit[:12]} out in {path}; it says {_lines(error)[-1]}: make room "
+                "there, or name another folder in TMPDIR"
             ) from error
         try:
             yield path
@@ -95,6 +97,12 @@ def bounded(diff: bytes, most: int = MOST_BYTES) -> str:
         return diff.decode(errors="backslashreplace")
     first = diff[: diff.rfind(b"\n", 0, most) + 1].decode(errors="backslashreplace")
     return f"{first}[cut here: {len(diff)} bytes in all, SHA-256 {hashlib.sha256(diff).hexdigest()}]\n"
+
+
+def _lines(error: subprocess.CalledProcessError) -> list[str]:
+    """What git said, without indents and empty lines."""
+    said = [line.strip() for line in error.stderr.decode(errors="replace").splitlines()]
+    return [*filter(None, said)] or ["no message"]
 
 
 def _git(root: Path, *arguments: str) -> bytes:

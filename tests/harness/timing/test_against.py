@@ -1,5 +1,6 @@
 """Two trees measured in turns: a planted slowdown is found, and what cannot be measured is named."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -165,11 +166,29 @@ def test_an_unknown_commit_and_what_is_no_checkout_are_named_with_what_to_do(che
     for name in ("nowhere", "", "--all", "nul\0", "\udcff", "x" * 300_000, "HEAD:file.txt"):
         with pytest.raises(UserError, match=r"must be one that this checkout has, got .*: `git fetch` it"):
             find_commit(checkout, name)
-    with pytest.raises(UserError, match="must be a git checkout, and it is none: install git, and clone"):
+    with pytest.raises(UserError, match="must be a git checkout, and it is none: clone the project"):
         find_commit(tmp_path, "HEAD")
     (checkout / "inside").mkdir()
     with pytest.raises(UserError, match="a folder in one: clone the project"):
         find_commit(checkout / "inside", "HEAD")
+
+
+def test_a_checkout_that_git_refuses_is_told_with_gits_own_words(checkout: Path, tmp_path: Path, monkeypatch) -> None:
+    refusing = tmp_path / "bin" / "git"
+    refusing.parent.mkdir()
+    refusing.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    refusing.chmod(0o755)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{refusing.parent}{os.pathsep}{os.environ['PATH']}")
+        with pytest.raises(UserError, match=r"it says fatal: detected dubious ownership .* safe\.directory .*: mend"):
+            find_commit(checkout, "HEAD")
+    (checkout / ".git" / "config").write_text("[broken")
+    with pytest.raises(UserError, match=r"git must be able to read .*; it says fatal: bad config line .*: mend"):
+        find_commit(checkout, "HEAD")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="git is not to be had: install git"):
+        find_commit(checkout, "HEAD")
 
 
 def test_a_commit_that_cannot_be_checked_out_is_named_with_what_git_says(checkout: Path) -> None:
