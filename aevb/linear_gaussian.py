@@ -63,10 +63,9 @@ def exact_encoder(model: GaussianModel) -> GaussianEncoder:
                 f"`model` must have a posterior of independent latents, got correlations up to {between:.2g}: make the "
                 "columns of its weight orthogonal with one variance for all pixels, or take exact_posterior"
             )
-        encoder = GaussianEncoder(model.n_pixels, model.n_latent, ()).to(weight)
+        encoder = GaussianEncoder(model.n_pixels, model.n_latent, (), init_std=0.0).to(weight)
         encoder.mean.bias.copy_(mean[0])
         encoder.mean.weight.copy_((mean[1:] - mean[0]).T)
-        encoder.log_var.weight.zero_()
         encoder.log_var.bias.copy_(2 * std.log())
     return encoder
 
@@ -102,7 +101,7 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
             f"x must vary in more than `n_latent` directions, got {n_latent} that explain it all: "
             "use fewer latents or more datapoints"
         )
-    model = GaussianModel(n_latent, n_pixels, (), log_var="constant", squash_mean=False).double()
+    model = GaussianModel(n_latent, n_pixels, (), log_var="constant", squash_mean=False, init_std=0.0).double()
     model.to(x.device)
     with torch.no_grad():
         model.output.weight.copy_(directions[:n_latent].T * (eigenvalues[:n_latent] - noise_var).clamp(min=0).sqrt())

@@ -1,6 +1,7 @@
 """Imports run one way, between packages and between the rooms of harness/; what only reads never loads torch."""
 
 import ast
+import json
 import subprocess
 import sys
 from functools import cache
@@ -122,3 +123,18 @@ def test_no_module_has_a_near_synonym_beside_it(folder):
 def test_what_reads_the_store_never_loads_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_no_import_draws_from_torchs_own_generator():
+    code = f"""
+import importlib, json, torch
+drawing, before = [], torch.get_rng_state()
+for name in {[*modules()]}:
+    importlib.import_module(name)
+    if not torch.equal(torch.get_rng_state(), before):
+        drawing.append(name)
+        torch.set_rng_state(before)
+print(json.dumps(drawing))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == []

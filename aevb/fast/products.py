@@ -183,9 +183,10 @@ def seconds(libraries: Sequence[Library], shapes: Sequence[Shape], repeats: int 
 
     In a layer's three layouts: by its transposed weight, for the weight's gradient, and for that of the input.
     """
-    factors = []
+    generator, factors = torch.Generator().manual_seed(0), []
     for m, k, n in shapes:
-        a, b, out = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
+        a, b = torch.randn(m, k, generator=generator), torch.randn(k, n, generator=generator)
+        out = torch.empty(m, n)
         factors += [(a, b.T.contiguous().T, out), (a.T.contiguous().T, b, out), (a, b, out)]
     best = dict.fromkeys(libraries, float("inf"))
     for _ in range(repeats):

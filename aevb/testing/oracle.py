@@ -97,7 +97,7 @@ def linear_gaussian(
         noise_var = np.full(n_pixels, 0.3)
         weight = orthogonal * rng.uniform(0.5, 1.5, n_latent)
     offset = rng.standard_normal(n_pixels)
-    model = GaussianModel(n_latent, n_pixels, (), log_var="constant", squash_mean=False).double()
+    model = GaussianModel(n_latent, n_pixels, (), log_var="constant", squash_mean=False, init_std=0.0).double()
     with torch.no_grad():
         model.output.weight.copy_(torch.as_tensor(weight))
         model.output.bias.copy_(torch.as_tensor(offset))

@@ -145,6 +145,14 @@ def test_the_exact_encoder_is_the_posterior_in_the_models_own_type(dtype):
     torch.testing.assert_close((0.5 * q.log_var).exp()[0].diag(), posterior.cholesky, rtol=1e-4, atol=1e-6)
 
 
+def test_closed_forms_do_not_draw_from_torchs_own_generator():
+    before = torch.get_rng_state()
+    oracle = linear_gaussian(n_latent=3, n_pixels=8)
+    exact_encoder(oracle.model)
+    probabilistic_pca(oracle.simulate(20), 2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_an_encoder_of_latents_that_depend_on_each_other_is_refused():
     with pytest.raises(ArgumentError, match="independent latents"):
         exact_encoder(linear_gaussian(n_latent=3, n_pixels=8, diagonal_posterior=False).model)

@@ -76,6 +76,12 @@ def test_a_library_must_be_clearly_faster_than_the_processor_s_usual_one(
         assert choose_library(SHAPES, by_torch=True) != "openblas"
 
 
+def test_timing_libraries_does_not_draw_from_torchs_own_generator():
+    before = torch.get_rng_state()
+    products.seconds(["blas"], SHAPES, repeats=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_fast_library_with_wrong_results_is_refused(monkeypatch):
     monkeypatch.setattr(
         products, "seconds", lambda libraries, _: [9.0 if name == "blas" else 1.0 for name in libraries]

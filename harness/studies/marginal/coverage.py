@@ -51,7 +51,7 @@ def linear_gaussian_problem(n_latent: int, points: int) -> Problem:
     """x = W z + b + noise, W random, with 4 pixels more than twice the latents: posteriors have correlations."""
     noise = stream("coverage model")
     n_pixels = 2 * n_latent + 4
-    model = GaussianModel(n_latent, n_pixels, (), log_var="constant", squash_mean=False).double()
+    model = GaussianModel(n_latent, n_pixels, (), log_var="constant", squash_mean=False, init_std=0.0).double()
     with torch.no_grad():
         model.output.weight.copy_(torch.randn(n_pixels, n_latent, generator=noise))
         model.output.bias.copy_(torch.randn(n_pixels, generator=noise))
