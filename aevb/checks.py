@@ -93,16 +93,21 @@ def kind(expected: type, remedy: str, **values: object) -> None:
             raise ArgumentError(f"`{name}` must be {_article(expected)}, got {shown(value)}: {remedy}")
 
 
-def source(generator: torch.Generator) -> None:
-    """Randomness comes from a generator; without one, torch would take everybody's.
+def source(generator: torch.Generator, like: Tensor | None = None) -> None:
+    """Randomness comes from a generator, of the kind of device that `like` lies on; else torch would take everybody's.
 
     Raises:
-        ArgumentError: it is none.
+        ArgumentError: it is none, or one of another kind of device.
     """
     if not isinstance(generator, torch.Generator):
         raise ArgumentError(
             f"`generator` must be a torch.Generator, got {shown(generator)}: make one with "
             "torch.Generator().manual_seed(0)"
+        )
+    if like is not None and generator.device.type != like.device.type:
+        raise ArgumentError(
+            f"`generator` must be on {like.device.type}, as what it draws, got one on {generator.device.type}: make it "
+            f"with torch.Generator({like.device.type!r}).manual_seed(0)"
         )
 
 

@@ -100,9 +100,9 @@ def standard_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Gener
     """Standard normal noise with the type and device of `like`.
 
     Raises:
-        ArgumentError: `generator` is none.
+        ArgumentError: `generator` is none, or one of another kind of device.
     """
-    checks.source(generator)
+    checks.source(generator, like)
     return torch.randn(shape, dtype=like.dtype, device=like.device, generator=generator)
 
 

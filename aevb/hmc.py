@@ -189,14 +189,14 @@ def move(
             fixed size can be just one period of a near-Gaussian target: then every move is accepted and none mixes.
 
     Raises:
-        ArgumentError: `jitter` is not from 0 to 1, `generator` is none, a step size is negative or NaN (on a GPU nobody
-            looks), or `leapfrog` refuses an argument.
+        ArgumentError: `jitter` is not from 0 to 1, `generator` is none or of another kind of device, a step size is
+            negative or NaN (on a GPU nobody looks), or `leapfrog` refuses an argument.
 
     Source: Neal 2011, section 3.2; jitter: section 4.2.
     """
     checks.number(0, 1, jitter=jitter)
-    checks.source(generator)
     checks.parts(State._fields, "make one with `evaluate`", state=state)
+    checks.source(generator, state.z)
     check_step_size(step_size, state)
     if step_size.is_cpu and not bool((step_size >= 0).all()):  # on a GPU a look is a wait; there NaN moves no chain
         raise ArgumentError("`step_size` must not be negative or NaN, got one that is: tune it anew")

@@ -139,8 +139,8 @@ class BernoulliModel(GenerativeModel):
 
         One draw of 64 bits gives four of them, in less than half the time of four draws.
         """
-        _check_rows(rows, generator)
         like, n = self.output.bias, rows * self.n_pixels
+        _check_rows(rows, generator, like)
         draws = torch.empty(-(-n // 4), dtype=torch.int64, device=like.device)
         sixteen = draws.random_(-(2**63), None, generator=generator).view(torch.int16)[:n]
         return sixteen.to(like.dtype).add_(2**15 + 0.5).mul_(2.0**-16).view(rows, self.n_pixels)
@@ -231,7 +231,7 @@ class GaussianModel(GenerativeModel):
 
     def pixel_noise(self, rows: int, generator: torch.Generator) -> Float[Tensor, "rows pixel"]:
         """Standard normal."""
-        _check_rows(rows, generator)
+        _check_rows(rows, generator, self.output.bias)
         return self.output.bias.new_empty(rows, self.n_pixels).normal_(generator=generator)
 
     def pixels_at(
@@ -243,7 +243,7 @@ class GaussianModel(GenerativeModel):
         return pixels.at(noise)
 
 
-def _check_rows(rows: int, generator: torch.Generator) -> None:
-    """Noise is drawn for so many rows, from a generator."""
+def _check_rows(rows: int, generator: torch.Generator, like: Tensor) -> None:
+    """Noise is drawn for so many rows, from a generator of the kind of device that it lies on."""
     checks.whole(0, rows=rows)
-    checks.source(generator)
+    checks.source(generator, like)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from aevb import checks, construction, hmc, tuning
 from aevb.ascent import Ascent, AscentOptions
 from aevb.errors import ArgumentError
+from aevb.estimators import standard_normal
 from aevb.fast.posterior import posterior
 from aevb.learner import Batch, LearnerState, Noise, StepInfo
 from aevb.model import GenerativeModel
@@ -59,7 +60,6 @@ class MonteCarloEM(LearnerState):
     ) -> None:
         construction.learner(model, construction.NO_ENCODER, n_datapoints, 1)
         construction.trainable(model=model)
-        checks.source(generator)
         checks.whole(1, n_leapfrog=n_leapfrog)
         checks.whole(0, n_weight_steps=n_weight_steps, extra_leapfrog=extra_leapfrog)
         checks.number(0, step_size=step_size)
@@ -71,7 +71,7 @@ class MonteCarloEM(LearnerState):
         self._n_weight_steps = n_weight_steps
         self._ascent = Ascent(options, theta=model)
         like = next(model.parameters())
-        z = torch.randn(n_datapoints, model.n_latent, dtype=like.dtype, device=like.device, generator=generator)
+        z = standard_normal((n_datapoints, model.n_latent), like, generator)
         self._chains = PersistentChains(z, torch.tensor(step_size, dtype=like.dtype, device=like.device))
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:

@@ -36,5 +36,5 @@ def binarize(
         return (pixels > 0.5).to(pixels.dtype)
     if generator is None:
         raise ArgumentError(f"`generator` must be given for binarization {binarization!r}, got None: make one")
-    source(generator)
+    source(generator, pixels)
     return torch.bernoulli(pixels, generator=generator)

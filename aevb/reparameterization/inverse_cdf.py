@@ -28,11 +28,11 @@ def uniform_noise(shape: tuple[int, ...], like: Tensor, generator: torch.Generat
     """Noise on the open interval (0, 1), with the type and device of `like`: `torch.rand` can give 0.
 
     Raises:
-        ArgumentError: `like` is no tensor of a floating type, or `generator` is none.
+        ArgumentError: `like` is no tensor of a floating type, or `generator` is none or of another kind of device.
     """
     tensors(like=like)
     together(like)
-    source(generator)
+    source(generator, like)
     noise = torch.rand(shape, dtype=like.dtype, device=like.device, generator=generator)
     return noise.clamp(min=torch.finfo(like.dtype).eps / 2)
 

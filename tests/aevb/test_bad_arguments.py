@@ -1,5 +1,6 @@
 """A wrong argument of a public function is an error that names it; it never broadcasts, and never ends in NaN."""
 
+import copy
 import math
 
 import numpy as np
@@ -14,7 +15,7 @@ from aevb.data import binarize, load_dataset
 from aevb.densities import DiagonalGaussian
 from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
-from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b
+from aevb.estimators import evaluate_lower_bound, lower_bound_a, lower_bound_b, standard_normal
 from aevb.evaluation import evaluate, lower_bound
 from aevb.fast.aevb import FastAEVB
 from aevb.learner import Batch
@@ -58,6 +59,10 @@ from tests.right_arguments import (
 def total(z):
     """A log-density for chains that will not run."""
     return z.sum(-1)
+
+
+ELSEWHERE = Z.to("meta")
+STATE_ELSEWHERE = hmc.State(*(part.to("meta") for part in STATE))
 
 
 class Narrow(torch.nn.Linear):
@@ -190,6 +195,15 @@ CALLS = {
             lambda none=none: binarize(X, "static", none),
             lambda none=none: evaluate(MODEL, X, none),
         )
+    ],
+    "sources of randomness on another device": [
+        lambda: standard_normal((3,), ELSEWHERE, G), lambda: uniform_noise((3,), ELSEWHERE, G),
+        *(
+            lambda jitter=jitter: hmc.move(total, STATE_ELSEWHERE, STATE_ELSEWHERE.log_density[0], 1, G, jitter=jitter)
+            for jitter in (0.0, 0.5)
+        ),
+        *(lambda m=m: copy.deepcopy(m).to("meta").pixel_noise(3, G) for m in (MODEL, GAUSSIAN)),
+        lambda: MonteCarloEM(copy.deepcopy(MODEL).to("meta"), N, G),
     ],
     "things of another kind": [
         lambda: lower_bound_b(ENCODER, MODEL, X, EPS), lambda: lower_bound_b(MODEL, ENCODER, X, EPS.numpy()),

@@ -5,18 +5,24 @@ from functools import partial
 from typing import Any, get_args
 
 import pytest
+import torch
 from torch import Tensor
 
 from aevb import hmc, restore, tuning
+from aevb.aevb import AEVB
+from aevb.data import binarize
 from aevb.densities import standard_normal_log_density
+from aevb.errors import ArgumentError
 from aevb.estimators import LOWER_BOUNDS, evaluate_lower_bound, standard_normal
 from aevb.fast.posterior import Posterior
+from aevb.learner import Batch
 from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood, simulate
 from aevb.marginal.annealing import Annealing, sigmoidal_schedule
 from aevb.marginal.appendix_d import PosteriorFit, appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
+from aevb.reparameterization.inverse_cdf import uniform_noise
 from harness.runs.build import build_learner
 from harness.runs.evaluate import encode, make_evaluator
 from harness.runs.streams import stream
@@ -145,3 +151,27 @@ def test_images_are_restored_without_reading(device) -> None:
         restore.posterior_mean(model.pixel_mean, chains.z)
 
     assert_loop_is_silent(draws, device, 1, 2)
+
+
+# Sources of randomness
+
+
+@DECODERS
+def test_a_generator_of_the_host_is_refused_where_the_device_draws(decoder, device) -> None:
+    model, encoder = model_and_encoder(decoder)
+    x, state = run_data().train, hmc.evaluate(standard_normal_log_density, torch.zeros(N, LATENTS, device=CUDA))
+    host, step_size = stream("noise"), torch.tensor(0.1, device=CUDA)
+    for call in (
+        lambda: evaluate_lower_bound(model, encoder, x, host),
+        lambda: hmc.move(standard_normal_log_density, state, step_size, 1, host, jitter=0.5),
+        lambda: uniform_noise((3,), x, host),
+        lambda: binarize(x, "static", host),
+        lambda: model.sample_pixels(torch.zeros(3, LATENTS, device=CUDA), host),
+        lambda: AEVB(model, encoder, N).step(Batch(x, torch.arange(N)), host),
+    ):
+        with pytest.raises(
+            ArgumentError, match=r"`generator` must be on cuda, .* got one on cpu: .*Generator\('cuda'\)"
+        ):
+            call()
+    with pytest.raises(ArgumentError, match=r"`generator` must be on cpu, .* got one on cuda: .*Generator\('cpu'\)"):
+        standard_normal((3,), torch.zeros(3), stream("noise", 0, CUDA))
