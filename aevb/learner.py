@@ -88,6 +88,14 @@ class Learner(Protocol):
         ...
 
 
+_MEMBERS = (*Learner.__annotations__, *(name for name in vars(Learner) if not name.startswith("_")))
+
+
+def lacking(learner: object) -> list[str]:
+    """Members of `Learner` that it is without."""
+    return [name for name in _MEMBERS if not hasattr(learner, name)]
+
+
 def draw_noise(learner: Learner, batch: Batch, generator: torch.Generator) -> Noise:
     """Fresh noise for one step of this learner on this batch."""
     m, model = len(batch.x), learner.model
@@ -103,9 +111,14 @@ def _check_noise(name: str, value: Tensor | None, shape: tuple[int, ...]) -> Non
 
 
 class LearnerState:
-    """`state_dict` and `load_state_dict` for a learner made of modules and ascents, which `_parts` names."""
+    """`state_dict` and `load_state_dict` for a learner made of modules and ascents, which `_parts` names.
+
+    Unless it says otherwise, it takes no `Noise`.
+    """
 
     model: GenerativeModel
+    n_normal: int = 0
+    dreams: bool = False
     _known: frozenset[object] = frozenset()
     _working: dict[Any, Any]  # layers and tensors that a step works in, made once for each size
 
@@ -173,7 +186,6 @@ class LearnerWithEncoder(LearnerState, ABC):
         ArgumentError: they do not fit each other, a parameter takes no gradients, or a number is none.
     """
 
-    dreams = False
     _some_known = False  # parameters of the model that take no gradients are known, and stay as they are
 
     def __init__(self, model: GenerativeModel, encoder: nn.Module, n_datapoints: int, n_samples: int) -> None:

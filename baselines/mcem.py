@@ -44,8 +44,6 @@ class MonteCarloEM(LearnerState):
         ArgumentError: the model is none, or has parameters that take no gradients, or an argument is out of range.
     """
 
-    n_normal, dreams = 0, False
-
     def __init__(
         self,
         model: GenerativeModel,

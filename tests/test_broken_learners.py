@@ -167,6 +167,39 @@ def test_a_wrong_learner_does_not_pass(name: str, decoder: type) -> None:
     assert re.search(WORDS, str(broken.value))
 
 
+def without(*names: str, **others: object) -> Callable:
+    """A learner that inherits from nothing and does what AEVB does, less these members, and with others of its own."""
+
+    class Bare:
+        def __init__(self, *given):
+            own = AEVB(*given)
+            members = {name: getattr(own, name) for name in MEMBERS} | others
+            vars(self).update({name: value for name, value in members.items() if name not in names})
+
+    return Bare
+
+
+MEMBERS = ("model", "encoder", "n_normal", "dreams", "step", "diagnostics", "state_dict", "load_state_dict")
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_learner_that_lacks_a_member_is_told_which(name: str) -> None:
+    with pytest.raises(LawBroken, match=f"must have all of `aevb.learner.Learner`, got no {name}: add it"):
+        check_learner(without(name), [BernoulliModel])
+
+
+def test_a_learner_that_inherits_from_nothing_keeps_every_law() -> None:
+    check_learner(without(), [BernoulliModel])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("n_normal", None), ("n_normal", 1.5), ("n_normal", -1), ("dreams", None), ("dreams", 1)]
+)
+def test_a_learner_says_what_noise_it_takes(name: str, value: object) -> None:
+    with pytest.raises(LawBroken, match=f"`{name}` must be .*, got {value}: set"):
+        check_learner(without(**{name: value}), [BernoulliModel])
+
+
 @pytest.mark.parametrize("decoders", [[], (), BernoulliModel])
 def test_a_learner_is_held_to_laws_with_one_decoder_at_least(decoders: object) -> None:
     with pytest.raises(ArgumentError, match="`decoders` must be a list of one class or more, got"):

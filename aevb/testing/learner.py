@@ -14,7 +14,7 @@ from aevb.checks import shown
 from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError
 from aevb.estimators import lower_bound_a
-from aevb.learner import Batch, Learner, StepInfo
+from aevb.learner import Batch, Learner, StepInfo, lacking
 from aevb.linear_gaussian import exact_encoder, exact_log_marginal
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 from aevb.testing.law import (
@@ -225,8 +225,12 @@ LEARNER_LAWS: tuple[Callable[[MakeLearner, MakeDecoder], None], ...] = (
 
 def _made(learner: MakeLearner, decoder: MakeDecoder, options: AscentOptions, seed: int = 1) -> Learner:
     one = learner(model_of(decoder, seed), encoder_of(), N, options)
-    missing = [name for name in ("model", "encoder", "step", "diagnostics", "state_dict") if not hasattr(one, name)]
-    demand(not missing, "a learner must have all of `aevb.learner.Learner`", f"no {', '.join(missing)}", "add it")
+    rule, remedy = "a learner must have all of `aevb.learner.Learner`", "add it, or inherit from LearnerState"
+    demand(not lacking(one), rule, f"no {', '.join(lacking(one))}", remedy)
+    n, dreams = one.n_normal, one.dreams
+    whole = isinstance(n, Integral) and not isinstance(n, bool) and n >= 0
+    demand(whole, "`n_normal` must be a whole number, 0 or more", shown(n), "set 0 if `step` takes no noise")
+    demand(isinstance(dreams, bool), "`dreams` must be True or False", shown(dreams), "set False if `step` draws none")
     return one
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aevb.data import Dataset
 from aevb.errors import ArgumentError, UserError
-from aevb.learner import Batch, draw_noise
+from aevb.learner import Batch, draw_noise, lacking
 from aevb.places import strangers_code
 from harness.experiments.config import Config
 from harness.runs.build import RunData, build_learner
@@ -36,6 +36,8 @@ def try_learner(config: Config, dataset: Dataset) -> None:
     x, generator = dataset.train[rows], torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]), strangers_code(lambda what: _broken(config, f"raised {what}")):
         learner: Any = build_learner(config, RunData(dataset.train, False, x, x), STEP_SIZE, "reference")
+        if missing := lacking(learner):
+            raise _broken(config, f"is without {', '.join(missing)}")
         try:
             info, numbers = _used(learner, Batch(x, rows), generator)
         except ArgumentError as error:  # of a state that it gave itself, say: the reader must be told whose
@@ -61,7 +63,7 @@ def try_learner(config: Config, dataset: Dataset) -> None:
 
 def _used(learner: Any, batch: Batch, generator: torch.Generator) -> tuple[Any, Any]:
     """What it reports of a step, and its diagnostics after it was saved and loaded."""
-    noise = draw_noise(learner, batch, generator) if learner.n_normal else None
+    noise = draw_noise(learner, batch, generator) if learner.n_normal != 0 else None
     info = learner.step(batch, generator, noise)
     buffer = io.BytesIO()
     torch.save(learner.state_dict(), buffer)

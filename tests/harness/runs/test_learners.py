@@ -84,9 +84,47 @@ class Wordy(AEVB):
         return {"mood": "good"}
 
 
+class Alone:
+    n_normal = 0
+
+    def __init__(self, model, encoder, n_datapoints, options):
+        self.model, self.encoder = model, encoder
+        self.own = AEVB(model, encoder, n_datapoints, options)
+
+    def step(self, batch, generator, noise=None):
+        assert noise is None
+        return self.own.step(batch, generator)
+
+    def diagnostics(self):
+        return {}
+
+    def state_dict(self):
+        return self.own.state_dict()
+
+    def load_state_dict(self, state):
+        self.own.load_state_dict(state)
+
+
+class Unsure(Alone):
+    n_normal, dreams = None, False
+
+
+class Heir(LearnerState):
+    def __init__(self, model, encoder, n_datapoints, options):
+        self.model, self.encoder = model, encoder
+        self.own = AEVB(model, encoder, n_datapoints, options)
+
+    def _parts(self):
+        return {"own": self.own}
+
+    step = Alone.step
+
+
 number = 3
 """
-).replace("from aevb.learner import AscentOptions\n", "from aevb.learner import AscentOptions, StepInfo\n")
+).replace(
+    "from aevb.learner import AscentOptions\n", "from aevb.learner import AscentOptions, LearnerState, StepInfo\n"
+)
 
 
 @pytest.fixture
@@ -108,6 +146,13 @@ def test_a_strangers_learner_is_in_the_figure_with_its_own_argument(stranger, tm
     assert sorted(config["learner"] for config in configs) == [[], [["beta", 4]]]
     assert {config["n_samples"] for config in configs} == {1}
     assert (tmp_path / "here/figure2/figure2.png").stat().st_size > 10_000
+
+
+def test_an_heir_of_the_common_state_draws_for_itself(stranger, tmp_path):
+    line = "--figure 2 --dataset mnist --latent 3 --samples 1000 --workers 1 --results here --method stranger:Heir"
+    status, _, complained = run(line.split())
+    assert status == 0, complained
+    assert "stranger:Heir" in {*pd.read_csv(tmp_path / "here/figure2/figure2.csv")["method"]}
 
 
 def test_what_the_docs_say_of_a_learner_is_so(stranger):
@@ -164,6 +209,8 @@ def test_every_known_method_is_built_by_the_same_door(name):
         ("stranger:Unsaved", "author", "saved and loaded; 'stranger:Unsaved' raised"),
         ("stranger:Blind", "author", "has no encoder after a step"),
         ("stranger:Wordy", "author", "as diagnostics, not a number for each name"),
+        ("stranger:Alone", "author", "'stranger:Alone' is without dreams: mend it"),
+        ("stranger:Unsure", "author", "saved and loaded; 'stranger:Unsure' raised TypeError"),
         ("stranger.py:Beta", "author", "did you mean stranger:Beta"),
         ("./stranger.py:Beta", "author", "did you mean stranger:Beta"),
         ("stranger:Beta", "author+learner.bta=4", "has beta, got 'bta'.*did you mean beta"),
