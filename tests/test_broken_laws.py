@@ -26,13 +26,14 @@ from aevb.testing import (
     check_estimator,
 )
 from aevb.testing.estimator import Estimator
+from aevb.testing.problem import SMALL, Sizes
 from baselines.importance_weighted import importance_weighted_bound
 
 WORDS = r"must .*, got .*: "
-
+COUNT = itertools.count()
 
 BROKEN_DECODERS: dict[str, Callable[[GaussianModel], object]] = {
-    "the_same_generator_makes_the_same_weights": lambda model: nn.init.normal_(model.output.bias),
+    "the_same_generator_makes_the_same_weights": lambda model: nn.init.constant_(model.output.bias, next(COUNT)),
     "each_datapoint_has_its_own_density": lambda model: setattr(
         model, "log_likelihood", lambda x, z: GaussianModel.log_likelihood(model, x - x.mean(0), z)
     ),
@@ -54,15 +55,16 @@ BROKEN_DECODERS: dict[str, Callable[[GaussianModel], object]] = {
 }
 
 
+@pytest.mark.parametrize("sizes", [SMALL, Sizes(3, 784)], ids=str)
 @pytest.mark.parametrize("law", DECODER_LAWS, ids=lambda law: law.__name__)
-def test_a_decoder_that_breaks_a_law_is_found_out(law: Callable) -> None:
+def test_a_decoder_that_breaks_a_law_is_found_out(law: Callable, sizes: Sizes) -> None:
     def make(*sizes, **how):
         model = GaussianModel(*sizes, **how)
         BROKEN_DECODERS[law.__name__](model)
         return model
 
     with pytest.raises(LawBroken, match=WORDS):
-        law(make)
+        law(make, sizes)
 
 
 WRONG_DECODERS: dict[str, tuple[Callable, str]] = {
@@ -185,7 +187,6 @@ def changed(**fields: Callable[[Tensor], Tensor]) -> Estimator:
     return estimator
 
 
-COUNT = itertools.count()
 BROKEN_ESTIMATORS = {
     "an_estimate_has_every_field_for_every_datapoint_and_the_same_generator_gives_it_again": changed(
         log_likelihood=lambda nats: nats + 1e-9 * next(COUNT)

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from aevb.errors import ArgumentError
 from aevb.estimators import lower_bound_b
+from aevb.model import BernoulliModel, GaussianModel
 from aevb.testing import LawBroken, check_bound, check_decoder, check_learner
 
 
@@ -16,13 +18,31 @@ def of_bernoulli_pixels(model, encoder, x, eps):
     return torch.nn.functional.binary_cross_entropy(model.pixel_mean(encoder(x).mean), x, reduction="none").sum(-1)
 
 
+class Convolutional(BernoulliModel):
+    """Images of 28×28 from networks of its own, whose weights come from torch's generator."""
+
+    def __init__(self, n_latent, n_pixels, hidden, *, scale=1.0):
+        nn.Module.__init__(self)
+        self.n_latent, self.n_pixels, self.scale = n_latent, n_pixels, scale
+        self.deep = nn.Sequential(
+            *(nn.Linear(n_latent, 196), nn.Unflatten(-1, (4, 7, 7)), nn.Tanh()),
+            *(nn.ConvTranspose2d(4, 4, 2, stride=2), nn.Tanh(), nn.ConvTranspose2d(4, 1, 2, stride=2)),
+        )
+        self.output = self.deep[-1]
+
+    def logits(self, z):
+        return self.scale * self.deep(z.reshape(-1, self.n_latent)).reshape(*z.shape[:-1], 784)
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda: check_bound(minus_the_bound), r"below log p\(x\) in mean, got \+.* a loss in place of a bound"),
         (lambda: check_bound(of_bernoulli_pixels), r"a bound must answer, got RuntimeError: .* with a GaussianModel"),
         (lambda: check_bound(lambda x: x), "a bound must answer, got TypeError: .* bound\\(model, encoder, x, eps\\)"),
-        (lambda: check_decoder(nn.Linear), r"a decoder's class must answer, got TypeError: .* decoder\(n_latent,"),
+        (lambda: check_decoder(nn.Linear), r"a decoder must be an aevb.model.GenerativeModel, got Linear: let its"),
+        (lambda: check_decoder(lambda z: None), r"a decoder's class must answer, got TypeError: .* decoder\(2, 6, hi"),
+        (lambda: check_decoder(Convolutional), r"a decoder must answer, got RuntimeError: .* check_decoder with n_lat"),
         (
             lambda: check_learner(lambda model: None),
             r"a learner's class must answer, got TypeError: .* learner\(model,",
@@ -32,6 +52,24 @@ def of_bernoulli_pixels(model, encoder, x, eps):
 def test_what_cannot_be_called_as_a_law_calls_it_is_told_how(call, says):
     with pytest.raises(LawBroken, match=says):
         call()
+
+
+def test_a_convolution_with_weights_of_torchs_own_keeps_the_laws_and_leaves_its_generator_alone():
+    before = torch.get_rng_state()
+    check_decoder(Convolutional, n_latent=3, n_pixels=784)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kind", [BernoulliModel, GaussianModel])
+def test_our_decoders_keep_the_laws_at_other_sizes(kind):
+    check_decoder(kind, n_latent=5, n_pixels=300)
+    check_decoder(kind, n_latent=1, n_pixels=1)
+
+
+@pytest.mark.parametrize("sizes", [{"n_latent": 0}, {"n_pixels": 2.5}, {"n_pixels": None}])
+def test_a_decoder_is_tried_at_sizes_that_are_some(sizes):
+    with pytest.raises(ArgumentError, match=f"`{next(iter(sizes))}` must be a whole number"):
+        check_decoder(BernoulliModel, **sizes)
 
 
 def test_laws_run_on_one_thread_and_leave_the_others_be():

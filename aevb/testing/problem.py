@@ -2,26 +2,46 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.checks import shown
+from aevb.decoders import fresh_decoder
 from aevb.encoder import GaussianEncoder
 from aevb.marginal.ais import simulate
 from aevb.model import GenerativeModel
-from aevb.testing.law import seeded
+from aevb.testing.law import demand, seeded
 
 N, PIXELS, LATENTS, HIDDEN = 30, 6, 2, (4,)
 SPREAD = 0.7  # standard deviation of weights: large enough for latents to matter
 
 MakeDecoder = Callable[..., GenerativeModel]
-"""A decoder's class, or what makes one from (n_latent, n_pixels, hidden, *, init_std, generator)."""
+"""A decoder's class, or what makes one from (n_latent, n_pixels, hidden); it may take init_std and generator, too."""
 
 
-def model_of(decoder: MakeDecoder, seed: int = 1) -> GenerativeModel:
-    """A decoder with weights of its own, in float64."""
-    return decoder(LATENTS, PIXELS, HIDDEN, init_std=SPREAD, generator=seeded(seed)).double()
+class Sizes(NamedTuple):
+    """Of the decoder that laws are tried on."""
+
+    n_latent: int = LATENTS
+    n_pixels: int = PIXELS
+
+
+SMALL = Sizes()
+
+
+def model_of(decoder: MakeDecoder, seed: int = 1, sizes: Sizes = SMALL) -> GenerativeModel:
+    """A decoder with weights of its own, in float64.
+
+    Raises:
+        LawBroken: it is none.
+    """
+    model = fresh_decoder(decoder, *sizes, HIDDEN, seeded(seed), layers={"init_std": SPREAD})
+    kind = isinstance(model, GenerativeModel)
+    demand(kind, "a decoder must be an aevb.model.GenerativeModel", shown(model), "let its class inherit from it")
+    return model.double()
 
 
 def encoder_of(seed: int = 2) -> GaussianEncoder:

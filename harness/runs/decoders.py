@@ -1,12 +1,13 @@
 """Anybody's decoder by the place of its class, built as the project's are."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from aevb.decoders import fresh_decoder
 from aevb.errors import UserError, did_you_mean
 from aevb.model import GaussianModel, GenerativeModel
 from aevb.places import is_place, load_place, strangers_code
@@ -46,7 +47,7 @@ def decoder_class(place: str) -> type[GenerativeModel]:
 def own_decoder(
     config: Config, n_pixels: int, layers: Mapping[str, Any], generator: torch.Generator
 ) -> GenerativeModel:
-    """A fresh one of the config's own kind; weights that it does not draw from the generator are seeded all the same.
+    """A fresh one of the config's own kind, as `aevb.decoders.fresh_decoder` builds it.
 
     Args:
         config: of the run.
@@ -57,16 +58,9 @@ def own_decoder(
     Raises:
         UserError: it cannot be built.
     """
-    kind: Callable[..., GenerativeModel] = decoder_class(config.decoder)
-    takes = inspect.signature(kind).parameters
-    catches_all = any(p.kind is p.VAR_KEYWORD for p in takes.values())
-    base = inspect.signature(GenerativeModel).parameters
-    known = {name: value for name, value in layers.items() if name in takes or (catches_all and name in base)}
-    seed = int(torch.randint(2**62, (), generator=generator))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        with strangers_code(lambda what: _broken(config, "be built", what)):
-            model = kind(config.n_latent, n_pixels, config.hidden, **known, **dict(config.decoder_arguments))
+    kind, own = decoder_class(config.decoder), dict(config.decoder_arguments)
+    with strangers_code(lambda what: _broken(config, "be built", what)):
+        model = fresh_decoder(kind, config.n_latent, n_pixels, config.hidden, generator, layers=layers, own=own)
     got = getattr(model, "n_latent", None), getattr(model, "n_pixels", None)
     if got != (config.n_latent, n_pixels):
         raise UserError(

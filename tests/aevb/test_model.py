@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy.stats import bernoulli, chisquare, norm
 
+from aevb.decoders import fresh_decoder
 from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError
 from aevb.model import BernoulliModel, GaussianModel
@@ -160,3 +161,38 @@ def test_pixel_noise_is_uniform_on_its_grid_and_one_pixels_says_nothing_of_anoth
     for values in (four, four % 2, four % 256, (four / 256).floor()):  # of one draw
         off_diagonal = torch.corrcoef(values) - torch.eye(4)
         assert off_diagonal.abs().max() < 5 / four.shape[1] ** 0.5
+
+
+class Own(GaussianModel):
+    """Its output has the weights of torch's own."""
+
+    def __init__(self, *sizes, scale=1.0, **layers):
+        super().__init__(*sizes, **layers)
+        self.given = {"scale": scale, **layers}
+        self.output = torch.nn.Linear(sizes[2][-1], sizes[1])
+
+
+def fresh(kind, seed=0, **own):
+    source, layers = torch.Generator().manual_seed(seed), {"init_std": 0.3, "log_var": "latent"}
+    return fresh_decoder(kind, 2, 6, (4,), source, layers=layers, own=own)
+
+
+def test_all_weights_of_a_fresh_decoder_are_those_of_its_generator():
+    weights = []
+    for seed, everybodys in ((0, 1), (0, 2), (3, 1)):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(everybodys)
+            before = torch.get_rng_state()
+            weights.append([p.detach() for p in fresh(Own, seed).parameters()])
+            assert torch.equal(torch.get_rng_state(), before)
+    for one, again, other in zip(*weights, strict=True):
+        assert torch.equal(one, again)
+        assert not torch.equal(one, other)
+
+
+def test_a_fresh_decoder_is_given_what_its_constructor_takes():
+    given = fresh(Own, scale=2.0).given
+    assert {*given} == {"scale", "init_std", "generator"}
+    assert (given["scale"], given["init_std"]) == (2.0, 0.3)
+    assert fresh(GaussianModel).log_var_input == "latent"
+    fresh(BernoulliModel)

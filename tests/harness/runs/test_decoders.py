@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from aevb import testing
 from aevb.errors import UserError
 from aevb.learner import Batch
 from aevb.trained import build, describe
@@ -170,6 +171,10 @@ def test_a_run_keeps_its_model_whatever_its_layers_are_and_reads_it_back(kind, m
     for network, name in ((model, "model"), (encoder, "encoder")):
         if network is not None:
             torch.testing.assert_close(dict(network.state_dict()), dict(saved[name]), rtol=0, atol=0)
+
+
+def test_the_laws_build_a_decoder_as_the_harness_does(odd):
+    testing.check_decoder(importlib.import_module("odd").Convolutional, n_pixels=16)
 
 
 @pytest.mark.parametrize(
