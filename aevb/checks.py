@@ -104,10 +104,12 @@ def source(generator: torch.Generator, like: Tensor | None = None) -> None:
             f"`generator` must be a torch.Generator, got {shown(generator)}: make one with "
             "torch.Generator().manual_seed(0)"
         )
-    if like is not None and generator.device.type != like.device.type:
+    if like is None or generator.device == like.device:  # a device's type is a new string each time, and costs more
+        return
+    if (own := generator.device.type) != (needed := like.device.type):
         raise ArgumentError(
-            f"`generator` must be on {like.device.type}, as what it draws, got one on {generator.device.type}: make it "
-            f"with torch.Generator({like.device.type!r}).manual_seed(0)"
+            f"`generator` must be on {needed}, as what it draws, got one on {own}: make it with "
+            f"torch.Generator({needed!r}).manual_seed(0)"
         )
 
 
