@@ -1,8 +1,10 @@
 """What `aevb evaluate` is to evaluate: a model, q(z|x) where there is one, and datapoints."""
 
+import inspect
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -73,13 +75,14 @@ def from_place(place: str, data: str | None, points: int) -> Subject:
 
 
 def _modules(*parts: object) -> Iterator[nn.Module]:
-    """Those that these are, are methods or closures of, or keep as attributes."""
+    """Those that these are, are methods of, keep as attributes, or name in their code."""
     for part in parts:
         owner = getattr(part, "__self__", part)
-        cells = [cell.cell_contents for cell in getattr(part, "__closure__", None) or ()]
-        for each in (owner, *getattr(owner, "__dict__", {}).values(), *cells):
-            if isinstance(each, nn.Module):
-                yield each
+        known = [owner, *getattr(owner, "__dict__", {}).values()]
+        with suppress(TypeError, ValueError):  # it is no function, or names what has no value yet
+            named = inspect.getclosurevars(part)  # type: ignore[arg-type]
+            known += [*named.nonlocals.values(), *named.globals.values()]
+        yield from (each for each in known if isinstance(each, nn.Module))
 
 
 def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:

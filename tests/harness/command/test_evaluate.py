@@ -130,13 +130,18 @@ def as_closure():
     network = Normed()
     return Factors(), lambda x: network(x)
 
+network = Normed()
+
+def as_global():
+    return Factors(), lambda x: network(x)
+
 def as_attribute():
     model = Plain()
     return model, lambda x: model.network(x)
 """
 
 
-@pytest.mark.parametrize("form", ["as_module", "as_closure", "as_attribute"])
+@pytest.mark.parametrize("form", ["as_module", "as_closure", "as_global", "as_attribute"])
 def test_modules_of_q_and_those_that_a_plain_object_keeps_are_evaluated_in_their_eval_mode(form, truth, own_files):
     (own_files / "normed.py").write_text(NORMED)
     importlib.invalidate_caches()
