@@ -55,6 +55,7 @@ def parser(name: str) -> argparse.ArgumentParser:
     p.add_argument(
         "--results", type=place_of_files, default=Path("results"), metavar="DIR", help="where the run is kept"
     )
+    p.add_argument("--decoder", metavar="P", help="package.module:Class of the run's decoder, where it is yours")
     p.add_argument("--csv", type=place_of_files, metavar="FILE", help="write every point's estimates too")
     return p
 
@@ -95,7 +96,7 @@ def _evaluate(options: argparse.Namespace) -> None:
             f"put it in a file of this folder, and name it so{did_you_mean_place(options.model)}"
         )
     else:
-        model, q, x = subject.from_run(options.model, options.data, options.points, options.results)
+        model, q, x = subject.from_run(options.model, options.data, options.points, options.results, options.decoder)
     torch.set_num_threads(1)  # numbers repeat, and small models are no slower
     with strangers_code(
         lambda what: UserError(f"a model must be evaluated wherever z is; {options.model} raised {what}: mend it")

@@ -157,8 +157,10 @@ def _check_alone(together: Tensor, alone: Tensor, what: str) -> None:
         )
 
 
-def from_run(name: str, data: str | None, points: int, results: Path) -> Subject:
+def from_run(name: str, data: str | None, points: int, results: Path, decoder: str | None = None) -> Subject:
     """A stored run's latest model, its encoder, and its own first test points, or those of other data.
+
+    A decoder of the user's must be named: a stored file does not choose what is imported.
 
     Raises:
         UserError: there is no such run, or no model, or it needs data that were not named.
@@ -167,11 +169,8 @@ def from_run(name: str, data: str | None, points: int, results: Path) -> Subject
     config, kept = folder.config, folder.model_samples()
     if not kept:
         raise UserError(f"a run must have kept a model to be evaluated, {folder.path.name} has none: train it")
-    if is_place(config.decoder):  # a stored file does not choose what is imported
-        raise UserError(
-            f"a run's decoder must be one of the project's, {config.name} is of {config.decoder}: let code of yours "
-            "load it"
-        )
+    if is_place(config.decoder) and decoder != config.decoder:
+        raise UserError(f"{config.name} is of code of yours, {config.decoder}: name it with --decoder {config.decoder}")
     model, encoder, _ = read_model(KeptModel(folder, kept[-1]))
     print(f"{config.name}, {kept[-1]:,} training samples")
     if config.data_sha256 and data is None:

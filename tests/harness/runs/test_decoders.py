@@ -12,6 +12,7 @@ from aevb import testing
 from aevb.errors import UserError
 from aevb.learner import Batch
 from aevb.trained import build, describe
+from harness.command.subject import from_run
 from harness.experiments.methods import METHODS
 from harness.experiments.protocols import protocol_config
 from harness.runs.build import RunData, build_learner, build_model
@@ -130,6 +131,11 @@ def test_a_strangers_decoder_learner_and_data_are_in_one_figure_and_its_model_in
     assert "figure4" in printed
     with pytest.raises(UserError, match="laplace:Laplace: let code of yours load it"):
         build(content)
+    with pytest.raises(UserError, match="name it with --decoder laplace:Laplace"):
+        from_run(folder.name, "stripes:load", 3, odd / "here")
+    model, encoder, x = from_run(folder.name, "stripes:load", 3, odd / "here", "laplace:Laplace")
+    assert (type(model).__name__, x.shape) == ("Laplace", (3, 16))
+    assert encoder(x).mean.shape == (3, 2)
 
 
 @pytest.mark.parametrize("name", METHODS)
