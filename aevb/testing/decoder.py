@@ -93,8 +93,8 @@ def drawn_pixels_have_the_mean_that_is_shown(decoder: MakeDecoder, sizes: Sizes 
     pixels = demand_numbers(drawn, (*z.shape[:-1], sizes.n_pixels), "what `sample_pixels` draws", OF_PIXELS)
     mean = demand_numbers(shown, (len(z), sizes.n_pixels), "`pixel_mean`", OF_PIXELS)
     found, error = mean_and_error(pixels.movedim(1, 0))
-    if model.unit_interval:  # of a pixel that is seldom on, few draws may not show the spread: at most it is this
-        error = torch.maximum(error, (mean * (1 - mean) / n).clamp(min=0).sqrt())
+    binary = ((pixels == 0) | (pixels == 1)).all(1)  # of one that is seldom on, few draws may not show the spread
+    error = torch.where(binary, torch.maximum(error, (mean * (1 - mean) / n).clamp(min=0).sqrt()), error)
     apart = ((found - mean).abs() - _sigmas(sizes) * error).max()
     rule = "drawn pixels must have the mean `pixel_mean`"
     demand(apart < 1e-12, rule, f"{float((found - mean).abs().max()):.3g} apart", "let both be of p(x|z)")

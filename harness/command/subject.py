@@ -99,7 +99,8 @@ def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:
         ):
             value, likelihood = model.log_joint(x, z), model.log_likelihood(x, z)
             torch.autograd.grad(value.sum(), z)
-            again, alone = (model.log_joint(x[rows], z[..., rows, :]).detach() for rows in (slice(None), slice(1)))
+            again = model.log_joint(x, z).detach()
+            alone = model.log_joint(x[:1], z[..., :1, :]).detach()
         if likelihood.shape != z.shape[:-1]:
             raise UserError(
                 f"log p(x|z) must be a number for each z, of shape {tuple(z.shape[:-1])}, got "
@@ -122,7 +123,7 @@ def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:
         raise UserError(
             f"log p(x, z) must be the same at every call, got two of {place} {apart:.2g} nats apart: draw nothing in it"
         )
-    _check_alone(value[:1], alone, f"log p(x, z) of {place}")
+    _check_alone(value[..., :1], alone, f"log p(x, z) of {place}")  # of the last leading axes
     if not bool(finite.all()):
         raise UserError(
             f"log p(x, z) must be finite at some z near 0, where chains start; {place} gave −∞ at all of 103 draws for "

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from aevb.densities import standard_normal_log_density
 from aevb.errors import ArgumentError
 from aevb.evaluation import evaluate
 from aevb.joint import Joint
+from aevb.marginal.chains import start_chains
+from aevb.model import BernoulliModel
 from tests.oracles import linear_gaussian
 
 ORACLE = linear_gaussian(2, 5, diagonal_posterior=False)
@@ -60,3 +63,25 @@ def test_where_there_are_weights_they_tell_the_type(generator) -> None:
 def test_what_is_no_row_of_numbers_is_refused(x, generator) -> None:
     with pytest.raises(ArgumentError, match="`x` must"):
         evaluate(Joint(plain, 2, 5), x, generator)
+
+
+class Viewing(BernoulliModel):
+    """Takes z apart as only memory without gaps can be."""
+
+    def log_likelihood(self, x, z):
+        return super().log_likelihood(x, z.view(-1, self.n_latent).view(z.shape))
+
+
+def test_every_estimator_gives_a_model_z_in_memory_without_gaps(generator):
+    model = Viewing(2, 5, (3,), generator=generator)
+    x = torch.rand(4, 5, generator=generator)
+    for estimate in evaluate(model, x, generator, n_samples=25, n_moves=25).estimates.values():
+        assert estimate.log_likelihood.shape == (4,)
+
+
+def test_no_chain_starts_where_the_density_is_not_a_number(generator):
+    def log_joint(x, z):
+        return torch.where(z[..., 0] > 0, torch.nan, standard_normal_log_density(z))
+
+    chains = start_chains(Joint(log_joint, 2, 3), torch.zeros(20, 3), generator, n_candidates=50)
+    assert (chains.z[:, 0] <= 0).all()
