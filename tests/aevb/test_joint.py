@@ -10,6 +10,7 @@ from aevb.densities import standard_normal_log_density
 from aevb.errors import ArgumentError
 from aevb.evaluation import evaluate
 from aevb.joint import Joint
+from aevb.marginal.ais import reverse_ais_log_likelihood
 from aevb.marginal.chains import start_chains
 from aevb.model import BernoulliModel
 from tests.oracles import linear_gaussian
@@ -77,6 +78,8 @@ def test_every_estimator_gives_a_model_z_in_memory_without_gaps(generator):
     x = torch.rand(4, 5, generator=generator)
     for estimate in evaluate(model, x, generator, n_samples=25, n_moves=25).estimates.values():
         assert estimate.log_likelihood.shape == (4,)
+    z = torch.randn(4, 2, generator=generator)
+    assert reverse_ais_log_likelihood(model, x, z, generator).log_likelihood.isfinite().all()
 
 
 def test_no_chain_starts_where_the_density_is_not_a_number(generator):
