@@ -59,8 +59,8 @@ def reproduce(*arguments: object, cwd: Path, **changes: str) -> subprocess.Compl
     return head_start.run(command, cwd, env)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30, what: str = "it") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, f"{what} did not happen in time"
         time.sleep(0.01)
