@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from aevb.encoder import GaussianEncoder
@@ -13,6 +12,7 @@ from aevb.fast.products import openblas_kernels
 from aevb.places import short_name
 from aevb.trained import describe
 from harness.runs.build import RunData, build_learner
+from harness.runs.checkpoint import other_version, read_checkpoint
 from harness.runs.curve import Progress, passes_power_of_ten
 from harness.runs.divergence import explain
 from harness.runs.evaluate import encode, make_evaluator
@@ -21,13 +21,11 @@ from harness.runs.learners import engine_of
 from harness.runs.steps import choose_step_size, library, samples_per_step
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
-from harness.store.checksums import Damaged
 from harness.store.files import remove
 from harness.store.locks import Hold
 from harness.store.status import State, Status
-from harness.store.tensors import is_whole, load_saved, save
+from harness.store.tensors import is_whole, save
 
-CHECKPOINT = ("device", "learner", "evaluator", "tape", "generator", "progress")  # what it holds at least
 ENCODED = 3_000  # test points on the map of a model with two latent variables
 
 
@@ -51,7 +49,7 @@ class Run:
         before = self.folder.status() or Status("running")
         notes = [f"{name} was damaged and is mended" for name in damaged]
         self._remove_damaged_models(notes)
-        saved = self._read_checkpoint(notes)
+        saved = read_checkpoint(self.folder, config.id, self._device, notes)
         if not saved:
             self._begin_anew(before, damaged, notes)
         multiplied = saved["progress"].get("library", "") if saved else job.library
@@ -225,37 +223,6 @@ class Run:
                 remove(self.folder.model(samples))
                 notes.append(f"the model at {samples:,} samples was damaged")
 
-    def _read_checkpoint(self, notes: list[str]) -> dict[str, Any]:
-        """The last whole one, or {}; what is damaged is removed, lest it be kept as the previous one, and noted."""
-        for path in (self.folder.checkpoint, self.folder.previous_checkpoint):
-            try:
-                state = load_saved(path, self._device)
-            except FileNotFoundError:
-                continue
-            except Damaged:
-                remove(path)
-                notes.append(f"{path.name} was damaged")
-                continue
-            self._check(state, path)
-            if notes and path == self.folder.previous_checkpoint:
-                notes.append(f"went on from the previous checkpoint, at {state['progress']['samples']:,} samples")
-            return state
-        return {}
-
-    def _check(self, state: Mapping[str, Any], path: Path) -> None:
-        if not (isinstance(state, dict) and {*CHECKPOINT} <= {*state} and isinstance(state["progress"], dict)):
-            raise _other_version(path)
-        if (run := state.get("run", self.config.id)) != self.config.id:  # older ones do not say it
-            raise UserError(
-                f"a checkpoint must be of its run; {path} is of {run}, got {self.config.id}: put back that of the run, "
-                "or compute it anew with --force"
-            )
-        if state["device"] != self._device.type:
-            raise UserError(
-                f"a run must end on the kind of device it began on; {path} is of {state['device']}, got "
-                f"{self._device.type}: use --device {state['device']}, or compute the run anew with --force"
-            )
-
     def _restore(self, saved: Mapping[str, Any]) -> None:
         try:
             self.learner.load_state_dict(saved["learner"])
@@ -266,10 +233,4 @@ class Run:
             self.tape.load_state_dict(saved["tape"])
             self.generator.set_state(saved["generator"].cpu())
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise _other_version(self.folder.checkpoint) from error
-
-
-def _other_version(path: Path) -> UserError:
-    return UserError(
-        f"a checkpoint must be of this version; {path} is of another one: compute the run anew with --force"
-    )
+            raise other_version(self.folder.checkpoint) from error
