@@ -20,7 +20,7 @@ class AscentOptions:
         step_size: Adagrad's η.
         warm_up: first steps, in which Adagrad only accumulates and nothing moves.
         prior_weight: factor of (M/N) · log N(θ; 0, I), the prior at minibatch scale; 0 leaves it out.
-        prior_on_biases: the prior covers biases too, not weight matrices only.
+        prior_on_biases: the prior covers biases too, which are the parameters whose name ends in "bias".
         prior_on_encoder: it covers φ as well as θ.
 
     Raises:
@@ -60,7 +60,7 @@ class Ascent:
         free: list[Tensor] = []
         for module, has_prior in ((phi, options.prior_on_encoder), (theta, True)):
             for name, parameter in module.named_parameters() if module is not None else ():
-                covered = has_prior and (name.endswith("weight") or options.prior_on_biases)
+                covered = has_prior and (options.prior_on_biases or not name.endswith("bias"))
                 (prior if covered else free).append(parameter)
         self._options = options
         self._groups = [(group, [torch.full_like(p, 1e-8) for p in group]) for group in (prior, free)]
@@ -84,7 +84,7 @@ class Ascent:
             prior_scale: M/N, the minibatch's share of the training set.
 
         Raises:
-            ArgumentError: the objective is no single number, or has no gradient.
+            ArgumentError: the objective is no single number, or has no gradient, or does not depend on a parameter.
         """
         checks.kind(Tensor, "give a number in nats", objective=objective)
         if objective.ndim or not objective.requires_grad:
@@ -92,14 +92,18 @@ class Ascent:
             raise ArgumentError(
                 f"`objective` must be one number with a gradient, got {got}: sum it, and step where gradients are on"
             )
-        gradients = torch.autograd.grad(objective, self.parameters)
+        gradients = torch.autograd.grad(objective, self.parameters, allow_unused=True)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.climb(prior_scale)
 
     @torch.no_grad()
     def climb(self, prior_scale: float = 0.0) -> None:
-        """One step up the gradients that stand in the parameters' ``grad``, and up the prior's."""
+        """One step up the gradients that stand in the parameters' ``grad``, and up the prior's.
+
+        Raises:
+            ArgumentError: a parameter has none.
+        """
         step_size = 0.0 if self.steps < self._options.warm_up else self._options.step_size
         # The gradient of log N(θ; 0, I) is −θ.
         for (parameters, accumulators), decay in zip(
@@ -129,9 +133,13 @@ class Ascent:
 
 def _adagrad(parameters: list[Tensor], accumulators: list[Tensor], step_size: float, decay: float) -> None:
     """G += g²; θ += η·g / √G with g the gradient − decay·θ."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    gradients = [_gradient(parameter) for parameter in parameters]
     device = parameters[0].device
-    if _is_fused_on(device.type):  # one pass over memory instead of four
+    # One pass over memory instead of four, through numbers as they lie there, whatever the strides.
+    if _is_fused_on(device.type) and all(
+        parameter.stride() == accumulator.stride()
+        for parameter, accumulator in zip(parameters, accumulators, strict=True)
+    ):
         torch._fused_adagrad_(
             parameters, gradients, accumulators, _ones(device, len(parameters)),
             lr=step_size, lr_decay=0.0, weight_decay=decay, eps=0.0, maximize=True,
@@ -141,6 +149,17 @@ def _adagrad(parameters: list[Tensor], accumulators: list[Tensor], step_size: fl
         gradients = list(torch._foreach_sub(gradients, parameters, alpha=decay))
     torch._foreach_addcmul_(accumulators, gradients, gradients)
     torch._foreach_addcdiv_(parameters, gradients, torch._foreach_sqrt(accumulators), value=step_size)
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    """Its gradient, laid out in memory as it is; autograd's may be one number for all, or a transposed matrix."""
+    gradient = parameter.grad
+    if gradient is None:
+        raise ArgumentError(
+            f"every parameter must have a gradient, got none for one of shape {tuple(parameter.shape)}: let the "
+            "objective depend on it, or take it out of the network"
+        )
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 @cache

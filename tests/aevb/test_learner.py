@@ -159,3 +159,49 @@ def test_learners_reach_maximum_likelihood_on_linear_gaussian_data(algorithm, es
     truth = oracle.log_marginal(x).mean()
     bound = evaluate_lower_bound(learner.model, learner.encoder, x, generator, n_samples=20).mean()
     assert truth - 0.06 < bound < truth + 0.02
+
+
+def test_the_prior_covers_own_parameters_but_those_named_bias(generator):
+    class Network(nn.Module):
+        """One weight of the reader's name, and a bias."""
+
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(3))
+            self.bias = nn.Parameter(torch.ones(3))
+
+    network = Network()
+    Ascent(AscentOptions(0.1, warm_up=0), theta=network).step((network.scale + network.bias).sum() * 0, prior_scale=1.0)
+    assert torch.allclose(network.scale, torch.tensor(0.9))  # Adagrad's first step is η against the sign of θ
+    assert torch.equal(network.bias, torch.ones(3))
+
+
+class Lying(nn.Module):
+    """One weight, as it lies in memory, whose gradient is one number for all, or lies in another order."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+
+LAYOUTS = {
+    "one number for all": (torch.ones(3, 4), lambda weight: 2 * weight.sum()),
+    "a transposed gradient": (torch.ones(3, 4), lambda weight: (weight.T * torch.arange(12.0).view(4, 3)).sum()),
+    "a transposed weight": (torch.ones(4, 3).T, lambda weight: (weight * torch.arange(12.0).view(3, 4)).sum()),
+    "every second number": (torch.ones(3, 8)[:, ::2], lambda weight: (weight * torch.arange(12.0).view(3, 4)).sum()),
+}
+
+
+@pytest.mark.parametrize(("weight", "objective"), LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_ascent_is_adagrad_however_weights_and_gradients_lie_in_memory(weight, objective):
+    network = Lying(weight.clone() if weight.is_contiguous() else weight)
+    ascent = Ascent(AscentOptions(0.1, warm_up=0), theta=network)
+    expected, squares = network.weight.detach().clone().contiguous(), torch.full((3, 4), 1e-8)
+    for _ in range(3):
+        value = objective(network.weight)
+        (gradient,) = torch.autograd.grad(value, network.weight, retain_graph=True)
+        ascent.step(value, prior_scale=0.5)
+        slope = gradient - 0.5 * expected
+        squares = squares + slope.square()
+        expected = expected + 0.1 * slope / squares.sqrt()
+        torch.testing.assert_close(network.weight.detach(), expected)
