@@ -100,12 +100,17 @@ class GenerativeModel(nn.Module, ABC):
     def log_joint(
         self, x: Float[Tensor, "*#batch pixel"], z: Float[Tensor, "*batch latent"]
     ) -> Float[Tensor, "*batch"]:
-        """Log p(x, z) = log p(z) + log p(x|z) in nats."""
+        """Log p(x, z) = log p(z) + log p(x|z) in nats.
+
+        Raises:
+            ArgumentError: x or z is not what the decoder takes.
+        """
+        checks.kind(Tensor, "use torch.as_tensor", z=z)
         return standard_normal_log_density(z) + self.log_likelihood(x, z)
 
     def _check_batch(self, name: str, value: Tensor, z: Tensor) -> None:
         """Pixels have the model's size, type and device, and their batch broadcasts to that of z."""
-        checks.last_axis(name, value, self.n_pixels, self.output.weight)
+        checks.last_axis(name, value, self.n_pixels, checks.weights(self))
         batch, own = z.shape[:-1], value.shape[:-1]
         if len(own) > len(batch) or any(n not in (1, m) for n, m in zip(own[::-1], batch[::-1], strict=False)):
             rule = f"`{name}` must have a batch that broadcasts to that of z, {tuple(batch)}"
@@ -119,7 +124,7 @@ class BernoulliModel(GenerativeModel):
 
     def logits(self, z: Float[Tensor, "*batch latent"]) -> Float[Tensor, "*batch pixel"]:
         """Log-odds of each pixel."""
-        checks.last_axis("z", z, self.n_latent, self.output.weight)
+        checks.last_axis("z", z, self.n_latent, checks.weights(self))
         return self.output(self.hidden(z))
 
     def log_likelihood(
@@ -139,7 +144,7 @@ class BernoulliModel(GenerativeModel):
 
         One draw of 64 bits gives four of them, in less than half the time of four draws.
         """
-        like, n = self.output.bias, rows * self.n_pixels
+        like, n = checks.weights(self), rows * self.n_pixels
         _check_rows(rows, generator, like)
         draws = torch.empty(-(-n // 4), dtype=torch.int64, device=like.device)
         sixteen = draws.random_(-(2**63), None, generator=generator).view(torch.int16)[:n]
@@ -207,7 +212,7 @@ class GaussianModel(GenerativeModel):
 
     def pixels(self, z: Float[Tensor, "*batch latent"]) -> DiagonalGaussian:
         """p(x|z) for each z."""
-        checks.last_axis("z", z, self.n_latent, self.output.weight)
+        checks.last_axis("z", z, self.n_latent, checks.weights(self))
         h = self.hidden(z)
         mean = self.output(h)
         if self.squash_mean:
@@ -231,8 +236,8 @@ class GaussianModel(GenerativeModel):
 
     def pixel_noise(self, rows: int, generator: torch.Generator) -> Float[Tensor, "rows pixel"]:
         """Standard normal."""
-        _check_rows(rows, generator, self.output.bias)
-        return self.output.bias.new_empty(rows, self.n_pixels).normal_(generator=generator)
+        _check_rows(rows, generator, checks.weights(self))
+        return checks.weights(self).new_empty(rows, self.n_pixels).normal_(generator=generator)
 
     def pixels_at(
         self, z: Float[Tensor, "*batch latent"], noise: Float[Tensor, "*#batch pixel"]

@@ -10,7 +10,10 @@ from torch import nn
 
 from aevb import checks, shipped
 from aevb.encoder import GaussianEncoder
-from aevb.errors import DataError, UserError, did_you_mean
+from aevb.errors import ArgumentError, DataError, UserError, did_you_mean
+from aevb.fast.by_hand import has_fast_encoder
+from aevb.fast.decoder import has_fast_decoder
+from aevb.layers import ACTIVATIONS
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 
 INDEX = "models.json"
@@ -78,8 +81,20 @@ def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any
 
     Of a decoder that is not the project's it is told where its class lies, and `build` needs the decoder itself:
     its layers may be anything, and the widths are those of the encoder.
+
+    Raises:
+        ArgumentError: a class of the project's has other layers than it makes, or the encoder is of another class.
     """
     known = type(model) in _KNOWN
+    if known and not (has_fast_decoder(model) and _has_its_activation(model)):
+        raise ArgumentError(
+            f"`model` must have the layers that {type(model).__name__} makes, got others: write a decoder of your own"
+        )
+    if encoder is not None and not is_described(encoder):
+        raise ArgumentError(
+            f"`encoder` must be a GaussianEncoder with the layers that it makes, got {type(encoder).__name__} with "
+            "others: give None to leave it out"
+        )
     content: dict[str, Any] = {
         "n_latent": model.n_latent,
         "n_pixels": model.n_pixels,
@@ -107,6 +122,16 @@ def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any
 
 
 _KNOWN: dict[type, str] = {BernoulliModel: "bernoulli", GaussianModel: "gaussian"}
+
+
+def is_described(encoder: nn.Module) -> bool:
+    """`describe` can tell all of it."""
+    return has_fast_encoder(encoder) and _has_its_activation(encoder)
+
+
+def _has_its_activation(network: Any) -> bool:
+    """The layers' activation is the one that the network names."""
+    return all(type(layer) is ACTIVATIONS[network.activation] for layer in network.hidden[1::2])
 
 
 def _widths(network: nn.Module | None) -> list[int]:

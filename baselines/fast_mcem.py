@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from aevb.fast.by_hand import demand_by_hand
 from aevb.fast.decoder import FastDecoder, fast_decoder
 from aevb.fast.posterior import in_parts
 from aevb.model import GenerativeModel
@@ -21,6 +22,7 @@ class FastMonteCarloEM(MonteCarloEM):
 
     def __init__(self, model: GenerativeModel, *arguments: Any, **named: Any) -> None:
         super().__init__(model, *arguments, **named)
+        demand_by_hand("baselines.mcem.MonteCarloEM", model)
         self._working = {}
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 
 from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
+from aevb.fast.by_hand import demand_by_hand
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean
 from aevb.fast.encoder import FastEncoder
 from aevb.fast.unseen import without_autograd
@@ -23,6 +24,9 @@ class FastWakeSleep(LearnerWithEncoder):
         n_datapoints: N, size of the training set, which scales the prior on θ.
         options: how the parameters climb; warm-up and step size hold for both phases.
         n_samples: wake samples for each datapoint.
+
+    Raises:
+        ArgumentError: as `WakeSleep`, or gradients are not written by hand for one of the networks.
     """
 
     dreams = True
@@ -38,6 +42,7 @@ class FastWakeSleep(LearnerWithEncoder):
         n_samples: int = 1,
     ) -> None:
         super().__init__(model, encoder, n_datapoints, n_samples)
+        demand_by_hand("baselines.wake_sleep.WakeSleep", model, encoder)
         self._options = options
         self._working: dict[tuple[int, ...], tuple[FastEncoder, FastDecoder, FastDecoder]] = {}
         self._wake = Ascent(options, theta=model)

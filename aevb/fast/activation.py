@@ -67,6 +67,12 @@ class Softplus(Activation):
         dy.mul_(self._a.sigmoid_())
 
 
+def has_fast_activation(layer: object) -> bool:
+    """There is a hand-written twin of it, as `aevb.layers` makes it."""
+    plain = type(layer) is nn.Softplus and (layer.beta, layer.threshold) == (1.0, 20.0)
+    return type(layer) is nn.Tanh or plain
+
+
 def fast_activation(layer: nn.Module, like: Tensor) -> Activation:
     """The hand-written twin of an activation, for tensors of the type and on the device of `like`.
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from aevb import checks
 from aevb.ascent import Ascent, AscentOptions
 from aevb.encoder import GaussianEncoder
+from aevb.fast.by_hand import demand_by_hand
 from aevb.fast.decoder import FastDecoder, fast_decoder, repeat_rows, sample_mean, sample_sum
 from aevb.fast.encoder import FastEncoder
 from aevb.fast.unseen import without_autograd
@@ -31,6 +32,9 @@ class FastAEVB(LearnerWithEncoder):
         estimator: of the bound, "a" (eq. 6) or "b" (eq. 7).
         n_samples: L, noise samples for each datapoint.
 
+    Raises:
+        ArgumentError: as `AEVB`, or gradients are not written by hand for one of the networks.
+
     Source: Kingma & Welling 2013, algorithm 1, eq. 6 and 7, app. B.
     """
 
@@ -47,6 +51,7 @@ class FastAEVB(LearnerWithEncoder):
         n_samples: int = 1,
     ) -> None:
         super().__init__(model, encoder, n_datapoints, n_samples)
+        demand_by_hand("aevb.aevb.AEVB", model, encoder)
         checks.choice(("a", "b"), estimator=estimator)
         self._estimator = estimator
         self._options = options

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aevb.densities import LOG_2PI
-from aevb.fast.layer import Affine, HiddenStack
+from aevb.fast.layer import Affine, HiddenStack, is_affine, is_hidden_stack
 from aevb.fast.log_of_product import LogOfProduct
 from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 
@@ -179,8 +179,13 @@ _TWINS: dict[type[GenerativeModel], Callable[[Any, Sequence[int]], FastDecoder]]
 
 
 def has_fast_decoder(model: GenerativeModel) -> bool:
-    """Gradients are written by hand for this very class; a subclass may compute something else."""
-    return type(model) in _TWINS
+    """Gradients are written by hand for this very class with the layers that it makes.
+
+    A subclass, or another layer in the place of one, may compute something else.
+    """
+    if type(model) not in _TWINS or not is_hidden_stack(model.hidden) or not is_affine(model.output):
+        return False
+    return not isinstance(model, GaussianModel) or is_affine(model.log_var)
 
 
 def fast_decoder(model: GenerativeModel, rows: Sequence[int]) -> FastDecoder:
@@ -191,7 +196,10 @@ def fast_decoder(model: GenerativeModel, rows: Sequence[int]) -> FastDecoder:
     """
     if not has_fast_decoder(model):
         known = ", ".join(kind.__name__ for kind in _TWINS)
-        raise TypeError(f"gradients are written by hand for {known}, got {type(model).__name__}: use autograd's")
+        raise TypeError(
+            f"gradients are written by hand for {known} with their own layers, got {type(model).__name__}: "
+            "use autograd's"
+        )
     return _TWINS[type(model)](model, rows)
 
 

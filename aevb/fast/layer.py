@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from aevb.fast import products
-from aevb.fast.activation import Activation, fast_activation
+from aevb.fast.activation import Activation, fast_activation, has_fast_activation
 
 
 class Affine:
@@ -113,6 +113,17 @@ def gradient(parameter: Tensor) -> Tensor:
         with torch.inference_mode(False):
             parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
+
+
+def is_affine(layer: object) -> bool:
+    """Gradients are written by hand for this layer: one with a bias, of this very class."""
+    return type(layer) is nn.Linear and layer.bias is not None
+
+
+def is_hidden_stack(layers: object) -> bool:
+    """And for these: what `aevb.layers.hidden_stack` makes, affine layers each followed by an activation."""
+    modules = list(layers) if type(layers) is nn.Sequential else [None]
+    return len(modules) % 2 == 0 and all(map(is_affine, modules[::2])) and all(map(has_fast_activation, modules[1::2]))
 
 
 class HiddenStack:

@@ -10,7 +10,7 @@ from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
 from aevb.fast.products import openblas_kernels
 from aevb.places import short_name
-from aevb.trained import describe
+from aevb.trained import describe, is_described
 from harness.runs.build import RunData, build_learner
 from harness.runs.checkpoint import other_version, read_checkpoint
 from harness.runs.curve import Progress, passes_power_of_ten
@@ -175,7 +175,7 @@ class Run:
     def _keep(self) -> None:
         """Leave the model as it is now."""
         model, encoder = self.learner.model, self.learner.encoder
-        content = describe(model, encoder)
+        content = describe(model, encoder if encoder is not None and is_described(encoder) else None)
         for name in ("model", "encoder"):
             if content[name] is not None:  # of a stack, parameters are parts of larger tensors
                 content[name] = {key: tensor.cpu().clone() for key, tensor in content[name].items()}
