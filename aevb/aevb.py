@@ -7,7 +7,7 @@ from torch import nn
 
 from aevb import construction
 from aevb.ascent import Ascent, AscentOptions
-from aevb.estimators import LowerBound, lower_bound_b
+from aevb.estimators import LowerBound, lower_bound_b, per_datapoint
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
@@ -43,7 +43,7 @@ class AEVB(LearnerWithEncoder):
         """One minibatch: estimate its bound with fresh noise and climb."""
         self._check(batch)
         noise = self._noise(batch, generator, noise)
-        bound = self._estimator(self.model, self._q, batch.x, noise.normal)
+        bound = per_datapoint(self._estimator(self.model, self._q, batch.x, noise.normal), batch.x)
         self._ascent.step(bound.sum(), prior_scale=len(batch.x) / self._n_datapoints)
         return StepInfo(bound.detach(), len(batch.x))
 

@@ -54,11 +54,17 @@ def learner(model: Decoder, encoder: Any, n_datapoints: int, n_samples: int) -> 
 
 
 def trainable(**modules: nn.Module) -> None:
-    """Each has parameters, and all of them take gradients: learners by hand would move the others too.
+    """Each has parameters of its own, and all of them take gradients: learners by hand would move the others too.
 
     Raises:
-        ArgumentError: not so.
+        ArgumentError: not so; what two of them share would be moved twice at each step.
     """
+    owners: dict[int, str] = {}
+    for name, module in modules.items():
+        for own, parameter in module.named_parameters():
+            owner = owners.setdefault(id(parameter), name)
+            if owner != name:
+                raise ArgumentError(f"`{name}` must not share a parameter with `{owner}`, got {own}: give it a copy")
     for name, module in modules.items():
         parameters = dict(module.named_parameters())
         frozen = [own for own, parameter in parameters.items() if not parameter.requires_grad]

@@ -103,11 +103,13 @@ def draw_noise(learner: Learner, batch: Batch, generator: torch.Generator) -> No
     return Noise(normal, model.pixel_noise(m, generator) if learner.dreams else None)
 
 
-def _check_noise(name: str, value: Tensor | None, shape: tuple[int, ...]) -> None:
-    """Noise has this shape, after an axis of runs where there is one."""
-    if not isinstance(value, Tensor) or value.shape[-len(shape) :] != shape:
+def _check_noise(name: str, value: Tensor | None, shape: tuple[int, ...], x: Tensor) -> None:
+    """Noise has this shape, after an axis of runs where x has one, and x's type and device."""
+    shape = (*x.shape[:-2], *shape)
+    if not isinstance(value, Tensor) or value.shape != shape:
         got = tuple(value.shape) if isinstance(value, Tensor) else value
         raise ArgumentError(f"`noise` must have {name} of shape {shape}, got {got}: draw it with draw_noise")
+    checks.same(f"noise.{name}", value, x)
 
 
 class LearnerState:
@@ -156,21 +158,44 @@ class LearnerState:
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """State of every part."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        """State of every part, as it is now: later steps leave it alone."""
+        return {name: _state(part) for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Give every part its state.
 
         Raises:
-            ArgumentError: one is not there.
+            ArgumentError: one is not there, or of another size; then the learner stays as it is.
         """
         if not isinstance(state, dict) or not self._parts().keys() <= state.keys():
             expected, got = ", ".join(self._parts()), ", ".join(map(str, state)) if isinstance(state, dict) else ""
             remedy = "give what state_dict of an equal learner returned"
             raise ArgumentError(f"`state` must be a dict with {expected}, got {got or checks.shown(state)}: {remedy}")
         for name, part in self._parts().items():
+            if isinstance(part, nn.Module | Ascent) and (own := _sizes(_state(part))) != (got := _sizes(state[name])):
+                raise ArgumentError(
+                    f"`state` must have a {name} of sizes {own}, got {got}: give what state_dict of an equal learner "
+                    "returned"
+                )
+        for name, part in self._parts().items():
             part.load_state_dict(state[name])
+
+
+def _state(part: Any) -> dict[str, Any]:
+    """Its state; a module's own would change with the module."""
+    state: dict[str, Any] = part.state_dict()
+    if not isinstance(part, nn.Module):
+        return state
+    return {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
+
+
+def _sizes(state: Any) -> Any:
+    """Shapes of a state's tensors, where they stand in it."""
+    if isinstance(state, dict):
+        return {key: _sizes(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [*map(_sizes, state)]
+    return tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
 
 
 class LearnerWithEncoder(LearnerState, ABC):
@@ -206,10 +231,10 @@ class LearnerWithEncoder(LearnerState, ABC):
         if noise is None:
             return draw_noise(self, batch, generator)
         checks.kind(Noise, "draw it with draw_noise", noise=noise)
-        m, model = batch.x.shape[-2], self.model
-        _check_noise("normal", noise.normal, (self.n_normal, m, model.n_latent))
+        x, m, model = batch.x, batch.x.shape[-2], self.model
+        _check_noise("normal", noise.normal, (self.n_normal, m, model.n_latent), x)
         if self.dreams:
-            _check_noise("pixels", noise.pixels, (m, model.n_pixels))
+            _check_noise("pixels", noise.pixels, (m, model.n_pixels), x)
         return noise
 
     @abstractmethod
