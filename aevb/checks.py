@@ -54,8 +54,9 @@ def number(least: float, most: float = math.inf, **numbers: float) -> None:
     """
     for name, value in numbers.items():
         if not isinstance(value, Real) or isinstance(value, bool) or not (least <= value <= most and value < math.inf):
+            remedy = f"take {name}.item()" if isinstance(value, Tensor) else "choose another"
             raise ArgumentError(
-                f"`{name}` must be finite, from {least:g} to {most:g}, got {shown(value)}: choose another"
+                f"`{name}` must be a finite number from {least:g} to {most:g}, got {shown(value)}: {remedy}"
             )
 
 

@@ -1,18 +1,19 @@
 """Monte Carlo estimators of the variational lower bound L(θ, φ; x) ≤ log p(x)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from aevb import checks, construction
-from aevb.densities import DiagonalGaussian
 from aevb.errors import ArgumentError
+from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 
-Encoder = Callable[[Tensor], DiagonalGaussian]
-"""q(z|x): maps x of shape (batch, pixel) to a diagonal Gaussian over z."""
+Encoder = Callable[[Tensor], Any]
+"""q(z|x): maps x of shape (batch, pixel) to a Gaussian over z, see `aevb.marginal.proposal.as_density`."""
 
 LowerBound = Callable[[GenerativeModel, Encoder, Tensor, Tensor], Tensor]
 
@@ -48,7 +49,7 @@ def lower_bound_b(
     Same arguments, result and errors as `lower_bound_a`; same mean, usually less variance.
     """
     check_noise(model, x, eps)
-    q = posterior_of(encoder, x, model.n_latent)
+    q = posterior_of(encoder, x, model.n_latent, "kl_to_standard_normal")
     return model.log_likelihood(x, q.at(eps)).mean(0) - q.kl_to_standard_normal()
 
 
@@ -68,31 +69,53 @@ def evaluate_lower_bound(
     """Bound of every row of x, without gradients and `chunk` rows at a time; nats, shape (n,).
 
     Raises:
-        ArgumentError: x is not what the model takes, or not finite, q(z|x) has another shape, or a number is not
-            positive.
+        ArgumentError: x is not what the model takes, or not finite, q(z|x) or the bound has another shape, or a
+            number is not positive.
     """
     checks.pixels(model, x)
     checks.whole(1, n_samples=n_samples, chunk=chunk)
     construction.function(encoder=encoder, estimator=estimator)
     with torch.no_grad():
-        return torch.cat(
-            [
-                estimator(
-                    model, encoder, part, standard_normal((n_samples, len(part), model.n_latent), part, generator)
-                )
-                for part in x.split(chunk)
-            ]
-        )
+        bounds = []
+        for part in x.split(chunk):
+            eps = standard_normal((n_samples, len(part), model.n_latent), part, generator)
+            bounds.append(per_datapoint(estimator(model, encoder, part, eps), part))
+        return torch.cat(bounds)
 
 
-def posterior_of(encoder: Encoder, x: Float[Tensor, "batch pixel"], n_latent: int) -> DiagonalGaussian:
-    """q(z|x), its moments of shape (batch, n_latent).
+def per_datapoint(bound: Tensor, x: Tensor) -> Tensor:
+    """What an estimator gave, if it is one number for each row of x.
 
     Raises:
-        ArgumentError: the encoder gives something else.
+        ArgumentError: it is not; a mean or a sum in its place would weigh the batch otherwise against the prior.
     """
-    q = encoder(x)
-    checks.moments("encoder(x)", q, (len(x), n_latent))
+    if not isinstance(bound, Tensor) or bound.shape != x.shape[:1]:
+        got = tuple(bound.shape) if isinstance(bound, Tensor) else checks.shown(bound)
+        raise ArgumentError(
+            f"`estimator` must give shape ({len(x)},), got {got}: one number for each datapoint, the mean over samples"
+        )
+    return bound
+
+
+def posterior_of(encoder: Encoder, x: Float[Tensor, "batch pixel"], n_latent: int, *needs: str) -> Any:
+    """q(z|x) of each datapoint, as `aevb.marginal.proposal.as_density` gives it.
+
+    Args:
+        encoder: q(z|x).
+        x: datapoints.
+        n_latent: size of z.
+        needs: methods that an estimator wants of it beside `at` and `log_density`.
+
+    Raises:
+        ArgumentError: the encoder gives something else, or without one of these methods.
+    """
+    q = as_density(encoder(x), (len(x), n_latent), finite=False, name="encoder(x)")
+    for method in needs:
+        if not hasattr(q, method):
+            raise ArgumentError(
+                f"`encoder(x)` must have the method {method}, got {type(q).__name__} without: add it, or take an "
+                "estimator that does without, as lower_bound_a"
+            )
     return q
 
 

@@ -21,7 +21,7 @@ from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.gaussian import Density
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.marginal.parts import log_joint
-from aevb.marginal.proposal import as_density
+from aevb.marginal.proposal import as_density, draw
 from aevb.model import GenerativeModel
 
 Q = Callable[[Tensor], Any]
@@ -137,8 +137,8 @@ def lower_bound(
     total = squares = x.new_zeros(len(x), dtype=torch.float64)
     per_part = max(1, chunk // len(x))
     for start in range(0, n_samples, per_part):
-        z = q.at(standard_normal((min(per_part, n_samples - start), len(x), model.n_latent), x, generator))
-        terms = (log_joint(model, x, z) - q.log_density(z)).double()
+        z, log_q = draw(q, standard_normal((min(per_part, n_samples - start), len(x), model.n_latent), x, generator))
+        terms = (log_joint(model, x, z) - log_q).double()
         total, squares = total + terms.sum(0), squares + terms.square().sum(0)
     mean = total / n_samples
     return mean, ((squares / n_samples - mean.square()).clamp(min=0) / (n_samples - 1)).sqrt()

@@ -126,7 +126,8 @@ def leapfrog(
         The end state and its momentum. Negate that and go as far again, and you are back at the start.
 
     Raises:
-        ArgumentError: `n_steps` is not positive, or `step_size` fits neither one nor all chains.
+        ArgumentError: `n_steps` is not positive, `momentum` is of another shape, type or device than z, or `step_size`
+            fits neither one nor all chains.
 
     Source: Neal 2011, "MCMC using Hamiltonian dynamics", section 2.3.
     """
@@ -136,6 +137,7 @@ def leapfrog(
     if momentum.shape != state.z.shape:
         expected, got = tuple(state.z.shape), tuple(momentum.shape)
         raise ArgumentError(f"`momentum` must have the chains' shape {expected}, got {got}: draw it for them")
+    checks.same("momentum", momentum, state.z)
     check_step_size(step_size, state)
     h = step_size[..., None]
     z, momentum = state.z, momentum + 0.5 * h * state.gradient

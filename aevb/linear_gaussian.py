@@ -83,8 +83,10 @@ def probabilistic_pca(x: Float[Tensor, "n pixel"], n_latent: int) -> GaussianMod
     Source: Tipping & Bishop 1999, "Probabilistic principal component analysis", section 3.2.
     """
     checks.kind(Tensor, "use torch.as_tensor", x=x)
-    if x.ndim != 2 or len(x) < 2 or x.is_complex() or not bool(x.isfinite().all()):
-        raise ArgumentError(f"`x` must be two or more finite rows of pixels, got shape {tuple(x.shape)}: choose others")
+    if x.ndim != 2 or min(x.shape) < 2 or x.is_complex() or not bool(x.isfinite().all()):
+        raise ArgumentError(
+            f"`x` must be two or more finite rows of two or more pixels, got shape {tuple(x.shape)}: choose others"
+        )
     n, n_pixels = x.shape
     checks.whole(1, n_latent=n_latent)
     if not n_latent < n_pixels:

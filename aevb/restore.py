@@ -238,8 +238,8 @@ def _best_of_prior(
         for _ in range(n_candidates - 1):
             z = standard_normal(like.shape, like, generator)
             new = log_likelihood(z)
-            best = torch.where((new > value)[..., None], z, best)
-            value = torch.maximum(new, value)
+            better = new > value  # of a NaN never, and it is forgotten
+            best, value = torch.where(better[..., None], z, best), torch.where(better, new, value)
     return best
 
 

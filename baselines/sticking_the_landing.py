@@ -23,7 +23,7 @@ def sticking_the_landing_bound(
     Source: Roeder, Wu & Duvenaud 2017.
     """
     check_noise(model, x, eps)
-    q = posterior_of(encoder, x, model.n_latent)
+    q = posterior_of(encoder, x, model.n_latent, "detach")
     z = q.at(eps)
     return (model.log_joint(x, z) - q.detach().log_density(z)).mean(0)
 

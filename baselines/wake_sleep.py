@@ -47,7 +47,7 @@ class WakeSleep(LearnerWithEncoder):
         noise = self._noise(batch, generator, noise)
         assert noise.pixels is not None
         with torch.no_grad():
-            q = posterior_of(self._q, batch.x, self.model.n_latent)
+            q = posterior_of(self._q, batch.x, self.model.n_latent, "kl_to_standard_normal")
             z = q.at(noise.normal[:-1])
         log_likelihood = self.model.log_likelihood(batch.x, z).mean(0)
         self._wake.step(log_likelihood.sum(), prior_scale=m / self._n_datapoints)

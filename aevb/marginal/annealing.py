@@ -22,9 +22,12 @@ def sigmoidal_schedule(n: int, sharpness: float = 4.0) -> Float[Tensor, " n"]:
     """n inverse temperatures from 0 to 1, dense at both ends: sigmoid(s·(2t − 1)), rescaled, for equally spaced t.
 
     Source: Grosse, Ghahramani & Adams 2015, section 6; s = 4.
+
+    Raises:
+        ArgumentError: n is below 2, or s so high that the ends of the sigmoid are equal numbers.
     """
     checks.whole(2, n=n)
-    checks.number(1e-6, sharpness=sharpness)
+    checks.number(1e-6, 30, sharpness=sharpness)
     curve = torch.sigmoid(sharpness * torch.linspace(-1, 1, n, dtype=torch.float64))
     return (curve - curve[0]) / (curve[-1] - curve[0])
 
@@ -63,9 +66,8 @@ class Annealing:
             or self.betas[-1] != 1
             or not (self.betas.diff() > 0).all()
         ):
-            raise ArgumentError(
-                f"`betas` must rise from 0 to 1, got {self.betas.tolist()}: take `sigmoidal_schedule(n)`"
-            )
+            got = checks.shown(self.betas.tolist())
+            raise ArgumentError(f"`betas` must rise from 0 to 1, got {got}: take `sigmoidal_schedule(n)`")
         checks.whole(2, n_chains=self.n_chains)  # one has no standard error
         checks.whole(1, n_leapfrog=self.n_leapfrog, n_tuning_chains=self.n_tuning_chains, chunk=self.chunk)
         checks.number(0, 1, jitter=self.jitter)

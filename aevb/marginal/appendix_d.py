@@ -64,7 +64,7 @@ def appendix_d_log_likelihood(
         n_leapfrog: leapfrog steps of a move.
         fit: q is a kernel density (see `aevb.marginal.kde`), a Gaussian or a Gaussian without correlations.
         jitter: of the step size, see `aevb.hmc.move`.
-        adapt: "burn_in" moves alone tune the step size, or "every_move" (`aevb.tuning.tune_by_test`), without jitter.
+        adapt: "burn_in" moves alone tune the step size, or "every_move" (`aevb.tuning.tune_by_test`), with jitter=0.
         chunk: datapoints at a time.
         n_prior: draws from the prior that may contradict an estimate, see `aevb.marginal.contradiction`; 0 for none.
 
@@ -102,7 +102,7 @@ def appendix_d_log_likelihood(
     checks.choice(get_args(Adaptation), adapt=adapt)
     checks.number(0, 1, jitter=jitter)
     if adapt == "every_move" and jitter:
-        raise ArgumentError(f"`jitter` must be 0 where every move tunes the step size, got {jitter!r}: leave it out")
+        raise ArgumentError(f"`jitter` must be 0 where every move tunes the step size, got {jitter!r}: give jitter=0")
     estimates, moved = [], []
     step_sizes = chains.step_size.expand(len(x))
     for start in range(0, len(x), chunk):

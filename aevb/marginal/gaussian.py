@@ -26,14 +26,14 @@ class Density(Protocol):
 
 @dataclass(frozen=True)
 class FullGaussian:
-    """N(mean, C Cᵀ) for each datapoint; `cholesky` is C, lower triangular, shape ``(*#batch, n, n)``."""
+    """N(mean, C Cᵀ) for each datapoint; C is the lower triangle of `cholesky`, shape ``(*#batch, n, n)``."""
 
     mean: Float[Tensor, "*batch n"]
     cholesky: Float[Tensor, "*#batch n n"]
 
     def at(self, eps: Float[Tensor, "*sample n"]) -> Float[Tensor, "*sample n"]:
         """Reparameterized draw μ + C ε for noise ε ~ N(0, I)."""
-        return self.mean + (self.cholesky @ eps[..., None])[..., 0]
+        return self.mean + (self.cholesky.tril() @ eps[..., None])[..., 0]
 
     def log_density(self, value: Float[Tensor, "*sample n"]) -> Float[Tensor, "*sample"]:
         """Log N(value; μ, C Cᵀ) in nats."""
@@ -41,6 +41,15 @@ class FullGaussian:
         white = torch.linalg.solve_triangular(self.cholesky.expand(*centred.shape[:-2], -1, -1), centred, upper=False)
         log_det = self.cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return -0.5 * (white[..., 0].square().sum(-1) + value.shape[-1] * LOG_2PI) - log_det
+
+    def kl_to_standard_normal(self) -> Float[Tensor, "*batch"]:
+        """KL(N(μ, C Cᵀ) ‖ N(0, I)) = ½ (Σ C² + Σ μ² − n) − Σ log C_ii in nats."""
+        squares = self.cholesky.tril().square().sum((-2, -1)) + self.mean.square().sum(-1)
+        return 0.5 * (squares - self.mean.shape[-1]) - self.cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def detach(self) -> "FullGaussian":
+        """The same density, of whose parameters nothing learns."""
+        return FullGaussian(self.mean.detach(), self.cholesky.detach())
 
     @staticmethod
     def fit(z: Float[Tensor, "sample *batch n"], *, inflate: float = 1.0, diagonal: bool = False) -> "FullGaussian":

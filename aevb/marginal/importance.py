@@ -13,7 +13,7 @@ from aevb.marginal.contradiction import N_PRIOR, distrust, prior_limit
 from aevb.marginal.estimate import MarginalEstimate, error_of_log, summary
 from aevb.marginal.gaussian import Density
 from aevb.marginal.parts import log_joint
-from aevb.marginal.proposal import as_density
+from aevb.marginal.proposal import as_density, draw
 from aevb.model import GenerativeModel
 
 MAX_TAIL_SHAPE, MIN_ESS, MAX_STANDARD_ERROR = 0.7, 10.0, 0.3
@@ -71,8 +71,8 @@ def importance_log_likelihood(
     with torch.no_grad():
         for start in range(0, n_samples, per_part):
             n = min(per_part, n_samples - start)
-            z = q.at(standard_normal((n, len(x), model.n_latent), x, generator))
-            log_weights = (log_joint(model, x, z) - q.log_density(z)).double()
+            z, log_q = draw(q, standard_normal((n, len(x), model.n_latent), x, generator))
+            log_weights = (log_joint(model, x, z) - log_q).double()
             total = torch.logaddexp(total, log_weights.logsumexp(0))
             squares = torch.logaddexp(squares, (2 * log_weights).logsumexp(0))
             seen = torch.cat([largest, log_weights])

@@ -14,7 +14,7 @@ def uniform(eps: Tensor) -> None:
         ArgumentError: it does not.
     """
     tensors(eps=eps)
-    require("eps", eps, (eps > 0) & (eps < 1), "in the open interval (0, 1); `uniform_noise` draws it")
+    require("eps", eps, (eps > 0) & (eps < 1), "in the open interval (0, 1)", "draw it with `uniform_noise`")
 
 
 def positive(**parameters: Tensor) -> None:
@@ -25,7 +25,8 @@ def positive(**parameters: Tensor) -> None:
     """
     tensors(**parameters)
     for name, value in parameters.items():
-        require(name, value, (value > 0) & torch.isfinite(value), "positive and finite")
+        holds = (value > 0) & torch.isfinite(value)
+        require(name, value, holds, "positive and finite", "pass it through torch.nn.functional.softplus, say")
 
 
 def finite(**parameters: Tensor) -> None:
@@ -36,7 +37,7 @@ def finite(**parameters: Tensor) -> None:
     """
     tensors(**parameters)
     for name, value in parameters.items():
-        require(name, value, torch.isfinite(value), "finite")
+        require(name, value, torch.isfinite(value), "finite", "look at what it is computed from")
 
 
 def tensors(**values: Tensor) -> None:
@@ -78,7 +79,7 @@ def together(*arguments: Tensor) -> None:
         raise ArgumentError(f"noise must have a floating type, got {arguments[-1].dtype}: convert it with .float()")
 
 
-def require(name: str, value: Tensor, holds: Tensor, rule: str) -> None:
+def require(name: str, value: Tensor, holds: Tensor, rule: str, remedy: str) -> None:
     """All of `holds` is true.
 
     Raises:
@@ -86,4 +87,4 @@ def require(name: str, value: Tensor, holds: Tensor, rule: str) -> None:
     """
     if not bool(holds.all()):
         wrong = value.detach().broadcast_to(holds.shape)[~holds].flatten()[0].item()
-        raise ArgumentError(f"`{name}` must be {rule}, got {wrong:g}")
+        raise ArgumentError(f"`{name}` must be {rule}, got {wrong:g}: {remedy}")

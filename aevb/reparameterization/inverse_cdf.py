@@ -124,7 +124,7 @@ def reciprocal(low: Tensor, high: Tensor, eps: Tensor) -> Tensor:
     uniform(eps)
     positive(low=low, high=high)
     together(low, high, eps)
-    require("high", high, high > low, "above `low`")
+    require("high", high, high > low, "above `low`", "give the two ends in this order")
 
     def formula(low: Tensor, high: Tensor, eps: Tensor) -> Tensor:
         return torch.clamp(product(low, exponent=eps * _log_ratio(low, high)), low, high)

@@ -34,7 +34,8 @@ def draw(formula: Formula, slopes: Slopes, *arguments: Tensor) -> Tensor:
     """
     together(*arguments)
     # As in arithmetic between tensors, a single number takes the type of the others.
-    dtype = reduce(torch.promote_types, [each.dtype for each in arguments if each.ndim] or [arguments[0].dtype])
+    floating = [each for each in arguments if each.is_floating_point()]
+    dtype = reduce(torch.promote_types, [each.dtype for each in [each for each in floating if each.ndim] or floating])
     return _Draw.apply(formula, slopes, dtype, *arguments)
 
 

@@ -46,13 +46,14 @@ class LinearGaussian:
     def log_marginal(self, x: Tensor) -> Tensor:
         """Exact log p(x), nats."""
         covariance = self.weight @ self.weight.T + np.diag(self.noise_var)
-        return torch.as_tensor(np.atleast_1d(multivariate_normal(self.offset, covariance).logpdf(x.numpy())))
+        return torch.as_tensor(np.atleast_1d(multivariate_normal(self.offset, covariance).logpdf(_array(x))))
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Exact mean, shape (n, latent), and covariance, shape (latent, latent), of p(z|x)."""
         scaled = self.weight.T / self.noise_var
         covariance = np.linalg.inv(np.eye(self.weight.shape[1]) + scaled @ self.weight)
-        return torch.as_tensor((x.numpy() - self.offset) @ (covariance @ scaled).T), torch.as_tensor(covariance)
+        mean = (_array(x) - self.offset) @ (covariance @ scaled).T
+        return torch.as_tensor(mean), torch.as_tensor(covariance)
 
     def exact_encoder(self) -> FixedEncoder:
         """The exact posterior as an encoder; exact only where the posterior covariance is diagonal."""
@@ -103,3 +104,7 @@ def linear_gaussian(
         model.output.bias.copy_(torch.as_tensor(offset))
         model.log_var.bias.copy_(torch.as_tensor(np.log(noise_var)))
     return LinearGaussian(model, weight, offset, noise_var)
+
+
+def _array(x: Tensor) -> np.ndarray:
+    return x.detach().cpu().numpy()

@@ -9,7 +9,7 @@ import torch
 
 from aevb import diagnostics, hmc, restore, tuning
 from aevb.aevb import AEVB
-from aevb.ascent import AscentOptions
+from aevb.ascent import Ascent, AscentOptions
 from aevb.best_gaussian import best_gaussian
 from aevb.data import binarize, load_dataset
 from aevb.densities import DiagonalGaussian
@@ -73,6 +73,8 @@ class Narrow(torch.nn.Linear):
 
 
 NARROW = Narrow(PIXELS, 2)
+SHARING = copy.deepcopy(ENCODER)
+SHARING.mean.weight = MODEL.output.weight
 BOUNDS = (
     lower_bound_a, lower_bound_b, score_function_bound, importance_weighted_bound, sticking_the_landing_bound,
 )  # fmt: skip
@@ -142,7 +144,7 @@ CALLS = {
             for bound in BOUNDS
             for q in (
                 DiagonalGaussian(Z[:, :1], Z[:, :1]), DiagonalGaussian(Z[:1], Z[:1]), DiagonalGaussian(Z[0], Z[0]),
-                DiagonalGaussian(Z, Z[:, :1]), DiagonalGaussian(Z, Z[:2]), (Z, Z), Z, None,
+                DiagonalGaussian(Z, Z[:, :1]), DiagonalGaussian(Z, Z[:2]), (Z, Z[:, :1]), Z, None,
             )
         ),
         lambda: evaluate_lower_bound(MODEL, NARROW, X, G),
@@ -176,6 +178,19 @@ CALLS = {
     "ascent": [
         *(lambda k=k, v=v: AscentOptions(**{k: v}) for k in ("step_size", "prior_weight") for v in (-1, math.nan, "1")),
         *(lambda v=v: AscentOptions(warm_up=v) for v in (-1, 0.5, True)),
+    ],
+    "estimators of another shape": [
+        call
+        for wrong in (lambda *a: lower_bound_b(*a).mean(), lambda *a: lower_bound_b(*a)[None], lambda *a: 0.0)
+        for call in (
+            lambda wrong=wrong: evaluate_lower_bound(MODEL, ENCODER, X, G, estimator=wrong),
+            lambda wrong=wrong: AEVB(MODEL, ENCODER, N, estimator=wrong).step(Batch(X, INDICES), G),
+        )
+    ],
+    "parameters": [
+        lambda: AEVB(MODEL, SHARING, N), lambda: WakeSleep(MODEL, SHARING, N),
+        lambda: Ascent(AscentOptions(), theta=MODEL).step(MODEL.output.bias.sum()),
+        lambda: Ascent(AscentOptions(), theta=torch.nn.Linear(2, 2)).climb(),
     ],
     "fast learners": [
         lambda kind=kind, bad=bad: kind(MODEL, ENCODER, **({"n_datapoints": 9} | bad))
@@ -218,6 +233,10 @@ CALLS = {
         lambda: hmc.evaluate(lambda z: 0.0, Z), lambda: hmc.evaluate(lambda z: total(z.detach()), Z),
         lambda: hmc.evaluate(lambda z: torch.ones(N, requires_grad=True), Z),
         lambda: hmc.move(total, STATE, 0.1, 1, G, jitter=0.5),
+        lambda: hmc.leapfrog(total, STATE, torch.zeros_like(Z).double(), torch.tensor(0.1), 1),
+        lambda: MODEL.log_joint(X, [0.0]), lambda: GAUSSIAN.log_joint(X, None),
+        lambda: probabilistic_pca(X[:, :0], 1), lambda: probabilistic_pca(X[:, :1], 1),
+        lambda: sigmoidal_schedule(300, 36.0), lambda: AscentOptions(torch.tensor(0.1)),
         lambda: hmc.move(total, STATE, torch.ones(3), 1, G, jitter=0.5),
         lambda: diagnostics.effective_sample_size(np.zeros((9, 2))), lambda: diagnostics.split_r_hat(Z.tolist()),
         lambda: diagnostics.split_r_hat(torch.zeros(9, 0)),

@@ -88,3 +88,12 @@ def test_no_chain_starts_where_the_density_is_not_a_number(generator):
 
     chains = start_chains(Joint(log_joint, 2, 3), torch.zeros(20, 3), generator, n_candidates=50)
     assert (chains.z[:, 0] <= 0).all()
+
+
+def test_x_and_z_of_another_size_are_refused(generator) -> None:
+    joint = Joint(lambda x, z: x.new_zeros(z.shape[:-1]), n_latent=2, n_pixels=5)
+    x, z = torch.rand(3, 5, generator=generator), torch.randn(3, 2, generator=generator)
+    joint.log_joint(x, z)
+    for wrong_x, wrong_z in ((x[:, :4], z), (x, torch.cat([z, z], 1)), (x.tolist(), z), (x, None)):
+        with pytest.raises(ArgumentError, match=r"`[xz]` must be a tensor of shape .*: give what the model takes"):
+            joint.log_joint(wrong_x, wrong_z)

@@ -39,6 +39,11 @@ WRONG = {
     "five noises for an F": lambda: composition.f(U, U, torch.full((3, 5), 0.5)),
     "one noise for an F": lambda: composition.f(U, U, PAIRS[:, :1]),
     "noise without an axis": lambda: elliptical(torch.zeros(2), torch.eye(2), torch.tensor(0.5)),
+    "a rate below 0": lambda: inverse_cdf.exponential(-U, U),
+    "a rate that is infinite": lambda: inverse_cdf.exponential(U / 0, U),
+    "a location that is no number": lambda: location_scale(U * torch.nan, U, U),
+    "ends in the wrong order": lambda: inverse_cdf.reciprocal(U + 1, U, U),
+    "noise of 1": lambda: inverse_cdf.exponential(U, torch.ones(3)),
     "a matrix of lists": lambda: elliptical(torch.zeros(2), [[1.0]], PAIRS),
 }
 
@@ -47,3 +52,9 @@ WRONG = {
 def test_what_is_no_parameter_or_no_noise_is_refused_by_name(wrong):
     with pytest.raises(ArgumentError, match=r" must .*, got .*: "):
         wrong()
+
+
+def test_one_floating_argument_is_enough_also_where_it_is_a_single_number():
+    rates, noise = torch.tensor([1, 2]), torch.tensor(0.5)
+    expected = inverse_cdf.exponential(rates.float(), noise)
+    torch.testing.assert_close(inverse_cdf.exponential(rates, noise), expected)

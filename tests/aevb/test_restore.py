@@ -159,3 +159,19 @@ def test_what_is_seen_must_be_numbers(generator):
     hidden[2, 1], hidden[2, 6] = 0.0, torch.nan  # what is not seen may be anything
     seen = partial(restore.pixel_log_likelihood, ORACLE.model, hidden, VISIBLE)
     assert draws(seen, generator, n_samples=2).isfinite().all()
+
+
+def test_a_start_that_is_no_number_is_passed_over():
+    def draws(of_second_candidate):
+        calls = 0
+
+        def log_likelihood(z):
+            nonlocal calls
+            calls += 1
+            value = -50 * (z - 1).square().sum(-1)
+            return torch.full_like(value, of_second_candidate) if calls == 2 else value
+
+        generator = torch.Generator().manual_seed(3)
+        return restore.sample_posterior(log_likelihood, (1, 2), generator, n_burn_in=0, n_samples=2).z
+
+    assert torch.equal(draws(torch.nan), draws(-torch.inf))

@@ -1,0 +1,109 @@
+"""Estimators take q(z|x) in each form that people have it in, and refuse densities of other shapes."""
+
+import pytest
+import torch
+from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
+
+from aevb.densities import DiagonalGaussian
+from aevb.errors import ArgumentError
+from aevb.estimators import lower_bound_a, lower_bound_b
+from aevb.evaluation import lower_bound
+from aevb.linear_gaussian import exact_log_marginal, exact_posterior
+from aevb.marginal.gaussian import FullGaussian
+from aevb.marginal.importance import importance_log_likelihood
+from aevb.testing.oracle import linear_gaussian
+from baselines.sticking_the_landing import sticking_the_landing_bound
+
+M, LATENT = 4, 2
+MODEL = linear_gaussian(LATENT, 6, diagonal_posterior=False).model
+G = torch.Generator().manual_seed(0)
+X, EPS = (
+    torch.randn(M, 6, dtype=torch.float64, generator=G),
+    torch.randn(3, M, LATENT, dtype=torch.float64, generator=G),
+)
+MEAN, LOG_VAR = torch.randn(2, M, LATENT, dtype=torch.float64, generator=G)
+STD = (0.5 * LOG_VAR).exp()
+FACTOR = torch.diag_embed(STD)
+FORMS = {
+    "moments": (MEAN, LOG_VAR),
+    "normal": Normal(MEAN, STD),
+    "independent normal": Independent(Normal(MEAN, STD), 1),
+    "multivariate normal": MultivariateNormal(MEAN, scale_tril=FACTOR),
+    "full": FullGaussian(MEAN, FACTOR),
+}
+
+
+@pytest.mark.parametrize("bound", [lower_bound_a, lower_bound_b, sticking_the_landing_bound])
+@pytest.mark.parametrize("q", FORMS.values(), ids=FORMS.keys())
+def test_every_form_of_a_gaussian_has_the_same_bound(bound, q):
+    expected = bound(MODEL, lambda x: DiagonalGaussian(MEAN, LOG_VAR), X, EPS)
+    torch.testing.assert_close(bound(MODEL, lambda x: q, X, EPS), expected)
+
+
+def test_the_kl_of_a_full_gaussian_is_torchs():
+    factor = torch.randn(M, 3, 3, dtype=torch.float64, generator=G).tril(-1) + torch.diag_embed(torch.rand(M, 3) + 0.5)
+    mean = torch.randn(M, 3, dtype=torch.float64, generator=G)
+    prior = MultivariateNormal(torch.zeros(3, dtype=torch.float64), torch.eye(3, dtype=torch.float64))
+    expected = kl_divergence(MultivariateNormal(mean, scale_tril=factor), prior)
+    torch.testing.assert_close(FullGaussian(mean, factor).kl_to_standard_normal(), expected)
+
+
+class Flow:
+    """A density without moments, as a flow's: (z − 1)/2 is standard normal."""
+
+    def at(self, eps):
+        return 1 + 2 * eps
+
+    def log_density(self, value):
+        return Normal(1.0, 2.0).log_prob(value).sum(-1)
+
+
+def test_a_density_without_moments_has_estimator_a_and_is_refused_by_name_elsewhere():
+    expected = lower_bound_a(MODEL, lambda x: Normal(torch.ones_like(MEAN), 2 * torch.ones_like(MEAN)), X, EPS)
+    torch.testing.assert_close(lower_bound_a(MODEL, lambda x: Flow(), X, EPS), expected)
+    for bound, needed in ((lower_bound_b, "kl_to_standard_normal"), (sticking_the_landing_bound, "detach")):
+        with pytest.raises(ArgumentError, match=f"must have the method {needed}, got Flow without: .*lower_bound_a"):
+            bound(MODEL, lambda x: Flow(), X, EPS)
+
+
+@pytest.mark.filterwarnings("ignore::aevb.marginal.estimate.UntrustedEstimateWarning")
+@pytest.mark.parametrize("factor", ["upper", "covariance"])
+def test_a_proposal_draws_what_it_says_that_it_draws(factor, generator):
+    exact = exact_posterior(MODEL, X)
+    wrong = exact.cholesky.mT if factor == "upper" else exact.cholesky @ exact.cholesky.mT
+    estimate = importance_log_likelihood(MODEL, X, FullGaussian(exact.mean, wrong), generator, n_samples=20_000)
+    off = (estimate.log_likelihood - exact_log_marginal(MODEL, X)).abs()
+    assert (off < 4 * estimate.standard_error)[estimate.trusted].all()
+    assert estimate.trusted.any()
+
+
+class Company(Flow):
+    """One density for all datapoints together."""
+
+    def __init__(self, shape):
+        self._shape = shape
+
+    def log_density(self, value):
+        return self._shape(super().log_density(value))
+
+
+SHAPES = {"a sum": lambda v: v.sum(), "a mean": lambda v: v.mean(0), "an axis more": lambda v: v[..., None]}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_a_density_of_another_shape_is_refused(shape, generator):
+    for call in (importance_log_likelihood, lower_bound):
+        with pytest.raises(ArgumentError, match=r"`q.log_density` must give shape .*, got .*: one for each"):
+            call(MODEL, X, Company(shape), generator, n_samples=30)
+
+
+class Narrow(Flow):
+    """One latent, which would broadcast to two."""
+
+    def at(self, eps):
+        return eps[..., :1]
+
+
+def test_draws_of_another_shape_are_refused(generator):
+    with pytest.raises(ArgumentError, match=r"`q.at` must give shape .*, got .*: one for each"):
+        importance_log_likelihood(MODEL, X, Narrow(), generator)
