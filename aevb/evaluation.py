@@ -14,6 +14,7 @@ from torch import Tensor
 from aevb import checks, construction
 from aevb.estimators import standard_normal
 from aevb.marginal.ais import ais_log_likelihood
+from aevb.marginal.annealing import Annealing
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.contradiction import distrust, limit_of
@@ -70,6 +71,7 @@ def evaluate(
     q: Q | None = None,
     n_samples: int = 1000,
     n_moves: int | None = None,
+    annealing: Annealing | None = None,
 ) -> Evaluation:
     """Importance sampling from q and from a Gaussian fitted to chains, annealed importance sampling, and appendix D.
 
@@ -83,6 +85,8 @@ def evaluate(
         n_samples: importance samples, and draws of the bound, for each datapoint.
         n_moves: moves of each chain after its burn-in; None for 200, or five for each latent variable where that is
             more: a Gaussian of n dimensions takes as many different draws to fit.
+        annealing: of annealed importance sampling; None for `Annealing()`, whose 300 temperatures are enough for a few
+            latent variables.
 
     Raises:
         ArgumentError: x is not what the model takes, or not finite, or q is no Gaussian of the right shape.
@@ -108,7 +112,7 @@ def evaluate(
         estimates["importance sampling, chains"] = importance_log_likelihood(
             model, x, proposal, generator, n_samples=n_samples
         )
-        estimates["AIS"] = ais_log_likelihood(model, x, generator)
+        estimates["AIS"] = ais_log_likelihood(model, x, generator, annealing)
         limit = limit_of(list(estimates.values()))  # the mean weight of each of these is in expectation p(x)
         estimates["appendix D"] = appendix_d_log_likelihood(model, x, chains, generator, n_samples=n_moves)[0]
     estimates = {name: distrust(estimate, limit) for name, estimate in estimates.items()}

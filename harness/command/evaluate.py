@@ -51,6 +51,10 @@ def parser(name: str) -> argparse.ArgumentParser:
     )
     p.add_argument("--points", type=whole(2), default=20, metavar="N", help="how many rows, the first ones (20)")
     p.add_argument("--samples", type=whole(25), default=1000, metavar="K", help="draws for each point (1000)")
+    p.add_argument(
+        "--temperatures", type=whole(2), default=300, metavar="T", help="of annealed importance sampling, AIS (300)"
+    )
+    p.add_argument("--chains", type=whole(2), default=16, metavar="C", help="of AIS, for each point (16)")
     p.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of the draws (0)")
     p.add_argument(
         "--results", type=place_of_files, default=Path("results"), metavar="DIR", help="where the run is kept"
@@ -82,6 +86,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     import torch
 
     from aevb.evaluation import evaluate
+    from aevb.marginal.annealing import Annealing, sigmoidal_schedule
     from harness.command import subject
     from harness.runs.streams import stream
     from harness.store.files import check_file, write_text
@@ -101,7 +106,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     with strangers_code(
         lambda what: UserError(f"a model must be evaluated wherever z is; {options.model} raised {what}: mend it")
     ):
-        found = evaluate(model, x, stream(EVALUATE, options.seed), q=q, n_samples=options.samples)
+        annealing = Annealing(sigmoidal_schedule(options.temperatures), n_chains=options.chains)
+        draws = stream(EVALUATE, options.seed)
+        found = evaluate(model, x, draws, q=q, n_samples=options.samples, annealing=annealing)
     print(format_table(tabulate(found)))
     if found.bound is not None and found.bound_error is not None:
         error = float(found.bound_error.square().sum().sqrt()) / len(found.bound)
@@ -158,7 +165,10 @@ def verdicts(found: "Evaluation") -> list[str]:
     """Which estimators disagree, by three standard errors; where none do, the two that are farthest apart."""
     known = [row for row in found.apart() if not math.isnan(row[2])]
     if not known:
-        return ["no two estimators are trusted at one point: more --samples, or a q closer to the posterior"]
+        return [
+            "no two estimators are trusted at one point: take more --samples and --temperatures, or a q closer to the "
+            "posterior"
+        ]
     lines = {abs(off) / error: f"{one} − {other} is {_with_error(off, error)} nats" for one, other, off, error in known}
     if apart := [line for sigmas, line in lines.items() if sigmas > SURE]:
         return [f"estimators DISAGREE where both are trusted: {line}" for line in apart]

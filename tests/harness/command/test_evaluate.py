@@ -52,6 +52,20 @@ def test_estimates_of_a_model_whose_answers_are_known_are_within_their_errors(tr
         assert float(shown[1]) == pytest.approx(rows["log_likelihood"].mean(), abs=6e-4)
 
 
+def test_more_temperatures_and_chains_make_ais_surer(truth, own_files, evaluated):
+    def error(*more):
+        status, _, complained = evaluated(
+            "factors:model", "--data", "rows.npy", "--points", "6", "--csv", "p.csv", *more
+        )
+        assert status == 0, complained
+        table = pd.read_csv(own_files / "p.csv")
+        return table[table["estimator"] == "AIS"]["standard_error"].mean()
+
+    few = error("--temperatures", "20", "--chains", "8")
+    assert error("--temperatures", "200", "--chains", "8") < 0.6 * few
+    assert error("--temperatures", "20", "--chains", "80") < 0.6 * few
+
+
 @pytest.mark.parametrize(("off", "says"), [(0.01, "agree"), (0.1, "DISAGREE"), (-0.1, "DISAGREE")])
 def test_estimates_that_are_too_far_apart_are_told(off, says):
     def estimate(nats, trusted):
