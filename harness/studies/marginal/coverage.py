@@ -154,7 +154,8 @@ twenty they do not, and a mode that no chain has found goes unseen, unless anoth
 - wrong: points that are trusted and off by more than 1 nat, as a share of all points;
 - within 2 s.e.: share of the trusted that are no farther from the truth than twice their standard error; 0.95 if errors
   were normal and known;
-- bias, s.e.: means over the trusted, nats.
+- bias: estimate minus truth; s.e.: the standard error that the estimate gives itself. Both are means over the trusted,
+  in nats.
 
 """
 COLUMNS = {

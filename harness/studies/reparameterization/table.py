@@ -1,6 +1,7 @@
 """The reparameterization study as tables, and what it says of the paper's claims."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -109,17 +110,19 @@ def a_and_b_verdict(variance: pd.DataFrame) -> str:
 
 def few_samples_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Section 2.3: holds if with M = 100 ten samples for each datapoint gain less than 1 nat over one."""
-    one, ten = (at(variance, B, n_samples, PAPER_BATCH)["variance"] for n_samples in (1, 10))
-    gained = ", ".join(f"{one[stage] / ten[stage]:.2f} {_after(stage)}" for stage in one.index)
+    one, ten = (at(variance, B, n_samples, PAPER_BATCH)[["variance", "standard_error"]] for n_samples in (1, 10))
+    gained = ", ".join(f"{_quotient(one.loc[stage], ten.loc[stage])} {_after(stage)}" for stage in one.index)
     large, small = (gain(curves, batch_size) for batch_size in (PAPER_BATCH, 10))
     seeds = curves["seed"].nunique()
-    visited = int(shared_step_size(curves)["samples"].max())
+    shared = shared_step_size(curves)
+    visited, eta = int(shared["samples"].max()), float(shared["step_size"].iloc[0])
     return (
         "Claim (section 2.3): L = 1 suffices as long as M is large enough, e.g. M = 100. Ten times the samples for "
         f"each datapoint divide B's variance by {gained}; ten times the datapoints, at the same cost, by 10. After "
-        f"{visited:,} datapoints, at ten times the cost, the test bound with L = 10 ends {_signed(large)} nats from "
-        f"that with L = 1 where M = {PAPER_BATCH}, {_signed(small)} where M = 10, ± the standard error of {seeds} "
-        f"seed{'s' * (seeds > 1)}. With {NATS:g} nat as the limit the claim {holds(large.below(NATS))}."
+        f"{visited:,} datapoints, at ten times the cost and both with η = {eta:g}, the test bound with L = 10 ends "
+        f"{_signed(large)} nats from that with L = 1 where M = {PAPER_BATCH}, {_signed(small)} where M = 10, ± the "
+        f"standard error of {seeds} seed{'s' * (seeds > 1)}. With {NATS:g} nat as the limit the claim "
+        f"{holds(large.below(NATS))}."
     )
 
 
@@ -212,12 +215,18 @@ def _number(ratio: float, error: float) -> str:
 
 def _noise_to_signal(rows: pd.DataFrame) -> str:
     """Variance over the squared gradient, where that is known to two standard errors."""
-    columns = ["variance", "signal", "signal_error"]
+    columns = ["variance", "standard_error", "signal", "signal_error"]
     numbers = [
-        f"{variance / signal:.2g}" if signal > 2 * error else "unknown"
-        for variance, signal, error in rows[columns].to_numpy()
+        _quotient((variance, error), (signal, signal_error)) if signal > 2 * signal_error else "unknown"
+        for variance, error, signal, signal_error in rows[columns].to_numpy()
     ]
     return ", ".join(f"{number} {_after(stage)}" for number, stage in zip(numbers, rows.index, strict=True))
+
+
+def _quotient(one: Iterable[float], other: Iterable[float]) -> str:
+    """Of two numbers, each with its standard error, as if the errors were independent."""
+    (top, top_error), (bottom, bottom_error) = one, other
+    return _number(top / bottom, top / bottom * math.hypot(top_error / top, bottom_error / bottom))
 
 
 def _after(samples: int) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from harness.experiments.protocols import protocol_config
 from harness.figures.compare import label, ranked
+from harness.store.columns import paragraph
 from harness.studies.verdict import above, widened
 
 CURVE = ["measure", "dataset", "n_train", "n_latent", "method"]
@@ -43,10 +44,10 @@ def format_step_sizes(table: pd.DataFrame) -> str:
     found = picks(table)
     text = [
         "The step size that leads in the training bound after so many iterations, and",
-        "that of protocol author; ? where its lead is within two standard errors. Monte",
-        "Carlo EM has no bound to compare.",
+        "that of protocol author; ? where its lead is within two standard errors, which",
+        "are widened for few seeds. Monte Carlo EM has no bound to compare.",
     ]
-    return "\n".join([*text, cells(found).to_string(index=False), *verdicts(found)])
+    return "\n".join([*text, cells(found).to_string(index=False), *map(paragraph, verdicts(found))])
 
 
 def cells(found: pd.DataFrame) -> pd.DataFrame:
@@ -74,10 +75,15 @@ def cells(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(found: pd.DataFrame) -> list[str]:
-    """How often the rule picks what the protocol has."""
+    """How often the rule picks what the protocol has: of all curves, and of those whose lead is decided."""
     return [
-        f"After {n:,} iterations it picks the protocol's η for {int((part['pick'] == part['protocol']).sum())} of "
-        f"{len(part)} curves."
+        f"After {n:,} iterations it picks the protocol's η for {_hits(part)} of {len(part)} curves; of the "
+        f"{len(sure)} without ?, for {_hits(sure)}."
         for n in sorted(found["iterations"].unique())
         for part in [found[found["iterations"] == n]]
+        for sure in [part[part["decided"]]]
     ]
+
+
+def _hits(found: pd.DataFrame) -> int:
+    return int((found["pick"] == found["protocol"]).sum())

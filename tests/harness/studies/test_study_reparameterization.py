@@ -123,7 +123,8 @@ def variances(ratios, errors=(0.01, 0.01)):
     return pd.DataFrame(
         [
             {"stage": stage, "estimator": name, "n_samples": n, "batch_size": 100, "variance": ratio / n,
-             "ratio_to_b": ratio, "ratio_error": error, "signal": 1.0, "signal_error": 0.1}
+             "standard_error": 0.01 * ratio / n, "ratio_to_b": ratio, "ratio_error": error, "signal": 1.0,
+             "signal_error": 0.1}
             for (stage, error), n in itertools.product(zip((0, 1000), errors, strict=True), (1, 10))
             for name, ratio in {B: 1.0, **ratios[stage]}.items()
         ]
@@ -165,6 +166,9 @@ def test_the_verdict_on_the_naive_estimator_follows_the_numbers(ratio, end, spre
     rows = variances({0: {NAIVE: 50.0}, 1000: {NAIVE: ratio}})
     printed = naive_verdict(rows, curves(spread, paper=(end, -110.0, -100.0, -100.0), more=MORE))
     assert printed.endswith(says)
+    # The variance is known to 1 %, the squared gradient, 1, to 10 %.
+    assert "Over the squared gradient itself: 50 ± 5 at the start" in printed
+    assert "B's: 1.0 ± 0.1 at the start" in printed
 
 
 @pytest.mark.parametrize(
@@ -199,6 +203,8 @@ def test_the_verdict_on_one_sample_follows_the_numbers(gain, spread, says):
     error = f"{spread:.1f}"  # of the differences 3, −1, −1 and −1 times that
     assert f"ends {gain:+.1f} ± {error} nats from that with L = 1 where M = 100, +10.0 ± {error} where" in printed
     assert "standard error of 4 seeds" in printed
+    assert "divide B's variance by 10.0 ± 0.1 at the start" in printed  # each of the two is known to 1 %
+    assert "both with η = 0.02" in printed
     assert printed.endswith(says)
 
 

@@ -33,6 +33,14 @@ def test_the_best_mean_bound_is_picked_and_what_is_not_finite_loses(bounds, pick
     assert ("?" in format_step_sizes(measured(bounds)).split("protocol\n")[1].splitlines()[0]) != sure
 
 
+def test_hits_are_counted_of_all_curves_and_of_those_whose_lead_is_decided():
+    sure = measured({0.01: (-200, -201), 0.02: (-190, -191), 0.1: (-300, -310)})
+    other = sure.assign(n_latent=20, step_size=sure["step_size"].map({0.01: 0.02, 0.02: 0.01, 0.1: 0.1}))
+    open_ = measured({0.01: (-200, -212), 0.02: (-190, -211), 0.1: (-300, -310)}).assign(n_latent=200)
+    said = " ".join(format_step_sizes(pd.concat([sure, other, open_])).split())
+    assert said.endswith("After 200 iterations it picks the protocol's η for 2 of 3 curves; of the 2 without ?, for 1.")
+
+
 def test_every_curve_whose_learner_has_bounds_is_tried_with_every_step_size(tmp_path):
     parts = parts_of(StepSizesStudy(seeds=(0,)), tmp_path, None)
     assert len(parts) == 3 * (18 + 4)
