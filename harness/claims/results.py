@@ -97,14 +97,14 @@ class Results:
     @cached_property
     def contests(self) -> pd.DataFrame:
         """Learners that took turns, on every device; empty where none did, and where a method is in AEVB's place."""
-        folder = self.shelves.place("benchmarks")
+        folder = self.shelves.folder("benchmarks", kinds=[".json"])
         return read_contests(folder) if folder and self.method == AEVB_ITSELF else pd.DataFrame()
 
     @cached_property
     def benchmarks(self) -> pd.DataFrame:
         """What was timed, on every device, a row for each case; empty where nothing was."""
         parts = ("benchmarks",) if self.method == AEVB_ITSELF else ("benchmarks", METHODS_FOLDER)
-        folder = self.shelves.place(*parts)
+        folder = self.shelves.folder(*parts, kinds=[".json"])
         tables = []
         for path in sorted(folder.glob("*.json")) if folder else ():
             stored = read_json(path, dict)

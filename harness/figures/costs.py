@@ -21,9 +21,9 @@ def method_costs(shelves: Shelves) -> tuple[dict[str, float], str]:
     The reader's timings, else the project's; of several files the one with most methods. A ratio is that of times which
     were taken one after the other, in one command.
     """
-    place = shelves.place("benchmarks", METHODS_FOLDER)
+    folder = shelves.folder("benchmarks", METHODS_FOLDER, kinds=[".json"])
     best: tuple[dict[str, float], str] = {}, ""
-    for path in sorted(place.glob("*.json")) if place is not None else ():
+    for path in sorted(folder.glob("*.json")) if folder is not None else ():
         stored = read_json(path, dict)
         with reading(path):
             rates: dict[str, list[float]] = {}

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
-from aevb import shipped
 from harness.claims.measure import from_json
 from harness.claims.show import STORED
 from harness.claims.show import tabulate as tabulate_claims
@@ -59,12 +58,8 @@ def all_parts(shelves: Shelves) -> Mapping[str, Part]:
 
 
 def folder_of(shelves: Shelves, *parts: str) -> Path:
-    """The reader's, if it holds anything to show, else the published one."""
-    own = shelves.own.joinpath(*parts)
-    if any(path.suffix in SHOWN for path in own.glob("*")):
-        return own
-    published = shipped.RESULTS.joinpath(*parts)
-    return published if published.exists() else own
+    """The reader's, if it holds anything to show, else the published one; the reader's where there is neither."""
+    return shelves.folder(*parts, kinds=SHOWN) or shelves.own.joinpath(*parts)
 
 
 def _pictures(folder: Path, title: str = "") -> Part:

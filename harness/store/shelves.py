@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,15 +149,22 @@ class Shelves:
         return enough[-1 if latest else 0]
 
     def place(self, *parts: str) -> Path | None:
-        """A file or folder of the reader's store, else of the published one; None where there is neither.
-
-        A folder of the reader's without a file hides no published one.
-        """
+        """A file of the reader's store, else of the published one; None where there is neither."""
         own, published = (root.joinpath(*parts) for root in (self.own, shipped.RESULTS))
-        hollow = own.is_dir() and published.is_dir() and not any(path.is_file() for path in own.iterdir())
-        if own.exists() and not hollow:
-            return own
-        return published if published.exists() else None
+        return own if own.exists() else published if published.exists() else None
+
+    def folder(self, *parts: str, kinds: Collection[str]) -> Path | None:
+        """A folder of the reader's store, else of the published one; None where neither has such a file.
+
+        Args:
+            parts: of its path.
+            kinds: endings of names, as ".json"; a folder without a file of one of these hides no other.
+        """
+        for root in (self.own, shipped.RESULTS):
+            folder = root.joinpath(*parts)
+            if any(path.suffix in kinds for path in folder.glob("*")):
+                return folder
+        return None
 
     def is_published(self, path: Path) -> bool:
         """It comes with the project, and is not of the reader's store."""

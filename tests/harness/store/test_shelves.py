@@ -15,13 +15,16 @@ import pytest
 import aevb
 from aevb import shipped, trained
 from aevb.errors import DataError, UserError
+from harness.claims.results import Results
 from harness.claims.show import show_claims
 from harness.command.main import main
 from harness.experiments.paper import FIGURE2
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.compare import compare
+from harness.figures.costs import method_costs
 from harness.figures.summary import format_summary
+from harness.report.parts import SHOWN
 from harness.runs.job import Job
 from harness.runs.train import run
 from harness.store.collect import collect
@@ -264,15 +267,37 @@ def test_a_published_study_is_shown_and_marked_and_one_that_nobody_has_is_asked_
     assert "wrote results/studies/marginal/marginal.png" in out
 
 
-def test_a_folder_of_the_readers_without_a_file_hides_nothing_that_is_published():
-    Path("results/benchmarks/against").mkdir(parents=True)
-    kept = shipped.RESULTS / "benchmarks" / "machine.json"
-    kept.parent.mkdir(parents=True)
-    kept.touch()
-    shelves = Shelves(Path("results"))
-    assert shelves.place("benchmarks") == kept.parent
+@pytest.mark.parametrize("left", [None, ".lock", ".unfinished.jsonl", "to_target.csv"])
+def test_a_folder_of_the_readers_without_the_files_that_are_wanted_hides_nothing_published(left, monkeypatch):
+    monkeypatch.setattr(shipped, "RESULTS", ROOT / "results" / "reference")
+
+    def found():
+        shelves = Shelves(Path("results"))
+        results = Results(shelves)
+        return len(results.benchmarks), len(results.contests), method_costs(shelves)
+
+    published = found()
+    assert all(published)
+    for folder in (Path("results/benchmarks/against"), Path("results/benchmarks/methods")):
+        folder.mkdir(parents=True)
+        if left is not None:
+            (folder.parent / left).touch()
+            (folder / left).touch()
+    assert found() == published
     Path("results/benchmarks/mine.json").touch()
-    assert shelves.place("benchmarks") == Path("results/benchmarks")
+    assert Shelves(Path("results")).folder("benchmarks", kinds=[".json"]) == Path("results/benchmarks")
+
+
+def test_the_page_shows_what_the_reader_has_measured_and_else_what_is_published():
+    published = shipped.RESULTS / "benchmarks" / "machine.json"
+    published.parent.mkdir(parents=True)
+    published.touch()
+    shelves, own = Shelves(Path("results")), Path("results/benchmarks")
+    own.mkdir(parents=True)
+    (own / ".lock").touch()
+    assert shelves.folder("benchmarks", kinds=SHOWN) == published.parent
+    (own / "to_target.csv").touch()
+    assert shelves.folder("benchmarks", kinds=SHOWN) == own
 
 
 def test_importing_the_package_loads_no_torch():
