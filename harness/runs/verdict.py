@@ -59,7 +59,8 @@ def compare(stored: RunFolder, anew: Job) -> Verdict:
     theirs = theirs[theirs.index.get_level_values("samples") <= max(end, anew.samples)]
     if reach(stored) > end and not ends_on_grid(stored.config, ours.index.get_level_values("samples")):
         ours = ours[ours.index.get_level_values("samples") != end]  # what goes farther has no point at that end
-    if odd_columns := sorted({*ours.columns} ^ {*theirs.columns}):
+    both = len(ours) and len(theirs)
+    if both and (odd_columns := sorted({*ours.columns} ^ {*theirs.columns})):
         which = "computed anew" if odd_columns[0] in ours.columns else "stored"
         return Verdict("different", name, f"{far}: only the curve {which} has a column {odd_columns[0]}")
     if not ours.index.equals(theirs.index):
@@ -73,7 +74,10 @@ def compare(stored: RunFolder, anew: Job) -> Verdict:
     if ours.equals(theirs):
         if alike and (changed := _changed_model(stored, anew.folder)):
             return Verdict("different", name, f"{far}: the model kept after {changed:,} samples, not the curve")
-        return Verdict("identical", name, f"{len(ours)} values {far}")
+        found = (
+            f"{len(ours)} values {far}" if len(ours) else f"diverges again at {now.samples:,} samples, without a value"
+        )
+        return Verdict("identical", name, found)
     if alike:
         return _different(name, f"{far}, on the same processor, packages and code", ours, theirs, measure)
     difference = (ours[measure] - theirs[measure]).abs()
@@ -152,14 +156,21 @@ def tolerances(curve: pd.Series, share: float) -> pd.Series:
 
 
 def _curve(folder: RunFolder) -> pd.DataFrame:
-    """All that is logged but the clock, by samples and split; what somebody changed in the file is there too."""
-    table = read_table(folder.curve, "split", "samples", folder.config.measure, "seconds").drop(columns="seconds")
-    return table.set_index(["samples", "split"]).sort_index()
+    """All that is logged but the clock, by samples and split; what somebody changed in the file is there too.
+
+    Without rows where there is no file, as of a run that diverged before its first point.
+    """
+    columns = ["split", "samples", folder.config.measure, "seconds"]
+    table = read_table(folder.curve, *columns) if folder.curve.exists() else pd.DataFrame(columns=columns)
+    return table.drop(columns="seconds").set_index(["samples", "split"]).sort_index()
 
 
 def _is_whole(folder: RunFolder) -> bool:
+    """The curve, where there is one, is what was written."""
     try:
         read_checked(folder.curve)
+    except FileNotFoundError:
+        return True
     except Damaged:
         return False
     return True

@@ -155,6 +155,32 @@ def test_a_run_that_diverged_is_verified_as_one_and_one_that_only_claims_to_have
     assert "only the run computed anew diverged" in capsys.readouterr().out
 
 
+def test_a_run_that_diverged_before_its_first_value_is_verified_and_one_that_lost_its_values_is_not(
+    array, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    job = small_job(tmp_path, array, samples=8_000, first_point=2_000, decoder="gaussian", step_size=1e5)
+    job = replace(job, root=Path("results/runs"))
+    assert run(job).state == "diverged"
+    assert not job.folder.curve.exists()
+    assert verify(job.config.id) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert (
+        said
+        == f"identical: {job.config.name}, diverges again at {job.folder.status().samples:,} samples, without a value"
+    )
+    rows = {"split": "test", "samples": 20, "lower_bound": -1.0, "standard_error": 0.1, "seconds": 1.0}
+    write_checked(job.folder.curve, pd.DataFrame([rows]).to_csv(index=False))
+    assert verify(job.config.id) == 1
+    assert "only the curve stored has test at 20" in capsys.readouterr().out
+
+
+def test_a_curve_that_is_lost_is_told_with_its_first_value(stored, capsys):
+    stored.folder.curve.unlink()
+    assert verify(stored.config.id) == 1
+    assert "only the curve computed anew has" in capsys.readouterr().out
+
+
 def test_the_last_point_may_not_be_lacking(stored, capsys):
     table = pd.read_csv(stored.folder.curve)
     for lacking in (table.index[-1:], table.index[-3:]):
