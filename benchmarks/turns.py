@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 TASKS = Path("/proc/self/task")
+KILLED, LACK = -9, ", as where memory runs out"
 Case = Callable[[int], object]
 """Does its work so many times."""
 
@@ -132,8 +133,8 @@ def main() -> None:
             if not child:
                 _serve(say)
                 os._exit(0)
-            os.waitpid(child, 0)
-            say(ended=True)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            say(ended=True) if not code else say(error=f"status {code} of a launch{LACK if code == KILLED else ''}")
 
 
 def _serve(say: Callable[..., None]) -> None:

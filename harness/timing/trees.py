@@ -40,7 +40,7 @@ class Tree:
             stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
         try:
-            packages = self._answer()["packages"]
+            packages = self._answer("packages")
             if Path(packages) != self._root.resolve():
                 raise UserError(f"{self._name} must run its own packages, those in {self._root}, got {packages}")
         except BaseException:
@@ -53,7 +53,8 @@ class Tree:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdout.close()
-        self._process.stdin.close()  # at which it ends, and a launch of it does
+        with suppress(BrokenPipeError):  # it has ended before it read all
+            self._process.stdin.close()  # at which it ends, and a launch of it does
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -63,33 +64,35 @@ class Tree:
 
     def launch(self) -> list[str]:
         """Build all cases anew; their names."""
-        cases: list[str] = self._ask(do="launch")["cases"]
+        cases: list[str] = self._ask("cases", do="launch")
         return cases
 
     def run(self, case: str, times: int) -> float:
         """Seconds of a case's work, so many times."""
-        return float(self._ask(do="run", case=case, times=times)["seconds"])
+        return float(self._ask("seconds", do="run", case=case, times=times))
 
     def end(self) -> None:
         """Of a launch."""
-        self._ask(do="end")
+        self._ask("ended", do="end")
 
-    def _ask(self, **command: object) -> dict[str, Any]:
+    def _ask(self, wanted: str, **command: object) -> Any:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended, and its last words say why
             print(json.dumps(command), file=self._process.stdin, flush=True)
-        return self._answer()
+        return self._answer(wanted)
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, wanted: str) -> Any:
+        """What the next answer says by this name."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": self._last_words()}
-        if "error" in answer:
+        if wanted not in answer:
+            why = answer.get("error", f"an answer without {wanted}")
             raise UserError(
-                f"both trees must run the cases of benchmarks/turns.py; {self._name} ends with {answer['error']}: "
+                f"both trees must run the cases of benchmarks/turns.py; {self._name} ends with {why}: "
                 "choose a commit that has them, or mend this tree"
             )
-        return answer
+        return answer[wanted]
 
     def _last_words(self) -> str:
         self._errors.seek(0)

@@ -2,14 +2,17 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from aevb.errors import UserError
 from harness.store.checkout import find_commit, worktree
-from harness.timing import against
+from harness.timing import against, trees
 from harness.timing.against import compare, format_comparison, measure, show_against
 from harness.timing.journal import NAME, Journal, alone, read_journal
 from harness.timing.trees import Tree
@@ -112,6 +115,54 @@ def test_a_tree_that_has_not_the_cases_is_named_with_what_to_do(tmp_path: Path) 
         Tree(tmp_path, "commit abc"),
     ):
         pass
+
+
+@pytest.fixture
+def worker(tmp_path, monkeypatch) -> Callable[[str], Path]:
+    """A tree without packages, whose worker does what is told."""
+
+    def make(code: str) -> Path:
+        path = tmp_path / "worker.py"
+        path.write_text(f"import json, os, sys\nprint(json.dumps({{'packages': os.getcwd()}}), flush=True)\n{code}")
+        monkeypatch.setattr(trees, "WORKER", path)
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize("answers", [0, 1])
+def test_a_tree_that_has_ended_is_named_and_leaves_nothing(answers: int, worker) -> None:
+    code = "sys.stdin.readline(); print('{\"cases\": []}', flush=True)\n" * answers + "sys.exit('its last words')"
+    tree = Tree(worker(code).resolve(), "commit abc")
+
+    def ask() -> None:
+        with tree:
+            if answers:
+                tree.launch()
+            tree._process.wait()
+            tree.launch()
+
+    with pytest.raises(UserError, match="commit abc ends with its last words: choose a commit"):
+        ask()
+    assert tree._errors.closed
+    assert tree._process.returncode == 1
+
+
+def test_an_answer_to_something_else_is_no_answer(worker) -> None:
+    tree = Tree(worker("sys.stdin.readline(); print('{\"ended\": true}', flush=True)").resolve(), "commit abc")
+    with pytest.raises(UserError, match="commit abc ends with an answer without seconds: choose"), tree:
+        tree.run("AEVB 500/20", 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux names a process's children")
+@pytest.mark.processes
+def test_a_launch_that_is_killed_is_told_by_its_signal() -> None:
+    with Tree(ROOT, "this tree") as tree:
+        tree.launch()
+        of_worker = Path(f"/proc/{tree._process.pid}/task/{tree._process.pid}/children")
+        os.kill(int(of_worker.read_text()), signal.SIGKILL)
+        with pytest.raises(UserError, match="this tree ends with status -9 of a launch, as where memory runs out: "):
+            tree.run("AEVB 500/20", 1)
 
 
 def times(ratio: float, scatter: float) -> list[list[tuple[float, float]]]:
