@@ -20,7 +20,7 @@ METHODS = ("aevb", "wake_sleep", "mcem")
 PAPER_SIZES = (1_000, 50_000)
 PAPER_SAMPLES = 60e6
 # Nats from, to: the paper's curves from their first million samples on.
-PAPER_NATS = {1_000: (-160.0, -105.0), 50_000: (-165.0, -125.0)}
+PAPER_NATS = {("mnist", 1_000): (-160.0, -105.0), ("mnist", 50_000): (-165.0, -125.0)}
 
 
 def plot_figure3(
@@ -48,7 +48,7 @@ def plot_figure3(
                     table[(table["dataset"] == dataset) & (table["n_train"] == size)] for table in (paper, ours, runs)
                 )
                 seen = [table[table["samples"] <= span] for table in (mine, theirs)]
-                _frame(axes, dataset, size, span, _nats(size, *seen, zoomed=i > 0))
+                _frame(axes, dataset, size, span, _nats(dataset, size, *seen, zoomed=i > 0))
                 draw(axes, theirs, PAPER, MEASURE)
                 draw(axes, mine, OURS, MEASURE)
                 cross(axes, mine, tried, MEASURE)
@@ -81,11 +81,11 @@ def _doubts(curves: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _nats(size: int, ours: pd.DataFrame, paper: pd.DataFrame, *, zoomed: bool) -> tuple[float, float]:
+def _nats(dataset: str, size: int, ours: pd.DataFrame, paper: pd.DataFrame, *, zoomed: bool) -> tuple[float, float]:
     """The paper's axis, with room for curves of ours that lie below it; or what an enlarged or unknown panel needs: all
     but the first, steep part of the curves."""
-    if size in PAPER_NATS and not zoomed:
-        bottom, top = PAPER_NATS[size]
+    if (dataset, size) in PAPER_NATS and not zoomed:
+        bottom, top = PAPER_NATS[dataset, size]
         return lowered(bottom, top, ours.groupby(["method", "split"])[MEASURE].max()), top
     shown = pd.concat([paper, ours])
     if shown.empty:

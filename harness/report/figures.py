@@ -164,7 +164,7 @@ def _plots(
 def _as_printed(figure: int, dataset: str, size: int, across: tuple[float, float]) -> tuple[Axis, tuple[float, float]]:
     """The axes of the paper's panel."""
     if figure == 3:
-        return Axis(0, PAPER_SAMPLES, *across, unit=1e6), PAPER_NATS[size]
+        return Axis(0, PAPER_SAMPLES, *across, unit=1e6), PAPER_NATS[dataset, size]
     (row,) = (row for row in PAPER_ROWS if row.dataset == dataset)
     assert row.nats is not None  # the paper's rows have them
     return Axis(*row.samples, *across, log=True), row.nats

@@ -34,6 +34,12 @@ def drawn(tmp_path, curves: pd.DataFrame) -> str:
     return svg.read_text()
 
 
+def test_other_data_have_an_axis_of_their_own_whatever_their_number() -> None:
+    curves = measured(dataset="faces.npy", marginal_log_likelihood=[500.0, 600.0, 700.0] * 2)
+    low, high = plot3._nats("faces.npy", 1000, curves, PAPER.iloc[:0], zoomed=False)
+    assert low < 600 < 700 < high
+
+
 def test_points_without_estimate_and_stuck_chains_are_named(tmp_path) -> None:
     assert "no estimate" not in drawn(tmp_path, measured())
     text = drawn(tmp_path, measured(without_estimate=4, training_stuck=3.0))
@@ -50,10 +56,10 @@ def test_an_early_end_is_shown_enlarged(tmp_path) -> None:
 def test_a_curve_below_the_papers_axis_has_room_or_is_told_where_it_is(fall: float, told: bool, tmp_path) -> None:
     curves = measured(samples=[1e6, 4e7, 6e7] * 2)
     curves["marginal_log_likelihood"] -= fall
-    low, high = plot3._nats(1000, curves, PAPER, zoomed=False)
-    assert high == plot3.PAPER_NATS[1000][1]
+    low, high = plot3._nats("mnist", 1000, curves, PAPER, zoomed=False)
+    assert high == plot3.PAPER_NATS["mnist", 1000][1]
     assert (low < curves["marginal_log_likelihood"].max()) is not told
-    assert (low == plot3.PAPER_NATS[1000][0]) is (fall != 40.0)
+    assert (low == plot3.PAPER_NATS["mnist", 1000][0]) is (fall != 40.0)
     # the last of both curves is -140 + 6 nats, less the fall
     text = drawn(tmp_path, curves)
     assert (f"MCEM below: train −{134 + fall:.0f}, test −{134 + fall:.0f}" in text) is told
