@@ -10,17 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aevb.errors import UserError
 from aevb.marginal.ais import ais_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
 from aevb.marginal.estimate import MarginalEstimate, UntrustedEstimateWarning
 from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
-from harness.runs.build import build_model, load, prepare
+from harness.runs.build import load, prepare
 from harness.runs.job import Job
+from harness.runs.kept import read_model
 from harness.runs.streams import stream
-from harness.store.checksums import Damaged
-from harness.store.tensors import load_saved
+from harness.store.shelves import KeptModel
 from harness.workers.parts import PartsFailed, compute_parts, write_part
 from harness.workers.schedule import Failure, Place
 
@@ -50,26 +49,18 @@ class Snapshot:
 
         The proposal is a Gaussian fitted to a chain that starts at the best of 500 prior draws: the same for all three
         algorithms, with encoder or without.
+
+        Raises:
+            UserError: the file is damaged, or holds another run's model.
         """
-        config = self.job.config
-        try:
-            saved = load_saved(self.job.folder.model(self.samples), self.job.device)
-        except Damaged as error:
-            raise UserError(f"a kept model must be whole; {error}; compute the run anew with --force") from error
+        config, kept = self.job.config, KeptModel(self.job.folder, self.samples)
+        model, _, content = read_model(kept)
         data = prepare(config, load(config, self.job.data), torch.device(self.job.device))
-        model = build_model(config, data.train.shape[1], torch.Generator()).to(data.train.device)
-        try:
-            model.load_state_dict(saved["model"])
-            pointwise = saved["log_likelihood"]
-        except (KeyError, RuntimeError, TypeError) as error:
-            raise UserError(
-                f"a kept model must be of its run; {self.job.folder.model(self.samples)} is of another: compute "
-                "the run anew with --force"
-            ) from error
+        model.to(data.train.device)
         generator = stream("re-estimation", device=data.train.device)
         rows = []
         for split, points in (("train", data.train_points), ("test", data.test_points)):
-            appendix_d = pointwise[split]
+            appendix_d = content["log_likelihood"][split]
             for name, x, estimate in (
                 ("importance", points[:IMPORTANCE_POINTS], _importance),
                 ("ais", points[:AIS_POINTS], ais_log_likelihood),

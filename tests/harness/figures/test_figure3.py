@@ -1,10 +1,13 @@
+import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from aevb.errors import UserError
 from aevb.marginal.estimate import MarginalEstimate
 from harness.experiments.paper import FIGURE3
 from harness.figures import reestimate
@@ -167,6 +170,17 @@ def test_a_snapshots_better_estimates_agree_with_each_other(tmp_path, array):
             assert n == 60 - better["without_estimate"]
             assert better["appendix_d"] == pytest.approx(curve.loc[split, "marginal_log_likelihood"], rel=1e-6)
         assert abs(better["bias"]) < 2
+
+
+def test_another_runs_model_is_not_re_estimated_as_this_runs(tmp_path, array):
+    job = small_job(tmp_path, array, **MCEM | {"samples": 7_200})
+    other = replace(job, config=replace(job.config, seed=1))
+    for each in (job, other):
+        run(each)
+    shutil.copy(other.folder.model(7_200), job.folder.model(7_200))
+    with pytest.raises(UserError, match=f"7200.pt: it is of the run {other.config.id}; compute the run anew"):
+        Snapshot(job, 7_200).compute()
+    assert not job.folder.estimates(7_200).exists()
 
 
 def test_the_bias_is_of_paired_points():
