@@ -15,13 +15,11 @@ from harness.figures.bias import collect_estimates
 from harness.figures.compare import label
 from harness.figures.costs import METHODS_FOLDER
 from harness.store.collect import collect
-from harness.store.machine import title
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
-from harness.store.tables import read_json, read_table, reading
+from harness.store.tables import read_table
 from harness.studies.reparameterization.table import CURVE
-from harness.timing.devices import read_contests
-from harness.timing.tables import tabulate
+from harness.timing.devices import read_cases, read_contests
 
 HOUR = 3600.0  # seconds
 CPU, GPU = "cpu", "cuda"  # as torch calls these kinds of device
@@ -105,12 +103,7 @@ class Results:
         """What was timed, on every device, a row for each case; empty where nothing was."""
         parts = ("benchmarks",) if self.method == AEVB_ITSELF else ("benchmarks", METHODS_FOLDER)
         folder = self.shelves.folder(*parts, kinds=[".json"])
-        tables = []
-        for path in sorted(folder.glob("*.json")) if folder else ():
-            stored = read_json(path, dict)
-            with reading(path):
-                tables.append(tabulate(stored["measured"]).assign(device=title(stored["environment"])))
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return read_cases(folder) if folder else pd.DataFrame()
 
     def hours(self, source: Source) -> Hours | None:
         """What a claim's measurements took, by the kind of device; None where nothing tells it.

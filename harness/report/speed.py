@@ -3,21 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from harness.report.charts import benchmarks
 from harness.report.charts.chart import Group
 from harness.report.charts.roofline import roofline_group
 from harness.report.charts.step import step_group
-from harness.report.source import Source, benchmark_source, folder_source, read, table_of
+from harness.report.source import Source, benchmark_source, folder_source, table_of
 from harness.report.table import Table, benchmark_table, text_table
-from harness.store.machine import title
-from harness.store.tables import reading
 from harness.timing import race, step
-from harness.timing.devices import read_roofs, read_steps
+from harness.timing.devices import read_cases, read_device, read_roofs, read_steps
 from harness.timing.history import compare_commits, read_history
 from harness.timing.roofline import format_roofs
-from harness.timing.tables import tabulate
 
 
 @dataclass(frozen=True)
@@ -40,14 +35,11 @@ def speed(folder: Path) -> Speed:
         origins.append(folder_source("benchmarks-time", "time to a bound", folder))
         charts += benchmarks.time_group(times, origins[-1].id)
     if devices:
-        measured, roofs, steps = (
-            pd.concat(map(_measured, devices), ignore_index=True),
-            read_roofs(folder),
-            read_steps(folder),
-        )
+        measured, roofs, steps = read_cases(folder), read_roofs(folder), read_steps(folder)
         charts += benchmarks.speed_groups(measured, ids)
         charts += [*roofline_group(measured, roofs, ids), *step_group(steps, ids)]
-        tables += [benchmark_table(path, name) for path, name in zip(devices, ids, strict=True)]
+        cases = map(read_device, devices)
+        tables += [benchmark_table(rows, name) for rows, name in zip(cases, ids, strict=True) if len(rows)]
         whole = ids[0]
         tables += [text_table(str(device), format_roofs(rows), whole, "benchmarks.roofs")
                    for device, rows in roofs.groupby("device", sort=False)]  # fmt: skip
@@ -61,9 +53,3 @@ def speed(folder: Path) -> Speed:
         origins.append(folder_source("benchmarks-history", "rates by commit", folder))
         tables.append(text_table("", changes, origins[-1].id, "benchmarks.history"))
     return Speed(charts, tables, origins)
-
-
-def _measured(path: Path) -> pd.DataFrame:
-    content = read(path, dict)
-    with reading(path):
-        return tabulate(content["measured"]).assign(device=title(content["environment"]))

@@ -12,11 +12,9 @@ import pandas as pd
 from harness.figures.compare import scientific
 from harness.report.charts.axis import MINUS
 from harness.report.digits import tidy
-from harness.report.source import read
-from harness.store import machine
-from harness.store.tables import read_table, reading
+from harness.store.tables import read_table
 from harness.studies.reparameterization.table import BASELINE, NAIVE, PAPER_BATCH, PAPER_SAMPLES
-from harness.timing.tables import readable, tabulate
+from harness.timing.tables import readable
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
 
@@ -56,11 +54,9 @@ def csv_table(path: Path, source: str, title: str = "") -> Table:
     return _table(title or path.name, read_table(path), source)
 
 
-def benchmark_table(path: Path, source: str) -> Table:
-    """What was timed on one device, from the file that `--benchmark` leaves."""
-    content = read(path, dict)
-    with reading(path):
-        return _table(machine.title(content["environment"]), readable(tabulate(content["measured"])), source)
+def benchmark_table(cases: pd.DataFrame, source: str) -> Table:
+    """What was timed on one device: see `harness.timing.devices.read_device`."""
+    return _table(cases["device"].iloc[0], readable(cases), source)
 
 
 def marginal_tables(table: pd.DataFrame, source: str) -> list[Table]:

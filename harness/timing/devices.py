@@ -19,8 +19,8 @@ from harness.timing.roofline import tabulate_roofs
 from harness.timing.step import tabulate_steps
 from harness.timing.tables import tabulate
 
-# What is no case of the table: a list of its own in a device's file, and the suite that measures it.
-ROOFS, STEPS, CONTESTS = "roofs", "steps", "contests"
+# Lists in a device's file. What is no case of the table has one of its own, and a suite that measures it.
+CASES, ROOFS, STEPS, CONTESTS = "measured", "roofs", "steps", "contests"
 APART = {ROOFS: "roof", STEPS: "step", CONTESTS: "contest"}
 
 
@@ -43,7 +43,7 @@ def keep(found: Sequence[Mapping[str, Any]], folder: Path, ending: str = "") -> 
         apart = {name: [each for each in measured if each["suite"] == suite] for name, suite in APART.items()}
         stem = folder / "-".join(filter(None, [stem_of(device), ending]))
         json_path, csv_path = (stem.with_name(f"{stem.name}.{kind}") for kind in ("json", "csv"))
-        content = {"environment": environment, "measured": cases, **apart}
+        content = {"environment": environment, CASES: cases, **apart}
         write_text(json_path, json.dumps(content, indent=1, sort_keys=True))
         paths.append(json_path)
         if cases:
@@ -53,11 +53,27 @@ def keep(found: Sequence[Mapping[str, Any]], folder: Path, ending: str = "") -> 
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """All cases of all devices that the folder knows, a row for each."""
-    tables = _of_devices(folder, "measured", tabulate)
-    if not tables:
+    """All cases of all devices that the folder knows, a row for each.
+
+    Raises:
+        UserError: there are none.
+    """
+    table = read_cases(folder)
+    if table.empty:
         raise UserError(f"there must be benchmarks to show; {folder} has none: time some, without --plot-only")
-    return pd.concat(tables, ignore_index=True)
+    return table
+
+
+def read_cases(folder: Path) -> pd.DataFrame:
+    """What `tabulate` makes of all devices that have cases, and their names in `device`."""
+    found = _of_devices(folder, CASES, tabulate)
+    return pd.concat(found, ignore_index=True) if found else tabulate([]).assign(device="")
+
+
+def read_device(path: Path) -> pd.DataFrame:
+    """The same of one device's file; no rows where it has roofs, steps or contests alone."""
+    found = _of_device(path, CASES, tabulate)
+    return tabulate([]).assign(device="") if found is None else found
 
 
 def read_roofs(folder: Path) -> pd.DataFrame:
@@ -78,14 +94,18 @@ def read_contests(folder: Path) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else tabulate_contests([]).assign(device="")
 
 
-def _of_devices(
-    folder: Path, name: str, tabulated: Callable[[list[dict[str, Any]]], pd.DataFrame]
-) -> list[pd.DataFrame]:
-    """A table for each device whose file has records by this name; older files have cases alone."""
-    tables = []
-    for path in sorted(folder.glob("*.json")):
-        stored = read_json(path, dict)
-        with reading(path):
-            if records := stored.get(name):
-                tables.append(tabulated(records).assign(device=title(stored["environment"])))
-    return tables
+Tabulate = Callable[[list[dict[str, Any]]], pd.DataFrame]
+
+
+def _of_devices(folder: Path, name: str, tabulated: Tabulate) -> list[pd.DataFrame]:
+    """A table for each device whose file has records by this name."""
+    tables = [_of_device(path, name, tabulated) for path in sorted(folder.glob("*.json"))]
+    return [table for table in tables if table is not None]
+
+
+def _of_device(path: Path, name: str, tabulated: Tabulate) -> pd.DataFrame | None:
+    """Its records by this name; older files have cases alone."""
+    stored = read_json(path, dict)
+    with reading(path):
+        records = stored.get(name)
+        return tabulated(records).assign(device=title(stored["environment"])) if records else None

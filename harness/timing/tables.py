@@ -32,7 +32,8 @@ OPTIONAL = {"JAX scan": "JAX is not installed: pip install -c constraints.txt -e
 
 def tabulate(records: list[dict[str, Any]]) -> pd.DataFrame:
     """A row for each case; widths of layers as text, seconds for a million samples."""
-    table = pd.DataFrame(records).drop(columns="environment", errors="ignore")
+    none = [*CASE, "seconds", "samples_per_second"]
+    table = pd.DataFrame(records, columns=None if records else none).drop(columns="environment", errors="ignore")
     table["hidden"] = ["-".join(map(str, widths)) for widths in table["hidden"]]
     table["seconds_per_million"] = 1e6 / table["samples_per_second"]
     return table

@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from jinja2 import Environment, PackageLoader
 
+from harness.claims.results import Results
 from harness.report.charts.benchmarks import ENGINES
 from harness.report.charts.marks import dot
 from harness.report.charts.roofline import roofline_group
 from harness.report.charts.step import step_group
 from harness.report.speed import speed
 from harness.report.text import translator, words
+from harness.store.shelves import Shelves
 from harness.timing.history import remember
 from harness.timing.roofline import tabulate_roofs
 from harness.timing.step import KINDS, REST, STEP, tabulate_steps
@@ -143,3 +145,21 @@ def test_the_section_has_a_table_of_each_kind_in_both_languages(tmp_path):
         "bbbbbbbbbbbb",
     }
     assert {name for name in re.findall(r"[A-Za-z][A-Za-z-]+", korean)} <= names
+
+
+def test_a_device_whose_machine_alone_was_measured_has_charts_of_that_and_no_table_of_cases(tmp_path):
+    folder = store(tmp_path / "benchmarks")
+    content = json.loads((folder / "CPU.json").read_text())
+    del content["environment"]["machine"]
+    (folder / "CPU.json").write_text(json.dumps(content))
+    other = content | {"measured": [], "environment": content["environment"] | {"device": "Other"}}
+    (folder / "Other.json").write_text(json.dumps(other))
+    results = Results(Shelves(tmp_path))
+    assert {*results.benchmarks["device"]} == {"CPU"}
+    both = [(table.title, table.caption) for table in speed(folder).tables]
+    assert both[:3] == [("CPU", ""), ("CPU", "benchmarks.roofs"), ("Other", "benchmarks.roofs")]
+    (folder / "CPU.json").unlink()
+    assert Results(Shelves(tmp_path)).benchmarks.empty
+    alone = speed(folder)
+    assert [table.caption for table in alone.tables][:2] == ["benchmarks.roofs", "benchmarks.steps"]
+    assert [group.name for group in alone.charts] == ["step"]

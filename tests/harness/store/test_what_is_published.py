@@ -95,10 +95,14 @@ def test_what_a_device_was_timed_at_is_published_without_its_places(array, tmp_p
     )
     (mine / "GPU.csv").write_text("a\n1\n")
     (mine / "history.csv").write_text("not a device's")
-    line, _ = publish_runs(Shelves(Path("results")), array)
-    assert line.startswith("published: the benchmarks of GPU")
+    (mine / "Roofs alone.json").write_text((mine / "GPU.json").read_text())
+    *lines, _ = publish_runs(Shelves(Path("results")), array)
+    assert [line[:36] for line in lines] == [
+        "published: the benchmarks of GPU, wi",
+        "published: the benchmarks of Roofs a",
+    ]
     there = shipped.RESULTS / "benchmarks"
-    assert {path.name for path in there.iterdir()} == {"GPU.csv", "GPU.json"}
+    assert {path.name for path in there.iterdir()} == {"GPU.csv", "GPU.json", "Roofs alone.json"}
     assert json.loads((there / "GPU.json").read_text())["environment"]["command"] == "reproduce.py --results DIR"
 
 
