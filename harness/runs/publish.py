@@ -143,10 +143,10 @@ def _publish_model(folder: RunFolder, target: RunFolder, data: Path | None) -> s
         if encoder is None:
             raise UserError(f"a published model must have an encoder, {folder.config.name} has none: leave it out")
         bounds.append(float(evaluate_lower_bound(model, encoder, points, evaluation_generator("cpu")).mean()))
-    for older in target.model_samples():
-        target.model(older).unlink()
     kept = abs(bounds[1] - bounds[0]) <= max(MOST_NATS, MOST_SHARE * abs(bounds[0]))
     save(half if kept else content, target.model(samples))
+    for older in {*target.model_samples()} - {samples}:
+        target.forget_model(older)
     why = "" if kept else ", so that it stays in float32"
     return f", and its model: test bound {bounds[0]:.3f}, in float16 {bounds[1]:.3f} nats{why}"
 

@@ -79,6 +79,30 @@ def test_better_estimates_that_come_after_a_run_was_published_follow_it_and_thos
     assert not (there / "models" / "1000.csv").exists()
 
 
+def test_a_published_model_stays_until_the_one_that_reaches_farther_is_there(array, tmp_path, monkeypatch):
+    config = small_config(array, evaluation_points=10_000)
+    monkeypatch.setattr("harness.runs.publish._configs", lambda experiment: [config])
+    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "elsewhere" / "shipped.py"))
+    run(Job(config, 2_000, Path("results/runs"), array, "cpu"))
+    [*publish_runs(Shelves(Path("results")), array, SMALL)]
+    job = Job(config, 4_000, Path("results/runs"), array, "cpu")
+    models = shipped.RESULTS / "runs" / job.folder.path.name / "models"
+    write_checked(models / "2000.csv", "samples\n2000\n")
+    run(job)
+
+    def full(content, path):
+        raise UserError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.runs.publish.save", full)
+        with pytest.raises(UserError, match="no room"):
+            [*publish_runs(Shelves(Path("results")), array, SMALL)]
+    assert aevb.load("stripes.npy", n_latent=2).origin["samples"] == 2_000
+    [*publish_runs(Shelves(Path("results")), array, SMALL)]
+    assert aevb.load("stripes.npy", n_latent=2).origin["samples"] == 4_000
+    assert {path.name for path in models.iterdir()} - {"checksums.json"} == {"4000.pt"}
+
+
 def test_half_precision_keeps_what_does_not_fit():
     content = {"model": {"w": torch.tensor([1.0, 2e5])}, "encoder": None}
     assert trained.halved(content)["model"]["w"].dtype == torch.float32
