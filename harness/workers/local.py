@@ -37,11 +37,12 @@ class Local:
     def pool(self, n_tasks: int) -> Iterator["Processes"]:
         """Processes for so many tasks; when the block is left early they save and end."""
         context, n = multiprocessing.get_context("spawn"), min(self.n_processes, n_tasks)
+        others = {*multiprocessing.active_children()}  # of a script that calls us
         executor = ProcessPoolExecutor(n, mp_context=context, initializer=_start, initargs=(os.getpid(),))
         try:
             yield Processes(executor)
         except BaseException:
-            for process in multiprocessing.active_children():
+            for process in {*multiprocessing.active_children()} - others:
                 process.terminate()
             raise
         finally:

@@ -1,7 +1,9 @@
 """A user's script starts processes as it is: without a main guard, and also where it has no file."""
 
+import multiprocessing
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -32,6 +34,23 @@ def test_a_script_without_a_main_guard_runs_once_and_has_its_results(arguments, 
     assert done.stdout.splitlines() == ["begins", "a 1", "bc 2", "ends"]
     assert not done.stderr.replace(">>> ", "").strip()
     assert done.returncode == 0
+
+
+def test_a_scripts_own_processes_go_on_where_ours_are_stopped():
+    def stop(task, future):
+        raise KeyboardInterrupt
+
+    own = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    own.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_parallel(len, ["a", "bc"], Local(1), stop)
+        own.join(0.5)
+        assert own.is_alive()
+        assert multiprocessing.active_children() == [own]
+    finally:
+        own.kill()
+        own.join()
 
 
 @pytest.mark.parametrize("task", ["function", "task"])
