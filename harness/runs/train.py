@@ -112,6 +112,12 @@ def run_together(jobs: Sequence[Job], should_stop: Callable[[], bool] = lambda: 
         try:
             _train_stacks(open_jobs, should_stop)
         except Interrupted:
+            for job, hold in open_jobs.items():  # the stack in training has said it; others wait for theirs
+                with contextlib.suppress(UserError):  # what cannot be written is told by the next command
+                    hold.check()
+                    status = job.folder.status()
+                    if status is not None and status.state == "running":
+                        job.folder.write_status(replace(status, state="interrupted"))
             raise
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__

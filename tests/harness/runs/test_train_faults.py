@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from aevb.errors import DataError, UserError
-from harness.runs.train import Interrupted, run
+from harness.runs import run as run_module
+from harness.runs.train import Interrupted, run, run_together
 from harness.store import locks
 from harness.store.tensors import save
 from tests.support import SMALL, curve, small_job
@@ -75,6 +76,28 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_last_checkpoint_whole(tmp_p
     assert job.folder.checkpoint.read_bytes() == before
     assert not [path for path in job.folder.path.iterdir() if path.name.startswith(".") and path.name != ".lock"]
     assert run(job).state == "finished"
+
+
+def test_of_runs_that_are_computed_together_all_are_interrupted_not_the_one_that_was_at_work_alone(
+    tmp_path, array, monkeypatch
+):
+    jobs = [small_job(tmp_path, array, samples=2_000, seed=seed) for seed in range(3)]
+    run(replace(jobs[0], samples=1_000))
+    begun = []
+
+    def choose(config, *_):
+        begun.append(config.seed)
+        if len(begun) == 2:
+            raise Interrupted
+        return 0.05
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "choose_step_size", choose)
+        with pytest.raises(Interrupted):
+            run_together(jobs)
+    states = [job.folder.status() for job in jobs]
+    assert [status.state for status in states] == ["interrupted"] * 3
+    assert {status.state for status in run_together(jobs)} == {"finished"}
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path, array):
