@@ -28,6 +28,11 @@ class KeptModel:
         """Its file."""
         return self.folder.model(self.samples)
 
+    @property
+    def mark(self) -> str:
+        """Whose it is, at the end of names of files that are computed from it."""
+        return "-published" if self.folder.published else ""
+
 
 @dataclass(frozen=True)
 class Shelves:

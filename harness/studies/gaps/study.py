@@ -55,8 +55,11 @@ class Part:
     @property
     def files(self) -> tuple[Path, Path]:
         """A row for each latent and split, and a row for each split."""
-        stem = folder_of_parts(self.folder, self.study) / f"{self.kept.folder.path.name}-{self.kept.samples}"
-        return stem.with_name(f"{stem.name}-{LATENTS}.csv"), stem.with_name(f"{stem.name}.csv")
+        parts, older = folder_of_parts(self.folder, self.study), f"{self.kept.folder.path.name}-{self.kept.samples}"
+        name = older + self.kept.mark
+        if (parts / f"{older}.csv").exists() and not (parts / f"{name}.csv").exists():
+            name = older  # once those of published models had no mark
+        return parts / f"{name}-{LATENTS}.csv", parts / f"{name}.csv"
 
     @property
     def name(self) -> str:

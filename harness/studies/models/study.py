@@ -68,8 +68,7 @@ class Part:
     @property
     def files(self) -> tuple[Path]:
         """Where its row is kept."""
-        whose = "-published" if self.kept.folder.published else ""
-        name = f"{self.kept.folder.config.id}-{self.kept.samples}{whose}.csv"
+        name = f"{self.kept.folder.config.id}-{self.kept.samples}{self.kept.mark}.csv"
         return (folder_of_parts(self.folder, self.study) / name,)
 
     @property
