@@ -4,14 +4,12 @@ All runs lie in the pool that figure 2 takes its own from, so that neither compu
 """
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 import torch
 
-from aevb.data import DatasetUnavailable, load_dataset
 from harness.experiments.config import Config
 from harness.experiments.paper import FIGURE2
 from harness.experiments.paper_curves import read_published
@@ -25,6 +23,7 @@ from harness.store.files import write_text
 from harness.studies.choices.plot import plot_choices
 from harness.studies.choices.roster import ALTERNATIVES, CURVES
 from harness.studies.choices.table import CURVE, format_choices, tabulate
+from harness.studies.data import with_data
 from harness.studies.show import show
 from harness.workers.parts import PartsFailed, study_folder
 from harness.workers.progress import Display
@@ -78,20 +77,13 @@ def run_study(study: ChoicesStudy, request: Request) -> pd.DataFrame:
     Raises:
         PartsFailed: a run could not be computed; the tables are of those that could.
     """
-    device, jobs = choose_device(request.device), []
-    missing: dict[str, DatasetUnavailable] = {}
-    for config in configs_of(study):
-        if config.dataset not in missing:
-            try:
-                load_dataset(config.dataset, data_dir=request.data)
-            except DatasetUnavailable as error:
-                missing[config.dataset] = error
-                continue
-            jobs.append(
-                Job(config, study.samples, request.shelves.runs, request.data, device, request.engine, request.command)
-            )
+    device = choose_device(request.device)
+    jobs = [
+        Job(config, study.samples, request.shelves.runs, request.data, device, request.engine, request.command)
+        for config in with_data(configs_of(study), lambda config: config.dataset, request.data)
+    ]
     computes = request.force or not all(job.is_done() for job in jobs)
-    failures = compute(Plan(jobs, missing), request, Display())
+    failures = compute(Plan(jobs), request, Display())
     folder, key = study_folder(request.results, NAME), [*CURVE]
     curves, runs = collect([job.folder for job in jobs], key, FIGURE2.measure)
     curves = curves[(curves["split"] == "test") & (curves["samples"] <= study.samples)]
@@ -104,8 +96,6 @@ def run_study(study: ChoicesStudy, request: Request) -> pd.DataFrame:
     kept = curves[[*order, "split", "samples", "lower_bound"]].sort_values([*order, "samples"])
     write_text(folder / "curves.csv", kept.to_csv(index=False, float_format="%.3f"))
     write_text(folder / f"{NAME}.csv", table.to_csv(index=False))
-    for reason in missing.values():
-        print(f"missing: {reason}", file=sys.stderr)
     if failures:
         raise PartsFailed(failures)
     return table

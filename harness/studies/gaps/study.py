@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import torch
 
-from aevb.data import DatasetUnavailable
 from aevb.errors import UserError
 from harness.experiments.config import Config
 from harness.experiments.methods import method_of
@@ -19,6 +18,7 @@ from harness.runs.build import load, prepare
 from harness.runs.streams import stream
 from harness.store.files import write_text
 from harness.store.shelves import KeptModel
+from harness.studies.data import with_data
 from harness.studies.gaps.measure import GapsStudy, Nats, measure
 from harness.studies.gaps.plot import plot_gaps
 from harness.studies.gaps.table import ACTIVE_VARIANCE, format_gaps
@@ -154,7 +154,7 @@ def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.Data
     Raises:
         UserError: the store has no models.
     """
-    parts = [part for part in parts_of(study, folder, request) if _has_data(part)]
+    parts = with_data(parts_of(study, folder, request), lambda part: part.kept.folder.config.dataset, request.data)
     if not parts:
         raise UserError(
             f"there must be models to look into; {request.shelves.runs} has none of protocol {request.protocol} whose "
@@ -166,12 +166,3 @@ def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.Data
     for name, rows in ((NAME, table), (LATENTS, latents)):
         write_text(folder / f"{name}.csv", rows.to_csv(index=False))
     return table, latents
-
-
-def _has_data(part: Part) -> bool:
-    try:
-        load(part.kept.folder.config, part.data)
-    except DatasetUnavailable as error:
-        print(f"missing: {error}", flush=True)
-        return False
-    return True

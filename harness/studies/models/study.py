@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from aevb.data import DatasetUnavailable, load_dataset
 from aevb.errors import UserError
 from harness.experiments.paper import FIGURE2
 from harness.figures.request import Request
@@ -21,6 +20,7 @@ from harness.runs.build import load, prepare
 from harness.runs.streams import stream
 from harness.store.files import write_text
 from harness.store.shelves import KeptModel
+from harness.studies.data import with_data
 from harness.studies.models.measure import bound_noise, steps
 from harness.studies.models.table import CURVE, format_models
 from harness.studies.show import show
@@ -130,13 +130,7 @@ def run_study(study: ModelsStudy, folder: Path, request: Request) -> pd.DataFram
     Raises:
         UserError: no model is kept.
     """
-    parts = parts_of(study, folder, request)
-    for dataset in {part.kept.folder.config.dataset for part in parts}:
-        try:
-            load_dataset(dataset, data_dir=request.data)
-        except DatasetUnavailable as error:
-            print(f"missing: {error}", flush=True)
-            parts = [part for part in parts if part.kept.folder.config.dataset != dataset]
+    parts = with_data(parts_of(study, folder, request), lambda part: part.kept.folder.config.dataset, request.data)
     if not parts:
         raise UserError(
             f"there must be a model to measure; {request.shelves.runs} keeps none, and of those that come with the "

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from aevb.data import DatasetUnavailable, load_dataset
 from harness.experiments.config import Config
 from harness.experiments.paper import FIGURE2, FIGURE3
 from harness.experiments.values import STEP_SIZE_CANDIDATES
@@ -18,6 +17,7 @@ from harness.runs.steps import Trainer
 from harness.runs.streams import stream
 from harness.runs.tape import Tape
 from harness.store.files import write_text
+from harness.studies.data import with_data
 from harness.studies.show import show
 from harness.studies.step_sizes.table import CURVE, format_step_sizes
 from harness.workers.parts import (
@@ -123,13 +123,7 @@ def run_study(study: StepSizesStudy, folder: Path, request: Request) -> pd.DataF
     Columns: measure, dataset, n_train, n_latent and method, which name a curve, step_size, seed, iterations, and bound:
     the mean training bound of the window before, nats. Curves whose dataset is not to be had are left out, and told.
     """
-    parts = parts_of(study, folder, request.data)
-    for dataset in FIGURE2.panels:
-        try:
-            load_dataset(dataset, data_dir=request.data)
-        except DatasetUnavailable as error:
-            print(f"missing: {error}", flush=True)
-            parts = [part for part in parts if part.config.dataset != dataset]
+    parts = with_data(parts_of(study, folder, request.data), lambda part: part.config.dataset, request.data)
     begin_study(study, folder, parts, force=request.force)
     compute_parts(parts, request.place, force=request.force)
     table = gather(parts)
