@@ -8,11 +8,11 @@ of the ratios within a round, so that a machine that slows down slows all of the
 import argparse
 import importlib.util
 import multiprocessing
-import os
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -25,6 +25,7 @@ from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import start_chains
 from aevb.marginal.estimate import UntrustedEstimateWarning
 from benchmarks.bursts import burst_of
+from benchmarks.cores import one_core
 from benchmarks.engines import STACKED, Engine, make_config, run_data
 from benchmarks.launch import stopwatch
 from benchmarks.plain import PlainLoop
@@ -59,22 +60,23 @@ def main() -> None:
     rounds, device = asked.rounds, asked.device
     if device == "cuda" and not torch.cuda.is_available():
         options.error("--device cuda needs a CUDA device, and torch finds none: choose cpu")
-    cores = sorted(os.sched_getaffinity(0))
+    where = one_core() if device == "cpu" else nullcontext(set[int]())
+    with where as cores:
+        _compare(rounds, device)
+    if len(cores) > 1:
+        print(f"two workers over one, samples/s: {scaling(rounds):.2f}")
+
+
+def _compare(rounds: int, device: str) -> None:
     torch.set_num_threads(1)
-    if device == "cpu":
-        os.sched_setaffinity(0, cores[:1])
     for n_hidden, n_latent in ((500, 20), (100, 3)):
         config = make_config(hidden=(n_hidden,), n_latent=n_latent)
         rates = measure(contenders(config, device), config, rounds, device)
         where = torch.cuda.get_device_name() if device == "cuda" else "one core"
         print(f"\n{n_hidden} hidden units, N_z = {n_latent}, M = {config.batch_size}, {where}")
         report(rates, config, device)
-    if device == "cuda":
-        return
-    print(f"\nappendix D, 1,000 datapoints, 50 samples, 100 hidden units, N_z = 3: {appendix_d(rounds):.2f} s")
-    os.sched_setaffinity(0, cores)
-    if len(cores) > 1:
-        print(f"two workers over one, samples/s: {scaling(rounds):.2f}")
+    if device == "cpu":
+        print(f"\nappendix D, 1,000 datapoints, 50 samples, 100 hidden units, N_z = 3: {appendix_d(rounds):.2f} s")
 
 
 def contenders(config: Config, device: str) -> dict[str, Advance]:
