@@ -31,11 +31,12 @@ def try_learner(config: Config, dataset: Dataset) -> None:
     Raises:
         UserError: so it is; the message says what came, and what says more.
     """
-    n = len(dataset.train)
+    train = dataset.train[: config.n_train or None]
+    n = len(train)
     rows = torch.arange(min(config.batch_size or n, n))
-    x, generator = dataset.train[rows], torch.Generator().manual_seed(0)
+    x, generator = train[rows], torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]), strangers_code(lambda what: _broken(config, f"raised {what}")):
-        learner: Any = build_learner(config, RunData(dataset.train, False, x, x), STEP_SIZE, "reference")
+        learner: Any = build_learner(config, RunData(train, False, x, x), STEP_SIZE, "reference")
         if missing := lacking(learner):
             raise _broken(config, f"is without {', '.join(missing)}")
         try:

@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from aevb.errors import UserError
 from aevb.learner import Batch
 from harness.experiments.methods import METHODS, method_of
 from harness.experiments.protocols import CHANGEABLE, protocol_config
+from harness.runs import trial
 from harness.runs.build import RunData, build_learner
 from harness.runs.learners import check_learner, learner_class
 from tests.bad_input import check_refusal, run
@@ -153,6 +156,23 @@ def test_an_heir_of_the_common_state_draws_for_itself(stranger, tmp_path):
     status, _, complained = run(line.split())
     assert status == 0, complained
     assert "stranger:Heir" in {*pd.read_csv(tmp_path / "here/figure2/figure2.csv")["method"]}
+
+
+@pytest.mark.parametrize(("n_train", "batch_size", "batch"), [(30, 0, 30), (30, 20, 20), (0, 0, 40)])
+def test_a_learner_is_tried_on_the_runs_own_training_points(n_train, batch_size, batch, monkeypatch):
+    seen = []
+
+    def build(config, data, *_):
+        seen.append((len(data.train), len(data.train_points)))
+        return object()
+
+    monkeypatch.setattr(trial, "build_learner", build)
+    config = protocol_config("author", "mnist", method="aevb", n_latent=2, seed=0)
+    config = replace(config, n_train=n_train, batch_size=batch_size)
+    x = torch.zeros(40, 6)
+    with pytest.raises(UserError, match="is without"):
+        trial.try_learner(config, SimpleNamespace(train=x, test=x))
+    assert seen == [(n_train or 40, batch)]
 
 
 def test_what_the_docs_say_of_a_learner_is_so(stranger):
