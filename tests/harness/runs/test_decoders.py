@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -221,5 +222,8 @@ def test_what_the_docs_say_of_laws_decoders_and_data_is_so(odd):
         assert "to compute" in printed
 
 
-def test_ours_have_no_arguments_of_their_own():
-    check_decoder(protocol_config("author", "mnist", method="aevb", n_latent=2, seed=0))
+@pytest.mark.parametrize("decoder", ["bernoulli", "gaussian"])
+def test_ours_have_no_arguments_of_their_own(decoder):
+    config = protocol_config("author", "mnist", method="aevb", n_latent=2, seed=0)
+    with pytest.raises(UserError, match=f"of {decoder}, which has none of its own"):
+        check_decoder(replace(config, decoder=decoder, decoder_arguments=(("scale", 1),)))

@@ -29,7 +29,7 @@ from harness.workers.parts import (
     write_part,
 )
 from tests import forked
-from tests.support import reproduce
+from tests.support import reproduce, wait_until
 from tests.tally import tally
 
 
@@ -89,7 +89,8 @@ def test_processes_that_are_given_the_same_parts_share_them(tmp_path):
 def test_force_pulls_nothing_from_under_others(tmp_path):
     slow = parts(tmp_path, "abcdefgh")
     first = forked.start(compute_parts, slow, Local(1), daemon=False)
-    time.sleep(0.7)
+    wait_until(lambda: slow[0].computed())
+    assert first.is_alive(), "the others must still be at work"
     second = forked.start(force, slow, daemon=False)
     assert [forked.finish(process) for process in (first, second)] == [0, 0]
     assert len(gather(slow)) == 8
