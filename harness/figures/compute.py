@@ -13,7 +13,7 @@ from harness.figures.request import Request
 from harness.runs.job import Job
 from harness.runs.train import stacks, work
 from harness.store.files import check_writable
-from harness.store.run_folder import Status
+from harness.store.status import Status
 from harness.workers.progress import Display, Way
 from harness.workers.schedule import Failure, failure, in_parallel
 
@@ -72,7 +72,12 @@ def _longest_step(config: Config) -> int:
 
 
 def cost(config: Config) -> float:
-    """Rough work of a training sample: matrix products of an encoder's size and of a decoder's."""
+    """Rough work of a training sample: matrix products of an encoder's size and of a decoder's.
+
+    Note:
+        A user's array counts as MNIST, whatever its pixels are: a config does not say how many. Runs on arrays of
+        different widths begin in another order than the most expensive first, and their time left is rougher.
+    """
     learn = 3 * config.n_samples
     counts = {"wake_sleep": (3, 1 + learn), "mcem": (0, 2.5)}
     encoder, decoder = counts.get(method_of(config.method).like, (2, learn))
