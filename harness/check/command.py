@@ -13,6 +13,7 @@ from harness.check.reference import PATH, lines_of, read_reference, write_refere
 from harness.check.roster import CASES, CHECKED_SEEDS, REFERENCE_SEEDS
 from harness.check.verdict import format_moves, format_verdicts, judge, junit_file, write_junit
 from harness.figures.plan import choose_device
+from harness.store.files import check_file
 from harness.workers.progress import countdown
 
 
@@ -84,8 +85,6 @@ def _progress() -> Callable[[Task, Future[Measured]], None]:
 
 def _make_room(path: Path) -> None:
     """See that the file can be written; that of an earlier check goes, lest it be taken for this one's."""
-    with junit_file(path):
-        if path.exists() and not path.is_file():
-            raise OSError("it is not a regular file")
-        with path.open("ab"):
-            path.unlink()
+    check_file(path, "--junit", b"<?xml")
+    with junit_file(path), path.open("ab"):
+        path.unlink()

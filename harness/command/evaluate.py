@@ -36,6 +36,7 @@ TELLS = (
     "by the finite number of points; ESS: median. Untrusted estimates are in the mean too; points without an estimate "
     "are not."
 )
+RESULTS = Path("results")
 SURE = 3.0  # standard errors
 
 
@@ -56,9 +57,7 @@ def parser(name: str) -> argparse.ArgumentParser:
     )
     p.add_argument("--chains", type=whole(2), default=16, metavar="C", help="of AIS, for each point (16)")
     p.add_argument("--seed", type=whole(0), default=0, metavar="S", help="of the draws (0)")
-    p.add_argument(
-        "--results", type=place_of_files, default=Path("results"), metavar="DIR", help="where the run is kept"
-    )
+    p.add_argument("--results", type=place_of_files, default=RESULTS, metavar="DIR", help="where the run is kept")
     p.add_argument("--decoder", metavar="P", help="package.module:Class of the run's decoder, where it is yours")
     p.add_argument("--csv", type=place_of_files, metavar="FILE", help="write every point's estimates too")
     return p
@@ -88,12 +87,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     from aevb.evaluation import evaluate
     from aevb.marginal.annealing import Annealing, sigmoidal_schedule
     from harness.command import subject
+    from harness.command.refusals import check_results
     from harness.runs.streams import stream
     from harness.store.files import check_file, write_text
 
     if options.csv is not None:
-        check_file(options.csv, "--csv")
+        check_file(options.csv, "--csv", b"point,estimator,")
+    check_results(options.results)
     if is_place(options.model):
+        if options.decoder is not None or options.results != RESULTS:
+            raise UserError("--decoder and --results are for a run, and MODEL is a place: leave them out")
         model, q, x = subject.from_place(options.model, options.data, options.points)
     elif ":" in options.model:
         raise UserError(

@@ -43,6 +43,7 @@ UNUSED = {
     "--report": "dataset latent train method seed points force re_estimate dry_run",
     "--plot-only": "engine workers cluster force re_estimate dry_run",
     "--cluster": "workers",
+    "--dry-run": "re_estimate",
 }
 # What does what a reader of such a line may have had in mind.
 INSTEAD = {"--check": "; it checks the project, and `aevb.testing` what is yours (docs/own-learner.md)"}
@@ -75,12 +76,13 @@ def check(options: argparse.Namespace) -> None:
         f"--demo {options.demo}": options.demo,
         "--plot-only": options.plot_only,
         "--cluster": options.cluster,
+        "--dry-run": options.dry_run,
     }
     for task in (task for task, asked in tasks.items() if asked):
         if unused := sorted(given & {*UNUSED.get(task, "").split()}):
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out{INSTEAD.get(task, '')}")
-    _check_results(options.results)
+    check_results(options.results)
     _check_not_the_projects(options.results)
     if options.data is not None and not os.path.isdir(options.data):
         raise UserError(
@@ -104,8 +106,12 @@ def check(options: argparse.Namespace) -> None:
         raise UserError(f"--device takes several for --benchmark alone, got {' '.join(options.device)}: name one")
 
 
-def _check_results(folder: Path) -> None:
-    """Refuse what neither is a folder that can be read nor can become one."""
+def check_results(folder: Path) -> None:
+    """Refuse what neither is a folder that can be read nor can become one.
+
+    Raises:
+        UserError: it is so.
+    """
     try:
         is_folder, reason = stat.S_ISDIR(os.stat(folder).st_mode), "it is none"
         if is_folder and not os.access(folder, os.R_OK | os.X_OK):

@@ -88,11 +88,11 @@ def _is_nowhere() -> bool:
 
 def _run_other(arguments: list[str]) -> int:
     """`evaluate`, which has options of its own."""
-    for number in STOPS:
-        signal.signal(number, signal.default_int_handler)
     try:
         from harness.command import evaluate
 
+        for number in STOPS:  # until here they end the process, and nothing is to be told
+            signal.signal(number, signal.default_int_handler)
         return evaluate.main(arguments)
     except ImportError as error:
         if (error.name or "").partition(".")[0] in OURS:

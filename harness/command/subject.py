@@ -172,6 +172,8 @@ def from_run(name: str, data: str | None, points: int, results: Path, decoder: s
         raise UserError(f"a run must have kept a model to be evaluated, {folder.path.name} has none: train it")
     if is_place(config.decoder) and decoder != config.decoder:
         raise UserError(f"{config.name} is of code of yours, {config.decoder}: name it with --decoder {config.decoder}")
+    if decoder is not None and not is_place(config.decoder):
+        raise UserError(f"--decoder is for a run whose decoder is yours; that of {config.name} is ours: leave it out")
     model, encoder, _ = read_model(KeptModel(folder, kept[-1]))
     print(f"{config.name}, {kept[-1]:,} training samples")
     if config.data_sha256 and data is None:

@@ -69,6 +69,7 @@ def make_plan(request: Request) -> Plan:
             Job(config, request.length, request.shelves.runs, where, device, request.engine, request.command)
             for config in _configs(request, dataset.name, sizes, dataset.sha256 if own else "")
         ]
+    jobs = [*{(job.config, job.data): job for job in jobs}.values()]  # a path may be written in several ways
     if not jobs and missing:
         raise next(iter(missing.values()))
     if not jobs:

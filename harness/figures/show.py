@@ -55,10 +55,16 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     folders = request.shelves.curves(experiment, request.protocol, arrays)
     curves, runs = collect(folders, experiment.key, experiment.measure)
     drawn = runs[runs["protocol"] == request.protocol]
-    if request.datasets:
-        drawn = drawn[drawn["dataset"].isin([Path(dataset).name for dataset in request.datasets])]
+    asked = {
+        "dataset": [Path(dataset).name for dataset in request.datasets],
+        experiment.size: request.sizes,
+        "method": request.methods,
+    }
+    for column, values in asked.items():
+        drawn = drawn[drawn[column].isin(values)] if values else drawn
     if drawn.empty:
-        of = f" on {', '.join(request.datasets)}" if request.datasets else ""
+        named = [", ".join(map(str, values)) for values in asked.values() if values]
+        of = f" for {'; '.join(named)}" if named else ""
         raise NothingToDraw(
             f"there must be runs to draw; {request.shelves.runs} has none of protocol {request.protocol}{of}: "
             "compute some, without --plot-only, or wait for a command that computes them anew"

@@ -27,6 +27,7 @@ from harness.report.quote import quotes
 from harness.report.source import Source, run_source, table_of
 from harness.report.table import ratio_table
 from harness.report.text import page_strings, plain, translator, words
+from harness.store.files import encoded
 from harness.store.shelves import Shelves
 from harness.studies.marginal.table import claim_holds, worst_errors
 from harness.studies.verdict import holds
@@ -86,7 +87,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
         def held() -> Markup:
             """What nobody sees before asking for it, deflated: the records, and the charts' values in their order."""
             records = environment.get_template("sources.html").render(t=t, word=words(t), sources=_in_order(sources))
-            return Markup(deflated(data({"records": records, "readouts": readouts}).encode()))
+            return Markup(deflated(encoded(data({"records": records, "readouts": readouts}))))
 
         return template.render(
             hold=hold, held=held,
@@ -107,7 +108,7 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
 
     paths = [picture.path for part in parts.values() for picture in part.pictures]
     without = page({path: Embedded("", 10_000, 1_000) for path in paths})  # sizes that are as long to write as any
-    return page(embed(paths, MAX_CHARACTERS - len(without.encode())))
+    return page(embed(paths, MAX_CHARACTERS - len(encoded(without))))
 
 
 def _in_order(sources: list[Source]) -> list[Source]:

@@ -39,9 +39,12 @@ def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
             same = [folder for folder in same if folder.path.resolve() == Path(text).resolve()]
         same = same[:1] if len({folder.config for folder in same}) == 1 else same
         if len(same) != 1:
-            which = "is none" if not same else f"are {', '.join(folder.path.name for folder in same)}"
+            names = dict.fromkeys(folder.path.name for folder in same)
+            which = "is none" if not same else f"are {', '.join(names)}"
             likely = did_you_mean(name, [folder.path.name.rpartition("-")[0] for folder in folders])
             remedy = "name one of these" if same else f"--list has their names{likely}"
+            if Path(text).is_dir():
+                remedy = f"where it is one, name its store with --results {Path(text).resolve().parent.parent}"
             raise UserError(
                 f"a run must be named by its folder, its folder's name or its id, got {text!r}, which {which} in "
                 f"{shelves.runs} and what comes with the project: {remedy}"

@@ -143,15 +143,24 @@ def check_writable(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
-def check_file(path: Path, option: str) -> None:
-    """See now that the file an option names can be written later.
+def check_file(path: Path, option: str, begins: bytes) -> None:
+    """See now that the file an option names can be written later, and is not another that is there.
+
+    Args:
+        path: the file.
+        option: that names it.
+        begins: how a file begins that an earlier command wrote there; it is replaced, as is an empty one.
 
     Raises:
-        UserError: it cannot.
+        UserError: it cannot, or it is another.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise OSError("it is not a regular file")
+        if path.exists():
+            if not path.is_file():
+                raise OSError("it is not a regular file")
+            with path.open("rb") as there:
+                if there.read(len(begins)) not in (b"", begins):
+                    raise OSError("it is there, and of another kind")
         tempfile.TemporaryFile(dir=path.parent).close()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -84,7 +84,7 @@ def test_a_case_without_any_reference_that_raises_has_drifted():
 
 def test_what_junit_holds_is_of_this_check_and_can_be_read(drawn, monkeypatch, capsys, tmp_path):
     file = tmp_path / "check.xml"
-    file.write_text("of an earlier check")
+    file.write_text("<?xml of an earlier check")
 
     def interrupted(*_):
         raise KeyboardInterrupt
@@ -107,7 +107,7 @@ def test_what_junit_holds_is_of_this_check_and_can_be_read(drawn, monkeypatch, c
 
 def test_where_there_is_no_reference_no_earlier_file_stays_to_be_taken_for_this_checks(drawn, capsys, tmp_path):
     file = tmp_path / "check.xml"
-    file.write_text("of an earlier check")
+    file.write_text("<?xml of an earlier check")
     drawn.unlink()
     capsys.readouterr()
     assert command_line.main(["--check", "--junit", str(file)]) == 2

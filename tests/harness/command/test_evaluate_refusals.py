@@ -183,6 +183,13 @@ def wrong(truth, own_files):
         ("factors:model --data pipe.npy", "not a regular file"),
         ("factors:model --data rows.npy --csv nowhere/found.csv", "--csv must name a file that can be written"),
         ("factors:model --data rows.npy --csv .", "--csv must name a file that can be written"),
+        ("factors:model --data rows.npy --csv rows.npy", "rows.npy: it is there, and of another kind: name another"),
+        ("factors:model --data rows.npy --csv factors.py", "factors.py: it is there, and of another kind"),
+        ("factors:model --data rows.npy --decoder factors:Factors", "are for a run, and MODEL is a place: leave them"),
+        ("factors:model --data rows.npy --results .", "are for a run, and MODEL is a place: leave them out"),
+        ("mnist-nz2-aevb-seed0 --decoder factors:Factors", "that of mnist N_z=2 .* is ours: leave it out"),
+        ("mnist-nz2-aevb-seed0 --results rows.npy", "results must be in a folder; rows.npy: it is none"),
+        ("factors:model --data rows.npy --temperatures 1", "at least 2"),
         ("factors:model --data rows.npy --samples 3", "at least 25"),
     ],
 )

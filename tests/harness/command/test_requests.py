@@ -124,6 +124,12 @@ from tests.support import write_array
         ("--check --update-reference --engine reference", "no use for --engine"),
         ("--check --update-reference --junit check.xml", "no use for --junit"),
         ("--figure 2 --junit check.xml", "for --check alone"),
+        ("--check --junit a/stripes.npy", "a/stripes.npy: it is there, and of another kind: name another"),
+        ("--figure 3 --dry-run --re-estimate", "no use for --re-estimate"),
+        ("--figure 2 --plot-only --dataset mnist --latent 999", "none of protocol author for mnist; 999: compute"),
+        ("--figure 3 --plot-only --dataset mnist --train 77", "none of protocol author for mnist; 77: compute"),
+        ("--figure 2 --plot-only --method foo:Bar", "none of protocol author for foo:Bar: compute"),
+        ("--migrate --results nowhere", "there are none at nowhere: correct --results"),
         ("--figure 2 --against HEAD", "--against is for --benchmark alone"),
         ("--figure 2 --to-target", "--to-target is for --benchmark alone"),
         ("--benchmark --to-target --against HEAD", "no use for --to-target"),
@@ -220,3 +226,11 @@ def test_a_file_that_cannot_be_used_is_one_line_wherever_it_was_needed(monkeypat
     status, printed, complained = run(["--list"])
     check_refusal(status, printed, complained)
     assert f"{tmp_path / 'results' / 'runs'}: Permission denied; give this user the right to" in complained
+
+
+def test_an_array_named_in_two_ways_is_computed_once(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    write_array(tmp_path)
+    ask = "--figure 2 --dataset stripes.npy ./stripes.npy --latent 2 --method aevb --dry-run"
+    assert command_line.main(ask.split()) == 0
+    assert capsys.readouterr().out.count("to compute: stripes.npy") == 1

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -106,6 +107,19 @@ def test_a_working_folder_that_is_gone_is_told(line, tmp_path):
     assert done.stderr == (
         "reproduce.py: error: the working folder must be there; No such file or directory: change to one with `cd`\n"
     )
+    tally("odd environments")
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize("line", ["evaluate mnist-nz2-aevb-seed0", "--list"])
+def test_an_interrupt_while_it_is_still_loading_ends_it_without_a_traceback(line, seconds, tmp_path):
+    command = [sys.executable, str(ROOT / "reproduce.py"), *line.split()]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, complained = process.communicate(timeout=60)
+    assert "Traceback" not in complained
+    assert process.returncode in (0, 130, -signal.SIGINT)
     tally("odd environments")
 
 

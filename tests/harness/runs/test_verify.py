@@ -286,3 +286,12 @@ def test_verifying_takes_the_engine_that_computed_the_run(array, tmp_path, monke
     run(job)
     assert verify(job.config.id) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("identical")
+
+
+def test_a_folder_of_another_store_is_told_with_its_store(stored, tmp_path):
+    elsewhere = tmp_path / "elsewhere" / "runs" / stored.folder.path.name
+    elsewhere.mkdir(parents=True)
+    with pytest.raises(
+        UserError, match=rf"which is none .*: where it is one, name its store with --results {tmp_path}"
+    ):
+        find_runs(Shelves(Path("results")), [str(elsewhere)])
