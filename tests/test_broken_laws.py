@@ -187,6 +187,32 @@ def changed(**fields: Callable[[Tensor], Tensor]) -> Estimator:
     return estimator
 
 
+def exact(model, x, z, generator):
+    return importance_log_likelihood(model, x, exact_posterior(model, x), generator)
+
+
+def exact_but(off: float, error: float) -> Estimator:
+    """Exact estimates, moved by `off`, with this error, and all trusted."""
+
+    def estimator(*given):
+        estimate = exact(*given)
+        errors = torch.full_like(estimate.standard_error, error)
+        return replace(estimate, log_likelihood=estimate.log_likelihood + off, standard_error=errors)
+
+    return estimator
+
+
+def mixed(share: float, error: float) -> Estimator:
+    """Exact estimates with some of the batch's mean in each."""
+
+    def estimator(*given):
+        estimate = exact_but(0, error)(*given)
+        nats = estimate.log_likelihood
+        return replace(estimate, log_likelihood=(1 - share) * nats + share * nats.mean())
+
+    return estimator
+
+
 BROKEN_ESTIMATORS = {
     "an_estimate_has_every_field_for_every_datapoint_and_the_same_generator_gives_it_again": changed(
         log_likelihood=lambda nats: nats + 1e-9 * next(COUNT)
@@ -194,6 +220,7 @@ BROKEN_ESTIMATORS = {
     "trusted_estimates_are_right_within_their_errors_and_untrusted_ones_are_few": changed(
         standard_error=lambda error: error / 10
     ),
+    "an_estimate_does_not_depend_on_its_company": mixed(0.1, 0.3),
     "it_refuses_what_is_no_number": lambda model, x, z, g: None,
 }
 
@@ -212,6 +239,18 @@ WRONG_ESTIMATORS: dict[str, tuple[Estimator, str]] = {
     "a column": (changed(trusted=lambda trusted: trusted.unsqueeze(-1)), "`trusted` must have shape"),
     "trust in numbers": (changed(trusted=lambda trusted: trusted.double()), "`trusted` must be of booleans"),
     "NaN": (changed(log_likelihood=lambda nats: math.nan * nats), "a trusted estimate must be finite"),
+    "an error without end": (exact_but(0.9, math.inf), "the error of a trusted estimate must be finite, got 60"),
+    "an error that is none": (exact_but(0.9, math.nan), "must not be negative"),
+    "an error that hides a bias": (exact_but(0.9, 0.49), r"must be log p\(x\) within 0.4 nats in mean.*got \+0.9"),
+    "a small bias with a small error": (exact_but(-0.1, 0.1), "nats in mean.*got -0.1"),
+    "an error beyond use": (exact_but(0.9, 0.9), "errors of trusted estimates must be below 0.5 nats"),
+    "a tenth of the batch's mean": (mixed(0.1, 0.3), "must not depend on its company"),
+    "trust by company": (
+        changed(
+            trusted=lambda trusted: torch.where(torch.tensor(len(trusted) == 40), torch.zeros_like(trusted), trusted)
+        ),
+        "must be trusted in any company",
+    ),
 }
 
 
@@ -224,7 +263,24 @@ def test_an_estimator_of_another_form_is_found_out(name: str) -> None:
 
 
 def test_an_exact_estimator_keeps_every_law():
-    def exact(model, x, z, generator):
-        return importance_log_likelihood(model, x, exact_posterior(model, x), generator)
-
     check_estimator(exact)
+
+
+def test_an_estimator_that_is_right_within_a_wide_error_keeps_every_law():
+    check_estimator(exact_but(0.0, 0.3))
+
+
+def noisy(scale: float) -> Estimator:
+    """Exact estimates with noise of this scale, and with its size as their error."""
+
+    def estimator(model, x, z, generator):
+        estimate = exact_but(0, scale)(model, x, z, generator)
+        noise = scale * torch.randn(len(x), dtype=x.dtype, generator=generator)
+        return replace(estimate, log_likelihood=estimate.log_likelihood + noise)
+
+    return estimator
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.03, 0.3])
+def test_an_estimator_whose_errors_are_those_it_says_keeps_every_law(scale):
+    check_estimator(noisy(scale))
