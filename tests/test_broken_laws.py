@@ -15,7 +15,7 @@ from aevb.estimators import LowerBound, check_noise, lower_bound_a
 from aevb.linear_gaussian import exact_posterior
 from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.importance import importance_log_likelihood
-from aevb.model import GaussianModel
+from aevb.model import BernoulliModel, GaussianModel, GenerativeModel
 from aevb.testing import (
     BOUND_LAWS,
     DECODER_LAWS,
@@ -25,8 +25,10 @@ from aevb.testing import (
     check_decoder,
     check_estimator,
 )
+from aevb.testing.decoder_draws import drawn_pixels_have_the_mean_that_is_shown
 from aevb.testing.estimator import Estimator
-from aevb.testing.problem import SMALL, Sizes
+from aevb.testing.law import seeded
+from aevb.testing.problem import SMALL, Sizes, model_of
 from baselines.importance_weighted import importance_weighted_bound
 
 WORDS = r"must .*, got .*: "
@@ -38,6 +40,12 @@ BROKEN_DECODERS: dict[str, Callable[[GaussianModel], object]] = {
         model, "log_likelihood", lambda x, z: GaussianModel.log_likelihood(model, x - x.mean(0), z)
     ),
     "the_joint_is_prior_times_likelihood": lambda model: setattr(model, "log_joint", model.log_likelihood),
+    "noise_comes_from_the_generator_alone": lambda model: setattr(
+        model, "pixel_noise", lambda rows, generator: torch.randn(rows, model.n_pixels, dtype=model.output.bias.dtype)
+    ),
+    "all_that_it_returns_is_of_the_type_of_its_weights": lambda model: setattr(
+        model, "pixel_noise", lambda rows, generator: torch.randn(rows, model.n_pixels, generator=generator)
+    ),
     "drawn_pixels_have_the_mean_that_is_shown": lambda model: setattr(
         model, "pixel_mean", lambda z: GaussianModel.pixel_mean(model, z) + 0.1
     ),
@@ -79,7 +87,8 @@ WHERE_Z_IS_DETACHED = {
     "all": (lambda own, x, z: own(x, z).detach(), "must have a gradient in z, got none at all"),
 }
 WITH_LIKELIHOODS = [law for law in DECODER_LAWS if law.__name__ not in (
-    "the_same_generator_makes_the_same_weights", "drawn_pixels_have_the_mean_that_is_shown"
+    "the_same_generator_makes_the_same_weights", "drawn_pixels_have_the_mean_that_is_shown",
+    "noise_comes_from_the_generator_alone", "all_that_it_returns_is_of_the_type_of_its_weights",
 )]  # fmt: skip
 
 
@@ -113,7 +122,93 @@ def test_a_decoder_without_a_gradient_in_z_is_found_out(name: str) -> None:
 def test_a_decoder_whose_pixels_are_none_is_found_out(name: str, value: object) -> None:
     changed = type("Changed", (GaussianModel,), {name: lambda self, *given: value})
     with pytest.raises(LawBroken, match=f"`{name}`.* must .*, got"):
-        DECODER_LAWS[3](changed)
+        drawn_pixels_have_the_mean_that_is_shown(changed)
+
+
+def with_method(name: str, method: Callable, base: type[GenerativeModel] = GaussianModel) -> type[GenerativeModel]:
+    """This decoder with a method that is given the old one and what it is called with."""
+    own = getattr(base, name)
+    return type("Changed", (base,), {name: lambda self, *given: method(lambda *given: own(self, *given), self, *given)})
+
+
+def unsaid(log_odds: float) -> Callable:
+    """A Bernoulli decoder with about such log-odds, which does not say that its pixels lie in [0, 1]."""
+
+    class Unsaid(BernoulliModel):
+        unit_interval = False
+
+        def logits(self, z):
+            return 0.1 * super().logits(z) + log_odds
+
+    return Unsaid
+
+
+WRONG_DRAWS: dict[str, tuple[Callable, str]] = {
+    "torch's own generator": (
+        with_method("pixel_noise", lambda own, self, rows, g: torch.randn(rows, self.n_pixels).double()),
+        "the same generator must give the same `pixel_noise`, got another",
+    ),
+    "a generator of its own": (
+        with_method("pixel_noise", lambda own, self, rows, g: own(rows, seeded(rows))),
+        "a generator must give other `pixel_noise` each time, got the same",
+    ),
+    "pixels beside the noise": (
+        with_method("sample_pixels", lambda own, self, z, g: own(z, torch.Generator().manual_seed(next(COUNT)))),
+        "the same generator must give the same `sample_pixels`",
+    ),
+    "noise of one row": (
+        with_method("pixel_noise", lambda own, self, rows, g: own(1, g)),
+        "`pixel_noise` must have shape",
+    ),
+    "pixels of float32": (
+        with_method("pixels_at", lambda own, self, z, noise: own(z, noise).float()),
+        "`pixels_at` of a decoder in float64 must be of float64, got float32: ",
+    ),
+    "densities of float32": (
+        with_method("log_likelihood", lambda own, self, x, z: own(x, z).float()),
+        "`log_likelihood` of a decoder in float64 must be of float64, got float32",
+    ),
+    "densities of float64": (
+        with_method("log_likelihood", lambda own, self, x, z: own(x, z).double()),
+        "`log_likelihood` of a decoder in float32 must be of float32, got float64",
+    ),
+    "means of float64": (
+        with_method("pixel_mean", lambda own, self, z: own(z).double()),
+        "`pixel_mean` of a decoder in float32 must be of float32, got float64",
+    ),
+    "float64 alone": (
+        with_method("pixel_mean", lambda own, self, z: own(z) + 0 * z @ torch.ones(2, 6, dtype=torch.float64)),
+        "a decoder in float32 must answer, got RuntimeError: ",
+    ),
+    "zeros and ones that are not said": (unsaid(0.0), "`unit_interval` must be True where all pixels are 0 or 1"),
+    "most of them zeros": (unsaid(-3.0), "`unit_interval` must be True where all pixels are 0 or 1"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_DRAWS)
+def test_a_decoder_whose_draws_or_types_are_wrong_does_not_pass(name: str) -> None:
+    decoder, said = WRONG_DRAWS[name]
+    with pytest.raises(LawBroken, match=said) as broken:
+        check_decoder(decoder)
+    assert re.search(WORDS, str(broken.value))
+
+
+def test_a_decoder_of_narrow_pixels_need_not_lie_in_the_unit_interval() -> None:
+    """Draws of its may all lie there; x outside has a density all the same."""
+
+    def narrow(*sizes, **how):
+        model = GaussianModel(*sizes, **how, log_var="constant")
+        nn.init.constant_(model.log_var.bias, -10.0)
+        return model
+
+    pixels = model_of(narrow).sample_pixels(torch.randn(1000, 2, dtype=torch.float64, generator=seeded(0)), seeded(1))
+    assert (pixels >= 0).all()
+    assert (pixels <= 1).all()
+    drawn_pixels_have_the_mean_that_is_shown(narrow)
+
+
+def test_of_pixels_that_are_seldom_on_nobody_knows_that_they_are_never_two() -> None:
+    drawn_pixels_have_the_mean_that_is_shown(unsaid(-6.0))
 
 
 def no_prior(model, encoder, x, eps):

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from scipy.stats import norm
 from torch import Tensor
 
 from aevb import checks, hmc
@@ -12,13 +11,17 @@ from aevb.densities import standard_normal_log_density
 from aevb.fast.posterior import posterior
 from aevb.marginal.ais import simulate
 from aevb.model import GenerativeModel
-from aevb.testing.law import SIGMAS, calling, demand, demand_numbers, mean_and_error, seeded
-from aevb.testing.problem import LATENTS, PIXELS, SMALL, MakeDecoder, N, Sizes, model_of
+from aevb.testing.decoder_draws import (
+    all_that_it_returns_is_of_the_type_of_its_weights,
+    drawn_pixels_have_the_mean_that_is_shown,
+    draws_of,
+    noise_comes_from_the_generator_alone,
+)
+from aevb.testing.law import SIGMAS, demand, demand_numbers, mean_and_error, seeded
+from aevb.testing.problem import LATENTS, PIXELS, SMALL, MakeDecoder, N, Sizes, demand_answers, model_of
 from aevb.threads import one_thread
 
-DRAWS, FEWEST = 20_000, 2_000
 EACH_ROW = "return one number of nats for each z: sum over the pixels, the last axis"
-OF_PIXELS = "return a number for each pixel, shape (..., n_pixels)"
 DETACH_NOTHING = "detach nothing, and leave gradients on"
 
 
@@ -38,12 +41,7 @@ def check_decoder(decoder: MakeDecoder, *, n_latent: int = LATENTS, n_pixels: in
     """
     checks.whole(1, n_latent=n_latent, n_pixels=n_pixels)
     sizes = Sizes(n_latent, n_pixels)
-    with calling("a decoder's class", f"it is called as decoder({n_latent}, {n_pixels}, hidden)"):
-        model = model_of(decoder, sizes=sizes)
-    x, z = (torch.zeros(1, size, dtype=torch.float64) for size in (n_pixels, n_latent))
-    taken = f"z has {n_latent} numbers here, x has {n_pixels}; for others call check_decoder with n_latent and n_pixels"
-    with calling("a decoder", taken), torch.no_grad():
-        model.log_likelihood(x, z), model.pixel_mean(z), model.sample_pixels(z, seeded(0))
+    demand_answers(decoder, sizes, "for others call check_decoder with n_latent and n_pixels")
     for law in DECODER_LAWS:
         law(decoder, sizes)
 
@@ -83,26 +81,6 @@ def the_joint_is_prior_times_likelihood(decoder: MakeDecoder, sizes: Sizes = SMA
     demand(off < 1e-9, rule, f"{float(off):.2g} nats apart", "leave `log_joint` as it is")
 
 
-def drawn_pixels_have_the_mean_that_is_shown(decoder: MakeDecoder, sizes: Sizes = SMALL) -> None:
-    """`sample_pixels` averages to `pixel_mean`, and stays in [0, 1] where the decoder says so."""
-    model = model_of(decoder, sizes=sizes)
-    n = _draws(sizes)
-    z = torch.randn(5, 1, sizes.n_latent, dtype=torch.float64, generator=seeded(10)).expand(-1, n, -1)
-    with torch.no_grad():
-        drawn, shown = model.sample_pixels(z, seeded(11)), model.pixel_mean(z[:, 0])
-    pixels = demand_numbers(drawn, (*z.shape[:-1], sizes.n_pixels), "what `sample_pixels` draws", OF_PIXELS)
-    mean = demand_numbers(shown, (len(z), sizes.n_pixels), "`pixel_mean`", OF_PIXELS)
-    found, error = mean_and_error(pixels.movedim(1, 0))
-    binary = ((pixels == 0) | (pixels == 1)).all(1)  # of one that is seldom on, few draws may not show the spread
-    error = torch.where(binary, torch.maximum(error, (mean * (1 - mean) / n).clamp(min=0).sqrt()), error)
-    apart = ((found - mean).abs() - _sigmas(sizes) * error).max()
-    rule = "drawn pixels must have the mean `pixel_mean`"
-    demand(apart < 1e-12, rule, f"{float((found - mean).abs().max()):.3g} apart", "let both be of p(x|z)")
-    if model.unit_interval:
-        inside = (pixels >= 0) & (pixels <= 1)
-        demand(inside, "pixels must lie in [0, 1] where `unit_interval`", f"{float(pixels.max()):.3g}", "set it False")
-
-
 def densities_are_normalised(decoder: MakeDecoder, sizes: Sizes = SMALL) -> None:
     """E[p(x|z′)/p(x|z)] over x ~ p(x|z) is 1: no constant that depends on z is missing, and draws are of this density.
 
@@ -111,7 +89,7 @@ def densities_are_normalised(decoder: MakeDecoder, sizes: Sizes = SMALL) -> None
     model, generator = model_of(decoder, sizes=sizes), seeded(13)
     ratios = []
     for row in torch.randn(4, 1, sizes.n_latent, dtype=torch.float64, generator=seeded(12)):
-        z = row.expand(5 * _draws(sizes), -1)
+        z = row.expand(5 * draws_of(sizes), -1)
         with torch.no_grad():
             x = model.sample_pixels(z, generator)
             ratios.append((_log_likelihood(model, x, z + 0.1 * _nearness(sizes)) - _log_likelihood(model, x, z)).exp())
@@ -148,19 +126,9 @@ def its_gradient_in_z_is_that_of_finite_differences(decoder: MakeDecoder, sizes:
     demand(off < 1e-5, "the gradient in z must be that of log p(x|z)", f"{float(off):.2g} apart", DETACH_NOTHING)
 
 
-def _draws(sizes: Sizes) -> int:
-    """Of x for each z: fewer of large ones."""
-    return max(DRAWS * PIXELS // max(sizes.n_pixels, PIXELS), FEWEST)
-
-
 def _nearness(sizes: Sizes) -> float:
     """How much nearer two z must be, for their x to be as hard to tell apart as those of `SMALL` sizes; at most 1."""
     return min(1.0, math.sqrt(PIXELS * LATENTS / (sizes.n_pixels * sizes.n_latent)))
-
-
-def _sigmas(sizes: Sizes) -> float:
-    """Standard errors that no pixel may be off: with more pixels one is farther off by chance."""
-    return float(norm.isf(norm.sf(SIGMAS) * PIXELS / max(sizes.n_pixels, PIXELS)))
 
 
 def _log_likelihood(model: GenerativeModel, x: Tensor, z: Tensor) -> Tensor:
@@ -186,6 +154,8 @@ def _slope(model: GenerativeModel, x: Tensor, z: Tensor, axis: int, step: float)
 
 DECODER_LAWS: tuple[Callable[[MakeDecoder, Sizes], None], ...] = (
     the_same_generator_makes_the_same_weights,
+    noise_comes_from_the_generator_alone,
+    all_that_it_returns_is_of_the_type_of_its_weights,
     each_datapoint_has_its_own_density,
     the_joint_is_prior_times_likelihood,
     drawn_pixels_have_the_mean_that_is_shown,

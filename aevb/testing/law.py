@@ -77,7 +77,9 @@ def calling(what: str, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except LawBroken:
+        raise
+    except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise LawBroken(f"{what} must answer, got {type(error).__name__}: {one_line(error)}: {remedy}") from error
 
 

@@ -13,10 +13,12 @@ from aevb.decoders import fresh_decoder
 from aevb.encoder import GaussianEncoder
 from aevb.marginal.ais import simulate
 from aevb.model import GenerativeModel
-from aevb.testing.law import demand, seeded
+from aevb.testing.law import calling, demand, seeded
 
 N, PIXELS, LATENTS, HIDDEN = 30, 6, 2, (4,)
 SPREAD = 0.7  # standard deviation of weights: large enough for latents to matter
+
+MOST_NUMBERS = 2**20  # pixels at a time
 
 MakeDecoder = Callable[..., GenerativeModel]
 """A decoder's class, or what makes one from (n_latent, n_pixels, hidden); it may take init_std and generator, too."""
@@ -44,14 +46,35 @@ def model_of(decoder: MakeDecoder, seed: int = 1, sizes: Sizes = SMALL) -> Gener
     return model.double()
 
 
-def encoder_of(seed: int = 2) -> GaussianEncoder:
+def demand_answers(decoder: MakeDecoder, sizes: Sizes, others: str) -> None:
+    """A decoder of these sizes can be made, and called.
+
+    Args:
+        decoder: what makes it.
+        sizes: of z and x.
+        others: what to do for other sizes.
+
+    Raises:
+        LawBroken: it cannot.
+    """
+    n_latent, n_pixels = sizes
+    with calling("a decoder's class", f"it is called as decoder({n_latent}, {n_pixels}, hidden); {others}"):
+        model = model_of(decoder, sizes=sizes)
+    x, z = (torch.zeros(1, size, dtype=torch.float64) for size in (n_pixels, n_latent))
+    taken = f"z has {n_latent} numbers here, x has {n_pixels}; {others}"
+    with calling("a decoder", taken), torch.no_grad():
+        model.log_likelihood(x, z), model.pixel_mean(z), model.sample_pixels(z, seeded(0))
+        model.pixels_at(z, model.pixel_noise(1, seeded(0)))
+
+
+def encoder_of(seed: int = 2, n_pixels: int = PIXELS) -> GaussianEncoder:
     """An encoder that fits such a decoder."""
-    return GaussianEncoder(PIXELS, LATENTS, HIDDEN, init_std=SPREAD, generator=seeded(seed)).double()
+    return GaussianEncoder(n_pixels, LATENTS, HIDDEN, init_std=SPREAD, generator=seeded(seed)).double()
 
 
-def data_of(decoder: MakeDecoder) -> Float[Tensor, "n pixel"]:
+def data_of(decoder: MakeDecoder, n_pixels: int = PIXELS) -> Float[Tensor, "n pixel"]:
     """Points drawn from such a decoder."""
-    return simulate(model_of(decoder), N, seeded(4))[0]
+    return simulate(model_of(decoder, sizes=Sizes(n_pixels=n_pixels)), N, seeded(4))[0]
 
 
 def grid_log_likelihood(
@@ -61,4 +84,5 @@ def grid_log_likelihood(
     axis = torch.arange(-end, end + spacing / 2, spacing, dtype=torch.float64)
     grid = torch.cartesian_prod(*[axis] * model.n_latent).reshape(-1, 1, model.n_latent).expand(-1, len(x), -1)
     with torch.no_grad():
-        return model.log_joint(x, grid).logsumexp(0) + model.n_latent * math.log(spacing)
+        joint = torch.cat([model.log_joint(x, part) for part in grid.split(max(MOST_NUMBERS // x.numel(), 1))])
+    return joint.logsumexp(0) + model.n_latent * math.log(spacing)

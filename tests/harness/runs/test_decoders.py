@@ -70,7 +70,7 @@ class Convolutional(Laplace):
         return torch.sigmoid(self.deep(z.reshape(-1, self.n_latent)).reshape(*z.shape[:-1], self.n_pixels))
 
     def pixel_noise(self, rows, generator):
-        two = torch.empty(2, rows, self.n_pixels).exponential_(generator=generator)
+        two = next(self.parameters()).new_empty(2, rows, self.n_pixels).exponential_(generator=generator)
         return two[0] - two[1]
 
 class Own(Convolutional):
