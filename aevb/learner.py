@@ -64,7 +64,9 @@ class Learner(Protocol):
     dreams: bool
 
     def step(self, batch: Batch, generator: torch.Generator, noise: Noise | None = None) -> StepInfo:
-        """Update the parameters once; the noise that is not given, and all else, comes from the generator.
+        """Update the parameters once; all that is random and not given comes from the generator.
+
+        Noise that is not given is what `draw_noise` draws, before all else: so a step is the same one either way.
 
         Of the project's learners a step looks at x where it is the first batch of its shape, type and device. On a GPU
         a look at values is a wait; that later batches are like it, finite and in range, is for the caller to see to.
@@ -80,7 +82,7 @@ class Learner(Protocol):
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on bit for bit."""
+        """All that `load_state_dict` needs to go on bit for bit, in copies, which later steps leave alone."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

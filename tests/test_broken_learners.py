@@ -19,6 +19,7 @@ from aevb.testing import (
     check_learner,
 )
 from aevb.testing.problem import N
+from baselines.wake_sleep import WakeSleep
 
 WORDS = r"must .*, got .*: "
 
@@ -42,6 +43,34 @@ class Monotonous(AEVB):
 
     def step(self, batch, generator, noise=None):
         return super().step(batch, torch.Generator().manual_seed(0), noise)
+
+
+class Deaf(AEVB):
+    """Draws noise of its own, whatever it is given."""
+
+    def step(self, batch, generator, noise=None):
+        return super().step(batch, generator)
+
+
+class Live(AEVB):
+    """Gives tensors that go on with it as its state."""
+
+    def state_dict(self):
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+
+def with_objective(objective_of: Callable) -> type[AEVB]:
+    """AEVB that climbs what this makes of the datapoints' bounds."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            self._check(batch)
+            noise = self._noise(batch, generator, noise)
+            bound = self._estimator(self.model, self._q, batch.x, noise.normal)
+            self._ascent.step(objective_of(bound), prior_scale=len(batch.x) / self._n_datapoints)
+            return StepInfo(bound.detach(), len(batch.x))
+
+    return Changed
 
 
 class Boastful(AEVB):
@@ -122,6 +151,9 @@ BROKEN_LEARNERS = {
     "a_step_says_what_it_did": Mute,
     "the_same_seed_gives_the_same_steps_bit_for_bit": Restless,
     "each_step_draws_noise_of_its_own": Monotonous,
+    "a_step_takes_the_noise_that_it_is_given": Deaf,
+    "every_row_of_a_batch_moves_the_parameters": with_objective(lambda bound: 2 * bound[: len(bound) // 2].sum()),
+    "a_state_stays_as_it_was_while_the_learner_goes_on": Live,
     "one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened": Forgetful,
     "the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior": Boastful,
     "training_raises_the_likelihood_of_what_is_trained_on": Idle,
@@ -137,7 +169,55 @@ def test_a_learner_that_breaks_a_law_is_found_out(law: Callable) -> None:
         law(BROKEN_LEARNERS[law.__name__], BernoulliModel)
 
 
+class Bound(AEVB):
+    """Takes no third argument."""
+
+    def step(self, batch, generator):
+        return super().step(batch, generator)
+
+
+class Refusing(AEVB):
+    """Takes no noise, and does not say so."""
+
+    def step(self, batch, generator, noise=None):
+        if noise is not None:
+            raise TypeError("no noise, please")
+        return super().step(batch, generator)
+
+
+class Wakeful(WakeSleep):
+    """Wake-sleep that takes its normal noise, and dreams of its own accord."""
+
+    def step(self, batch, generator, noise=None):
+        if noise is not None:
+            noise = replace(noise, pixels=self.model.pixel_noise(len(batch.x), generator))
+        return super().step(batch, generator, noise)
+
+
+class Sharing(AEVB):
+    """Goes on in the tensors that it was given to load."""
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        for parameter, tensor in zip(self.model.parameters(), state["model"].values(), strict=True):
+            parameter.data = tensor
+
+
 WRONG_LEARNERS = {
+    "a step without noise": (Bound, r"`step` must take \(batch, generator, noise=None\), got \(batch, generator\)"),
+    "a step that raises when given noise": (Refusing, "a step that is given its noise must answer, got TypeError"),
+    "noise that is drawn beside what is given": (Deaf, "a step must take the noise that it is given"),
+    "dreams that are drawn beside what is given": (Wakeful, "a step must take the noise that it is given"),
+    "half of the batch": (
+        with_objective(lambda bound: 2 * bound[: len(bound) // 2].sum()),
+        "every row of a batch must move the parameters, got 5 of 10 that do not",
+    ),
+    "all but the last row": (
+        with_objective(lambda bound: bound[:-1].sum()),
+        "every row of a batch must move the parameters, got 1 of 10 that do not",
+    ),
+    "a state that goes on": (Live, "a state must stay as it was"),
+    "a state that is gone on in": (Sharing, "a state must stay as it was"),
     "an encoder that goes down": (with_encoder_steps(-1), "KL"),
     "an encoder that stays": (with_encoder_steps(0), "KL"),
     "a prior times N": (with_prior_scale(lambda m, n: n), "prior's weight"),
@@ -198,6 +278,27 @@ def test_a_learner_that_inherits_from_nothing_keeps_every_law() -> None:
 def test_a_learner_says_what_noise_it_takes(name: str, value: object) -> None:
     with pytest.raises(LawBroken, match=f"`{name}` must be .*, got {value}: set"):
         check_learner(without(**{name: value}), [BernoulliModel])
+
+
+def draws_without_noise() -> type:
+    """AEVB that takes no noise, as `LearnerState` says unless told otherwise, and draws for itself in its own way."""
+
+    class Own(AEVB):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self._own, self.n_normal = AEVB(*given), 0
+            self._ascent = self._own._ascent
+
+        def step(self, batch, generator, noise=None):
+            assert noise is None
+            torch.randn(1, generator=generator)
+            return self._own.step(batch, generator)
+
+    return Own
+
+
+def test_a_learner_that_takes_no_noise_is_given_none() -> None:
+    check_learner(draws_without_noise(), [BernoulliModel])
 
 
 @pytest.mark.parametrize("decoders", [[], (), BernoulliModel])

@@ -1,13 +1,18 @@
 """What is called as laws call it, on one thread; what cannot be is told how."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
+from aevb.aevb import AEVB
 from aevb.errors import ArgumentError
 from aevb.estimators import lower_bound_b
 from aevb.model import BernoulliModel, GaussianModel
 from aevb.testing import LawBroken, check_bound, check_decoder, check_learner
+from baselines.score_function import ScoreFunction
+from baselines.wake_sleep import WakeSleep
 
 
 def minus_the_bound(model, encoder, x, eps):
@@ -34,6 +39,14 @@ class Convolutional(BernoulliModel):
         return self.scale * self.deep(z.reshape(-1, self.n_latent)).reshape(*z.shape[:-1], 784)
 
 
+class Asserting(BernoulliModel):
+    """Images of 28×28 and no others."""
+
+    def __init__(self, n_latent, n_pixels, hidden, **layers):
+        assert n_pixels == 784, n_pixels
+        super().__init__(n_latent, n_pixels, hidden, **layers)
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -43,6 +56,18 @@ class Convolutional(BernoulliModel):
         (lambda: check_decoder(nn.Linear), r"a decoder must be an aevb.model.GenerativeModel, got Linear: let its"),
         (lambda: check_decoder(lambda z: None), r"a decoder's class must answer, got TypeError: .* decoder\(2, 6, hi"),
         (lambda: check_decoder(Convolutional), r"a decoder must answer, got RuntimeError: .* check_decoder with n_lat"),
+        (
+            lambda: check_decoder(Asserting),
+            r"decoder's class must answer, got AssertionError: 6.* check_decoder with n_l",
+        ),
+        (
+            lambda: check_learner(AEVB, [Asserting]),
+            r"class must answer, got AssertionError: 6.* check_learner with n_p",
+        ),
+        (
+            lambda: check_learner(AEVB, [Convolutional]),
+            r"decoder must answer, got RuntimeError: .* check_learner wi",
+        ),
         (
             lambda: check_learner(lambda model: None),
             r"a learner's class must answer, got TypeError: .* learner\(model,",
@@ -58,6 +83,43 @@ def test_a_convolution_with_weights_of_torchs_own_keeps_the_laws_and_leaves_its_
     before = torch.get_rng_state()
     check_decoder(Convolutional, n_latent=3, n_pixels=784)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("decoder", [Asserting, Convolutional])
+def test_a_learner_keeps_the_laws_with_a_decoder_of_large_images(decoder):
+    check_learner(AEVB, [decoder], n_pixels=784)
+
+
+def with_kept(part: str) -> type[AEVB]:
+    """AEVB that leaves the model or the encoder as it is."""
+
+    class Changed(AEVB):
+        def step(self, batch, generator, noise=None):
+            kept = copy.deepcopy(getattr(self, part).state_dict())
+            info = super().step(batch, generator, noise)
+            getattr(self, part).load_state_dict(kept)
+            return info
+
+    return Changed
+
+
+@pytest.mark.parametrize(("part", "says"), [("model", "must raise the mean log p"), ("encoder", "must bring KL")])
+def test_with_large_images_a_law_is_broken_as_with_small_ones(part, says):
+    with pytest.raises(LawBroken, match=f"training {says}"):
+        check_learner(with_kept(part), [Asserting], n_pixels=784)
+
+
+@pytest.mark.parametrize("kind", [BernoulliModel, GaussianModel])
+@pytest.mark.parametrize("learner", [AEVB, WakeSleep, ScoreFunction])
+def test_our_learners_keep_the_laws_at_other_sizes(learner, kind):
+    check_learner(learner, [kind], n_pixels=300)
+    check_learner(learner, [kind], n_pixels=1)
+
+
+@pytest.mark.parametrize("n_pixels", [0, 2.5, None])
+def test_a_learner_is_tried_at_a_size_that_is_one(n_pixels):
+    with pytest.raises(ArgumentError, match="`n_pixels` must be a whole number"):
+        check_learner(AEVB, n_pixels=n_pixels)
 
 
 @pytest.mark.parametrize("kind", [BernoulliModel, GaussianModel])
