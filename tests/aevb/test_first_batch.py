@@ -175,7 +175,10 @@ def test_a_class_is_made_or_names_what_it_cannot_be_made_of(kind, tally: Tally):
     ("make", "says"),
     [
         (lambda: BernoulliModel(2, 6, hidden=5), r"`hidden` must be a sequence of widths, got 5: .*\(500,\)"),
-        (lambda: GaussianModel(2, 6, log_var_factor=math.nan), "`log_var_factor` must be finite"),
+        (
+            lambda: GaussianModel(2, 6, log_var_factor=math.nan),
+            "`log_var_factor` must be a finite number from 0 to inf, got nan: choose another",
+        ),
         (lambda: GaussianModel(2, 6, log_var="latnet"), "did you mean latent"),
         (lambda: GaussianEncoder(6, 2, activation="sofplus"), "did you mean softplus"),
         (lambda: AEVB(encoder(), decoder(), N), "`model` must be a GenerativeModel"),
