@@ -83,7 +83,7 @@ class GenerativeModel(nn.Module, ABC):
     def sample_pixels(
         self, z: Float[Tensor, "*batch latent"], generator: torch.Generator
     ) -> Float[Tensor, "*batch pixel"]:
-        """One draw of x ~ p(x|z) for each z.
+        """One draw of x ~ p(x|z) for each z; `aevb.marginal.ais.simulate` draws z from the prior first.
 
         Raises:
             ArgumentError: z is not what the decoder takes, or `generator` is none.
