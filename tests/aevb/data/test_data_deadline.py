@@ -12,7 +12,8 @@ from misbehaving_server import Answer, Server, body, trickle
 from aevb.data import DatasetUnavailable, download, load_dataset
 
 HEADERS = b"HTTP/1.0 200 OK\r\n"
-
+# Seconds, on a busy machine, for a deadline of 0.5; half a second for each of so many servers would be more.
+IN_TIME, MANY = 4.0, [f"{letter}.mat" for letter in "abcdefghijkl"]
 
 SLOW = {
     "silent": lambda handler: handler.server.closing.wait(10),
@@ -27,11 +28,11 @@ SLOW = {
 def test_the_deadline_holds_whatever_the_server_does(
     answer: Answer, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(monkeypatch, *(server.url(path, answer) for path in ("a.mat", "b.mat", "c.pkl")))
+    use(monkeypatch, *(server.url(path, answer) for path in MANY))
     start = time.monotonic()
-    with pytest.raises(DatasetUnavailable, match=r"a\.mat.*b\.mat.*c\.pkl"):
+    with pytest.raises(DatasetUnavailable, match=".*".join(MANY)):
         load_dataset("frey_face", deadline=0.5)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < IN_TIME
     assert left_behind(cache) == []
 
 
@@ -39,21 +40,21 @@ def test_a_name_server_that_does_not_answer_cannot_break_the_deadline(monkeypatc
     answered = threading.Event()
 
     def no_answer(*_: object, **__: object) -> list[object]:
-        answered.wait(5)
+        answered.wait(10)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", no_answer)
     use(monkeypatch, "http://slow.invalid/a.mat")
     start = time.monotonic()
     with pytest.raises(DatasetUnavailable, match="in the time allowed"):
-        load_dataset("frey_face", deadline=0.3)
-    assert time.monotonic() - start < 1.3
+        load_dataset("frey_face", deadline=0.5)
+    assert time.monotonic() - start < IN_TIME
     answered.set()
 
 
 def test_a_slow_server_leaves_time_for_the_next(mat: bytes, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, server.url("a.mat", trickle(HEADERS + b"\r\n")), server.url("b.mat", body(mat)))
-    assert load_dataset("frey_face", deadline=1.5).name == "frey_face"
+    assert load_dataset("frey_face", deadline=4).name == "frey_face"
 
 
 def test_a_deadline_of_zero_downloads_nothing(mat: bytes, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

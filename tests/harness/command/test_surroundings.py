@@ -130,9 +130,14 @@ TASKS = [
 ]  # fmt: skip
 
 
+def spent_on_children():
+    """Seconds of processors that those had which have ended: however busy the machine is, these are as many."""
+    return os.times().children_user + os.times().children_system
+
+
 @pytest.mark.parametrize("task", TASKS)
-def test_the_first_sign_of_life_comes_within_three_seconds(task, tmp_path):
-    began = time.monotonic()
+def test_the_first_sign_of_life_comes_before_what_takes_seconds(task, tmp_path):
+    began, before = time.monotonic(), spent_on_children()
     command = [sys.executable, str(ROOT / "reproduce.py"), *task.split()]
     env = environment(XDG_CACHE_HOME=str(tmp_path / "cache"))
     process = subprocess.Popen(
@@ -141,10 +146,11 @@ def test_the_first_sign_of_life_comes_within_three_seconds(task, tmp_path):
     try:
         assert process.stderr is not None
         assert process.stderr.readline().startswith(b"reproduce.py: loading")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     finally:
         process.kill()
         process.communicate()
+    assert spent_on_children() - before < 0.8, "importing torch alone takes more"
     tally("signs of life")
 
 
