@@ -28,6 +28,18 @@ from tests import forking
 forking.fork_workers()
 sys.exit(start())
 """
+# The command, and workers that wait after each checkpoint of the smaller run, so that they are found at it.
+WAITING = f"""
+import sys, time
+sys.path[0] = {str(ROOT)!r}
+from harness.command.start import start
+from harness.runs.run import Run
+from tests import forking
+save = Run.save
+Run.save = lambda run: (save(run), time.sleep(60 * (run.config.n_latent == 2)))
+forking.fork_workers()
+sys.exit(start())
+"""
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and processes are looked at as on Linux")
 
 
@@ -65,8 +77,8 @@ def holder(folder: Path) -> int | None:
 
 
 def test_a_worker_that_is_killed_for_want_of_memory_fails_its_run_by_name_and_no_other(array, tmp_path):
-    arguments = command(array, "--latent", 2, 3, "--samples", "2e5")
-    process = head_start.start(arguments, tmp_path, environment())
+    _, *options = command(array, "--latent", 2, 3, "--samples", "2e5")
+    process = head_start.start(["-c", WAITING, *options], tmp_path, environment())
     runs = tmp_path / "results" / "runs"
     killed = set()
     while process.poll() is None:  # as the kernel does: whoever works on this run grows too large
