@@ -22,6 +22,12 @@ def tensor(values):
     return torch.tensor(np.array(values), dtype=torch.float32)
 
 
+def picked(digit):
+    """The test image that stands for a digit."""
+    mnist = load_dataset("mnist")
+    return mnist.test[int((mnist.labels["test"] == digit).nonzero()[0])].numpy()
+
+
 def choose(window, part, dataset, size):
     """A dataset, and a model by its number of latent variables."""
     if part == "walk":
@@ -38,9 +44,7 @@ def test_half_way_is_what_torch_decodes_half_way_and_the_mean_of_the_pixels(data
         "const { along, fade } = walk.at(0.5); return [walk.images.map((x) => [...x]), [...along], [...fade]]"
     )
     if dataset == "mnist":
-        labels = load_dataset("mnist").labels["test"]
-        first = [int((labels == digit).nonzero()[0]) for digit in (1, 6)]
-        np.testing.assert_allclose(images, load_dataset("mnist").test[first].numpy(), atol=1e-6)
+        np.testing.assert_allclose(images, [picked(1), picked(6)], atol=1e-6)
     kept, x = store.models[f"{dataset}-{size}"], tensor(images)
     expected = kept.model.pixel_mean(kept.encoder(x).mean.mean(0))
     assert (kept.model.pixel_mean(kept.encoder(x).mean) - expected).abs().max() > 0.02, "the ends must differ"
@@ -80,9 +84,18 @@ def test_what_is_drawn_above_can_be_walked_to_and_restored(window):
         click(window, f"{row} button:last-child")
     window.execute_script("machine.setX(Float32Array.from({ length: 784 }, (_, k) => Number(k % 28 === 14)))")
     wait_until(lambda: window.execute_script("return walk.images[1][14] === 1 && restore.work.x[14] === 1"))
+
+    def wait_for(walked_to, restored):
+        script = "return [walk.images[1], restore.work.x].map((x) => [...x])"
+        expected = [picked(walked_to), picked(restored)]
+        wait_until(lambda: np.allclose(window.execute_script(script), expected, atol=1e-6))
+
     window.execute_script("document.querySelector('[data-pick=\"7\"]').click()")
+    wait_for(7, 7)
     click(window, "#restore-picks button:nth-child(1)")
+    wait_for(7, 0)
     click(window, "#walk-to button:nth-child(4)")
+    wait_for(3, 0)
 
 
 @pytest.mark.parametrize("size", [2, 5])
