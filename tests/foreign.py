@@ -3,7 +3,8 @@
 from harness.experiments.paper import FIGURE2
 from harness.runs.job import Job
 from harness.store.collect import collect
-from harness.store.shelves import Shelves, newest_array, state_of
+from harness.store.scan import newest_array
+from harness.store.shelves import Shelves, state_of
 
 
 def look_at(job: Job) -> None:

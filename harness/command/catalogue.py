@@ -1,18 +1,14 @@
 """What can be reproduced, how far each run is, and what the rest would cost."""
 
-import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
 
 import pandas as pd
 
+from harness.command.costs import Speeds
 from harness.experiments.config import Config
 from harness.experiments.paper import EXPERIMENTS, PICTURES
 from harness.figures.compare import label, scientific
 from harness.figures.request import Request
-from harness.runs.curve import points
 from harness.store.columns import fold, format_table
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import state_of
@@ -28,13 +24,10 @@ from harness.studies.step_sizes import study as study_step_sizes
 from harness.workers.parts import Part, is_done, study_folder
 
 MORE = 1_000_000  # training samples, unless the user says
-# What a sample costs by these methods is of one order, as claim C7 measures: one may stand for the other.
-ALIKE = ("aevb", "wake_sleep")
 HOURS = (
     "core_hours: of what is left, on a CPU, from your own runs on a CPU, else from published ones, which shared their "
     "cores with other work: a free core is faster, and so is a GPU"
 )
-KIND = "cpu"  # of the device whose hours are told; a GPU's, where many runs share it, are no core-hours
 
 
 def show_catalogue(request: Request) -> None:
@@ -58,61 +51,6 @@ def show_catalogue(request: Request) -> None:
 def _in_print(table: pd.DataFrame) -> pd.DataFrame:
     hours = table["core_hours"].map(lambda value: "not measured" if pd.isna(value) else f"{value:.2g}")
     return table.assign(core_hours=hours)
-
-
-class Speeds:
-    """How long runs take on one core of a CPU, from the reader's runs and the published ones that a CPU computed."""
-
-    def __init__(self, request: Request) -> None:
-        self.own, self.published = request.shelves.own_runs(), request.shelves.published_runs()
-        self._known: dict[tuple[object, ...], list[_Speed]] = defaultdict(list)
-        for folder in [*self.own, *self.published]:
-            status = folder.status()
-            if status is not None and status.samples_per_second and folder.device_type() == KIND:
-                measured = len(_points(folder.config, 0, status.samples)) or 1
-                speed = 1 / status.samples_per_second, status.evaluation_seconds / measured
-                self._known[_kind(folder.config)].append(_Speed(folder.config, *speed, folder.published))
-
-    def core_hours(self, config: Config, begin: int, end: int) -> float:
-        """From so many samples to so many, training and evaluation; NaN where no like run was measured.
-
-        The like run has the most similar N_z; one of the same method goes before one of the other of `ALIKE`, one of
-        the reader's before a published one, and a faster one, which its machine's other work held up less, before a
-        slower one.
-        """
-        if begin >= end:
-            return 0.0
-        like = [speed for speed in self._known[_kind(config)] if speed.may_stand_for(config)]
-        if not like:
-            return math.nan
-        near = min(like, key=lambda speed: speed.distance(config))
-        return ((end - begin) * near.sample + len(_points(config, begin, end)) * near.point) / 3600
-
-
-@dataclass(frozen=True)
-class _Speed:
-    """Seconds of a training sample and of a logged point, of a run."""
-
-    config: Config
-    sample: float
-    point: float
-    published: bool
-
-    def may_stand_for(self, config: Config) -> bool:
-        return {self.config.method, config.method} <= {*ALIKE} or self.config.method == config.method
-
-    def distance(self, config: Config) -> tuple[bool, float, bool, float]:
-        ratio = abs(math.log(self.config.n_latent / config.n_latent))
-        return self.config.method != config.method, ratio, self.published, self.sample
-
-
-def _kind(config: Config) -> tuple[object, ...]:
-    """What a run's speed depends on most, beside its method and N_z."""
-    return config.dataset, config.n_train, config.measure, config.hidden
-
-
-def _points(config: Config, begin: int, end: int) -> list[int]:
-    return [point for point in takewhile(lambda point: point <= end, points(config)) if point > begin]
 
 
 def catalogue(request: Request, speeds: Speeds) -> pd.DataFrame:

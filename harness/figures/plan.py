@@ -22,7 +22,7 @@ from harness.runs.job import Job, source
 from harness.runs.learners import check_learner
 from harness.runs.trial import try_learner
 from harness.store.own_code import check_own_code
-from harness.store.shelves import newest_array
+from harness.store.scan import newest_array
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from harness.store.files import unwritable
 from harness.store.locks import hold, in_turn
 from harness.store.records import parse_json
 from harness.store.run_folder import RunFolder
-from harness.store.shelves import Shelves, older_runs
+from harness.store.scan import older_runs
+from harness.store.shelves import Shelves
 from harness.store.status import Status, parse_status
 from harness.store.tables import read_table
 from harness.store.tensors import is_whole, load_saved, save

@@ -20,7 +20,8 @@ from harness.store.checksums import read_checked, write_checked
 from harness.store.files import write_bytes, write_text
 from harness.store.records import parse_json
 from harness.store.run_folder import RunFolder
-from harness.store.shelves import Shelves, state_of, stored_configs
+from harness.store.scan import stored_configs
+from harness.store.shelves import Shelves, state_of
 from harness.store.tensors import load_saved, save
 
 PROTOCOL = "author"  # of models

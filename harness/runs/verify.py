@@ -14,7 +14,8 @@ from harness.runs.train import work
 from harness.runs.verdict import Verdict, compare, reach
 from harness.store.files import scratch
 from harness.store.run_folder import RunFolder
-from harness.store.shelves import Shelves, stored_configs
+from harness.store.scan import stored_configs
+from harness.store.shelves import Shelves
 from harness.store.status import Status
 from harness.store.tables import reading
 from harness.workers.schedule import Failure, Place, failure, in_parallel

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.command.catalogue import Speeds
+from harness.command.costs import Speeds
 from harness.experiments.config import Config
 from harness.figures.request import Request
 from harness.store.checksums import write_checked

@@ -15,7 +15,8 @@ from harness.figures.bias import collect_estimates
 from harness.pictures.models import load_trained
 from harness.runs.train import run
 from harness.store import notices
-from harness.store.shelves import KeptModel, stored_configs
+from harness.store.scan import stored_configs
+from harness.store.shelves import KeptModel
 from harness.store.tensors import save
 from tests import forked
 from tests.bad_input import contents

@@ -11,7 +11,7 @@ from harness.runs.train import Interrupted, run
 from harness.store import notices
 from harness.store.collect import collect
 from harness.store.run_folder import RunFolder
-from harness.store.shelves import stored_configs
+from harness.store.scan import stored_configs
 from harness.store.tensors import load_saved, save
 from tests.support import ROOT, curve, small_job
 from tests.tally import tally

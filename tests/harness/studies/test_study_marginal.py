@@ -7,10 +7,12 @@ import torch
 from scipy import stats
 
 from aevb.linear_gaussian import exact_log_marginal
+from aevb.marginal.estimate import MarginalEstimate
 from harness.studies.estimate import mean
 from harness.studies.marginal import study as study_marginal
+from harness.studies.marginal.measure import MarginalStudy, _spread_error, errors
 from harness.studies.marginal.plot import plot_marginal
-from harness.studies.marginal.study import MarginalStudy, Part, compute_part, run_study
+from harness.studies.marginal.study import Part, compute_part, run_study
 from harness.studies.marginal.table import claim_holds, format_study, verdict, worst_errors
 from harness.studies.verdict import above, below, every, holds
 from harness.workers.local import Local
@@ -70,10 +72,10 @@ def test_errors_are_against_the_exact_value():
     x = oracle.simulate(10)
     exact = exact_log_marginal(oracle.model, x).detach()
     off = torch.linspace(-1, 1, 10).double() + 0.5
-    estimate = study_marginal.MarginalEstimate(
+    estimate = MarginalEstimate(
         "fake", exact + off, torch.full((10,), 0.4), *[torch.ones(10)] * 2, torch.zeros(10).int(), off > 0
     )
-    row = study_marginal._errors(estimate, exact)
+    row = errors(estimate, exact)
     assert row["bias"] == pytest.approx(0.5)
     assert row["spread"] == pytest.approx(float(off.std()))
     assert row["within_3_errors"] == pytest.approx(float((off.abs() <= 1.2).double().mean()))
@@ -150,7 +152,7 @@ def test_the_error_of_a_spread_allows_for_heavy_tails():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         values = draws.sample().double()
-    stated = torch.tensor([study_marginal._spread_error(row) for row in values])
+    stated = torch.tensor([_spread_error(row) for row in values])
     assert stated.mean().item() == pytest.approx(values.std(1).std().item(), rel=0.15)
     assert stated.mean() > 1.1 / math.sqrt(400) * values.std()
 

@@ -15,7 +15,7 @@ import pytest
 from aevb.errors import UserError
 from harness.store import notices
 from harness.store.tables import read_checked_table
-from harness.studies.marginal.study import MarginalStudy
+from harness.studies.marginal.measure import MarginalStudy
 from harness.studies.marginal.study import Part as MarginalPart
 from harness.studies.reparameterization import study as study_reparameterization
 from harness.workers.local import Local
