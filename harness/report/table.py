@@ -1,6 +1,5 @@
 """Tables of studies and benchmarks for the page."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,8 @@ from harness.figures.compare import scientific
 from harness.report.charts.axis import MINUS
 from harness.report.digits import tidy
 from harness.store.tables import read_table
-from harness.studies.reparameterization.table import BASELINE, NAIVE, PAPER_BATCH, PAPER_SAMPLES
+from harness.studies.marginal.table import with_spread
+from harness.studies.reparameterization.table import BASELINE, LARGE, NAIVE, PAPER_BATCH, PAPER_SAMPLES, with_error
 from harness.timing.tables import readable
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
@@ -106,11 +106,9 @@ def _by_stage(table: pd.DataFrame, columns: tuple[str, str], text: Callable[[flo
 
 
 def _times(ratio: float, error: float) -> str:
-    """A ratio and its error, which has one digit or all of those before the point."""
-    if ratio >= 1e6:
+    if ratio >= LARGE:
         return f"{scientific(ratio)} ± {scientific(float(f'{error:.0e}'))}"
-    decimals = max(-math.floor(math.log10(error)), 0) if error > 0 else 0
-    return f"{ratio:,.{decimals}f} ± {error:,.{decimals}f}"
+    return with_error(ratio, error)
 
 
 def text_table(title: str, content: pd.DataFrame, source: str, caption: str = "") -> Table:
@@ -142,6 +140,5 @@ def _table(title: str, content: pd.DataFrame, source: str) -> Table:
 def _bias(bias: float, spread: float, without_estimate: float) -> str:
     if pd.isna(bias):
         return f"– [{without_estimate:.0f}]"
-    form = "{:+z.2f} ± {:.2f}" if max(abs(bias), spread) < 1000 else "{:+.0e} ± {:.0e}"
-    value = tidy(form.format(bias, spread))
+    value = tidy(with_spread(bias, spread))
     return f"{value} [{without_estimate:.0f}]" if without_estimate else value

@@ -10,12 +10,9 @@ from harness.report.charts import marks
 from harness.report.charts.axis import MINUS, Axis, category
 from harness.report.charts.chart import SMALL, Chart, Group, Legend, Plot, Row, heights, readout
 from harness.report.charts.marks import Mark
-from harness.studies.marginal.table import NATS, first_seed
+from harness.studies.marginal.table import ESTIMATORS, LIMIT, LINEAR, NATS, first_seed, rows_of, with_spread
 
-ESTIMATORS = ("appendix D", "appendix D, shrunk KDE", "appendix D, Gaussian", "importance sampling", "AIS")
 DATA = ("mnist", "simulated")
-LINEAR = 0.1  # nats, up to which the axis is linear
-LIMIT = 40.0  # nats, where it ends
 LOOKS = 4  # of effort, from the least
 
 
@@ -28,8 +25,7 @@ def groups(table: pd.DataFrame, source: str) -> list[Group]:
     for data in DATA:
         charts = []
         for k, estimator in enumerate(ESTIMATORS):
-            part = table[(table["data"] == data) & table["estimator"].str.startswith(estimator)]
-            part = part if estimator == "AIS" else part[part["estimator"] == estimator]
+            part = rows_of(table, data, estimator)
             if len(part):
                 title: tuple[str, dict[str, object]] = (f"word.{estimator}", {})
                 plots = [_plot(part, list(map(int, sizes)), estimator)]
@@ -79,5 +75,4 @@ def _told(row: Mapping[Hashable, Any]) -> str:
         return ""
     if pd.isna(row["bias"]):
         return "–"
-    form = "{:+z.2f} ± {:.2f}" if max(abs(row["bias"]), row["spread"]) < 1000 else "{:+.0e} ± {:.0e}"
-    return form.format(row["bias"], row["spread"]).replace("-", MINUS)
+    return with_spread(row["bias"], row["spread"]).replace("-", MINUS)

@@ -12,18 +12,17 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator
 
 from harness.figures.panel import DARK, STYLE, save
-from harness.studies.marginal.table import first_seed
+from harness.studies.marginal.table import ESTIMATORS, LIMIT, LINEAR, first_seed, rows_of
 
-PANELS = (
-    ("appendix D", "the paper's appendix D"),
-    ("appendix D, shrunk KDE", "appendix D, narrower KDE"),
-    ("appendix D, Gaussian", "appendix D, Gaussian"),
-    ("importance sampling", "importance sampling"),
-    ("AIS", "AIS, lower and upper bound"),
+TITLES = (
+    "the paper's appendix D",
+    "appendix D, narrower KDE",
+    "appendix D, Gaussian",
+    "importance sampling",
+    "AIS, lower and upper bound",
 )
 ROWS = (("mnist", "MNIST test images"), ("simulated", "simulated data"))
 UNITS = {"AIS": "temperatures"}
-LIMIT = 40.0  # nats
 CAPTION = "mean over datapoints ± one standard deviation; hollow: beyond the axis; ×: no datapoint has an estimate"
 
 
@@ -36,14 +35,12 @@ def plot_marginal(table: pd.DataFrame, stem: Path) -> list[Path]:
 
     table = first_seed(table)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.2 * len(PANELS), 6.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
-        axes = figure.subplots(len(ROWS), len(PANELS), sharex=True, sharey=True)
+        figure = Figure(figsize=(3.2 * len(TITLES), 6.6), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+        axes = figure.subplots(len(ROWS), len(TITLES), sharex=True, sharey=True)
         sizes = sorted(table["n_latent"].unique())
         for row, (data, source) in zip(axes, ROWS, strict=True):
-            for panel, (estimator, title) in zip(row, PANELS, strict=True):
-                part = table[(table["data"] == data) & table["estimator"].str.startswith(estimator)]
-                if estimator != "AIS":
-                    part = part[part["estimator"] == estimator]
+            for panel, estimator, title in zip(row, ESTIMATORS, TITLES, strict=True):
+                part = rows_of(table, data, estimator)
                 efforts = sorted(part["effort"].unique())
                 colours = dict(zip(efforts, color_palette("flare", len(efforts)), strict=True))
                 panel.axhline(0, color=DARK, linewidth=1)
@@ -60,7 +57,7 @@ def plot_marginal(table: pd.DataFrame, stem: Path) -> list[Path]:
                         ncols=len(efforts), loc="lower center", bbox_to_anchor=(0.5, 0.985), frameon=False,
                         fontsize=8.5, handletextpad=0, columnspacing=0.8,
                     )  # fmt: skip
-                panel.set_yscale("symlog", linthresh=0.1, linscale=0.6)
+                panel.set_yscale("symlog", linthresh=LINEAR, linscale=0.6)
                 panel.set_ylim(-LIMIT, LIMIT)
                 panel.yaxis.set_major_locator(FixedLocator([-10, -1, -0.1, 0, 0.1, 1, 10]))
                 panel.yaxis.set_major_formatter("{x:g}")

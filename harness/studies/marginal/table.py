@@ -12,6 +12,9 @@ from harness.studies.verdict import every, holds
 CELL = ("bias", "spread", "without_estimate")
 PAPERS_OWN, PAPER_SAMPLES = "appendix D", 50  # the estimator and the number of posterior samples of its figure 3
 NATS = 1.0  # what the paper's noise limit is taken to be
+# Those that are drawn, a panel each; AIS with both of its bounds.
+ESTIMATORS = (PAPERS_OWN, "appendix D, shrunk KDE", "appendix D, Gaussian", "importance sampling", "AIS")
+LINEAR, LIMIT = 0.1, 40.0  # nats, up to which the axis is linear, and where it ends
 
 
 def format_study(table: pd.DataFrame) -> str:
@@ -36,6 +39,19 @@ def format_study(table: pd.DataFrame) -> str:
 def first_seed(table: pd.DataFrame) -> pd.DataFrame:
     """What every estimator has; the paper's own is measured again with further seeds, for the verdict alone."""
     return table[table["seed"] == 0] if "seed" in table else table
+
+
+def rows_of(table: pd.DataFrame, data: str, estimator: str) -> pd.DataFrame:
+    """Those of one of `ESTIMATORS` on one kind of data."""
+    names = table["estimator"]
+    its = names.str.startswith(estimator) if estimator == "AIS" else names == estimator
+    return table[(table["data"] == data) & its]
+
+
+def with_spread(bias: float, spread: float) -> str:
+    """Mean ± spread over datapoints, nats, for the page; powers of ten where one is of a thousand or more."""
+    form = "{:+z.2f} ± {:.2f}" if max(abs(bias), spread) < 1000 else "{:+.0e} ± {:.0e}"
+    return form.format(bias, spread)
 
 
 def _cell(bias: float, spread: float, without_estimate: int) -> str:

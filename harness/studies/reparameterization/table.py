@@ -15,6 +15,7 @@ A, B = "reparameterization A", "reparameterization B"
 ESTIMATORS = (NAIVE, BASELINE, A, B)
 PAPER_BATCH, PAPER_SAMPLES = 100, 1  # the paper's M and L
 VERY_HIGH = 10.0  # times estimator B's variance
+LARGE = 1e6  # ratios from here on are printed as powers of ten
 CURVE = ("estimator", "batch_size", "n_samples", "step_size", "seed")  # columns that tell learning curves apart
 NATS = 1.0  # a difference in the bound that matters, as the paper's noise limit
 
@@ -206,9 +207,11 @@ def _ratios(rows: pd.DataFrame) -> str:
 
 
 def _number(ratio: float, error: float) -> str:
-    """The error with one digit, or all of those before the point."""
-    if ratio >= 1e6:
-        return f"{ratio:.1e} ± {error:.0e}"
+    return f"{ratio:.1e} ± {error:.0e}" if ratio >= LARGE else with_error(ratio, error)
+
+
+def with_error(ratio: float, error: float) -> str:
+    """A ratio that is not `LARGE`; its error has one digit, or all of those before the point."""
     decimals = min(max(-math.floor(math.log10(error)), 0), 4) if error > 0 else 3
     return f"{ratio:,.{decimals}f} ± {error:,.{decimals}f}"
 
