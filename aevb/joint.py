@@ -54,11 +54,7 @@ class Joint(GenerativeModel):
             ArgumentError: x or z is of another size, or the function does not give one number for each z.
         """
         for name, value, size in (("x", x, self.n_pixels), ("z", z, self.n_latent)):
-            if not isinstance(value, Tensor) or value.shape[-1:] != (size,):
-                got = tuple(value.shape) if isinstance(value, Tensor) else checks.shown(value)
-                raise ArgumentError(
-                    f"`{name}` must be a tensor of shape (..., {size}), got {got}: give what the model takes"
-                )
+            checks.last_axis(name, value, size, value)  # of any type
         lost = ~z.isfinite().all(-1)  # where a chain has left the world; a stranger's function may refuse such z
         value = self.source(x, z.masked_fill(lost[..., None], 0))
         if not isinstance(value, Tensor) or value.shape != z.shape[:-1]:

@@ -174,7 +174,9 @@ class LearnerState:
             remedy = "give what state_dict of an equal learner returned"
             raise ArgumentError(f"`state` must be a dict with {expected}, got {got or checks.shown(state)}: {remedy}")
         for name, part in self._parts().items():
-            if isinstance(part, nn.Module | Ascent) and (own := _sizes(_state(part))) != (got := _sizes(state[name])):
+            if isinstance(part, nn.Module | Ascent) and (own := _sizes(part.state_dict())) != (
+                got := _sizes(state[name])
+            ):
                 raise ArgumentError(
                     f"`state` must have a {name} of sizes {own}, got {got}: give what state_dict of an equal learner "
                     "returned"

@@ -124,7 +124,7 @@ def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any
 _KNOWN: dict[type, str] = {BernoulliModel: "bernoulli", GaussianModel: "gaussian"}
 
 
-def is_described(encoder: nn.Module) -> bool:
+def is_described(encoder: nn.Module | None) -> bool:
     """`describe` can tell all of it."""
     return has_fast_encoder(encoder) and _has_its_activation(encoder)
 

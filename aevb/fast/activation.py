@@ -79,11 +79,11 @@ def fast_activation(layer: nn.Module, like: Tensor) -> Activation:
     Raises:
         TypeError: there is none.
     """
+    if not has_fast_activation(layer):
+        raise TypeError(f"gradients are written by hand for plain Tanh and Softplus, got {layer}: use autograd's")
     if isinstance(layer, nn.Softplus):
         return Softplus()
-    if isinstance(layer, nn.Tanh):
-        return TanhBySigmoid() if like.is_cpu and like.dtype == torch.float32 else Tanh()
-    raise TypeError(f"gradients are written by hand for Tanh and Softplus, got {type(layer).__name__}: use autograd's")
+    return TanhBySigmoid() if like.is_cpu and like.dtype == torch.float32 else Tanh()
 
 
 _MINUS_ONE = torch.tensor(-1.0)  # faster than a Python number, which is converted at each use

@@ -9,7 +9,7 @@ from aevb.fast.layer import is_affine, is_hidden_stack
 from aevb.model import GenerativeModel
 
 
-def has_fast_encoder(encoder: nn.Module) -> bool:
+def has_fast_encoder(encoder: nn.Module | None) -> bool:
     """Gradients are written by hand for this very class with the layers that it makes."""
     return (
         type(encoder) is GaussianEncoder

@@ -45,9 +45,10 @@ def test_every_activation_has_its_value_and_its_derivative(name, dtype, toleranc
         torch.testing.assert_close(dy.double(), 3 * slope, rtol=tolerance, atol=6 * tolerance)
 
 
-def test_an_activation_without_a_twin_is_told():
-    with pytest.raises(TypeError, match="got ReLU: use autograd's"):
-        fast_activation(nn.ReLU(), torch.zeros(1))
+@pytest.mark.parametrize("layer", [nn.ReLU(), nn.Softplus(beta=2)])
+def test_an_activation_without_a_twin_is_told(layer):
+    with pytest.raises(TypeError, match=rf"got {layer.__class__.__name__}\(.*\): use autograd's"):
+        fast_activation(layer, torch.zeros(1))
 
 
 @pytest.mark.parametrize("width", [1, 7, 14, 20, 560, 784])
