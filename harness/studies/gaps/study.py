@@ -55,10 +55,8 @@ class Part:
     @property
     def files(self) -> tuple[Path, Path]:
         """A row for each latent and split, and a row for each split."""
-        parts, older = folder_of_parts(self.folder, self.study), f"{self.kept.folder.path.name}-{self.kept.samples}"
-        name = older + self.kept.mark
-        if (parts / f"{older}.csv").exists() and not (parts / f"{name}.csv").exists():
-            name = older  # once those of published models had no mark
+        name = f"{self.kept.folder.path.name}-{self.kept.samples}{self.kept.mark}"
+        parts = folder_of_parts(self.folder, self.study)
         return parts / f"{name}-{LATENTS}.csv", parts / f"{name}.csv"
 
     @property

@@ -15,7 +15,7 @@ from harness.studies.gaps import plot, study
 from harness.studies.gaps.measure import GapsStudy, Nats, measure
 from harness.studies.gaps.study import kept_models, run_study, summary
 from harness.studies.gaps.table import beside, format_gaps, lags, latest, overfitting
-from harness.workers.parts import is_done, write_part
+from harness.workers.parts import is_done
 from tests.oracles import linear_gaussian
 
 SMALL = GapsStudy(
@@ -139,17 +139,6 @@ def test_published_models_are_looked_into_where_the_reader_has_none(tmp_path, mo
     theirs, mine = (study.Part(small, tmp_path / "gaps", kept, None) for kept in (one, own))
     assert is_done(theirs)
     assert not is_done(mine), "a published model's numbers are not the reader's own"
-
-
-def test_parts_of_published_models_that_older_versions_have_left_unmarked_are_found(tmp_path):
-    small, one = GapsStudy(4, 2, 10, 5, 30, 50, 10, 2), kept_models(Request(results=tmp_path, workers=1))[0]
-    part = study.Part(small, tmp_path, one, None)
-    older = [path.with_name(path.name.replace("-published", "")) for path in part.files]
-    assert older != [*part.files]
-    for path in older:
-        write_part(path, [{"value": 1}])
-    assert is_done(part)
-    assert [*part.files] == older
 
 
 def two_methods():
