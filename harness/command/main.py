@@ -88,8 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ):
                 print(line, flush=True)
         elif options.migrate:
-            if not request.results.is_dir():
-                raise UserError(f"--migrate needs results, and there are none at {request.results}: correct --results")
             print(*migrate(request.results) or ["there is nothing of an older version"], sep="\n")
         elif options.check:
             return 0 if check_results(options) else 1

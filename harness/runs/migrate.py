@@ -49,8 +49,10 @@ def migrate(results: Path) -> list[str]:
     its curve and its model, but not its checkpoint, in which that end has left a trace: --force computes it anew.
 
     Raises:
-        UserError: a file cannot be read or written.
+        UserError: a file cannot be read or written, or there is no such folder.
     """
+    if not results.is_dir():
+        raise UserError(f"--migrate needs results, and there are none at {results}: correct --results")
     if not (older_runs(results) or _with_studies(results)):
         return []
     with in_turn(results / ASIDE):

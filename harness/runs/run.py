@@ -175,7 +175,7 @@ class Run:
     def _keep(self) -> None:
         """Leave the model as it is now."""
         model, encoder = self.learner.model, self.learner.encoder
-        content = describe(model, encoder if encoder is not None and is_described(encoder) else None)
+        content = describe(model, encoder if is_described(encoder) else None)
         for name in ("model", "encoder"):
             if content[name] is not None:  # of a stack, parameters are parts of larger tensors
                 content[name] = {key: tensor.cpu().clone() for key, tensor in content[name].items()}

@@ -42,10 +42,13 @@ def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
         if len(same) != 1:
             names = dict.fromkeys(folder.path.name for folder in same)
             which = "is none" if not same else f"are {', '.join(names)}"
-            likely = did_you_mean(name, [folder.path.name.rpartition("-")[0] for folder in folders])
-            remedy = "name one of these" if same else f"--list has their names{likely}"
-            if Path(text).is_dir():
+            if same:
+                remedy = "name one of these"
+            elif Path(text).is_dir():
                 remedy = f"where it is one, name its store with --results {Path(text).resolve().parent.parent}"
+            else:
+                likely = did_you_mean(name, [folder.path.name.rpartition("-")[0] for folder in folders])
+                remedy = f"--list has their names{likely}"
             raise UserError(
                 f"a run must be named by its folder, its folder's name or its id, got {text!r}, which {which} in "
                 f"{shelves.runs} and what comes with the project: {remedy}"

@@ -142,26 +142,30 @@ def test_a_model_that_is_another_is_found(stored, capsys):
     assert "the model kept after 8,000 samples, not the curve" in capsys.readouterr().out
 
 
-def test_a_run_that_diverged_is_verified_as_one_and_one_that_only_claims_to_have_ended_is_not(
-    array, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    job = small_job(tmp_path, array, samples=2_000, first_point=100, decoder="gaussian", step_size=1e5)
-    job = replace(job, root=Path("results/runs"))
-    assert run(job).state == "diverged"
+@pytest.fixture
+def diverged(array, tmp_path, monkeypatch):
+    """A run of so many samples with this first point, which has diverged."""
+
+    def diverge(samples, first_point):
+        monkeypatch.chdir(tmp_path)
+        job = small_job(tmp_path, array, samples=samples, first_point=first_point, decoder="gaussian", step_size=1e5)
+        job = replace(job, root=Path("results/runs"))
+        assert run(job).state == "diverged"
+        return job
+
+    return diverge
+
+
+def test_a_run_that_diverged_is_verified_as_one_and_one_that_only_claims_to_have_ended_is_not(diverged, capsys):
+    job = diverged(2_000, 100)
     assert verify(job.config.id) == 0
     job.folder.write_status(replace(job.folder.status(), state="finished", samples=2_000, completed=2_000))
     assert verify(job.config.id) == 1
     assert "only the run computed anew diverged" in capsys.readouterr().out
 
 
-def test_a_run_that_diverged_before_its_first_value_is_verified_and_one_that_lost_its_values_is_not(
-    array, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    job = small_job(tmp_path, array, samples=8_000, first_point=2_000, decoder="gaussian", step_size=1e5)
-    job = replace(job, root=Path("results/runs"))
-    assert run(job).state == "diverged"
+def test_a_run_that_diverged_before_its_first_value_is_verified_and_one_that_lost_its_values_is_not(diverged, capsys):
+    job = diverged(8_000, 2_000)
     assert not job.folder.curve.exists()
     assert verify(job.config.id) == 0
     said = capsys.readouterr().out.splitlines()[-1]
