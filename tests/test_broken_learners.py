@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,8 +19,7 @@ from aevb.testing import (
 )
 from aevb.testing.problem import N
 from baselines.wake_sleep import WakeSleep
-
-WORDS = r"must .*, got .*: "
+from tests.law_broken import law_broken
 
 
 class Forgetful(AEVB):
@@ -165,7 +163,7 @@ BROKEN_LEARNERS = {
 
 @pytest.mark.parametrize("law", LEARNER_LAWS, ids=lambda law: law.__name__)
 def test_a_learner_that_breaks_a_law_is_found_out(law: Callable) -> None:
-    with pytest.raises(LawBroken, match=WORDS):
+    with law_broken():
         law(BROKEN_LEARNERS[law.__name__], BernoulliModel)
 
 
@@ -242,9 +240,8 @@ WRONG_LEARNERS = {
 @pytest.mark.parametrize("name", WRONG_LEARNERS)
 def test_a_wrong_learner_does_not_pass(name: str, decoder: type) -> None:
     learner, said = WRONG_LEARNERS[name]
-    with pytest.raises(LawBroken, match=said) as broken:
+    with law_broken(said):
         check_learner(learner, [decoder])
-    assert re.search(WORDS, str(broken.value))
 
 
 def without(*names: str, **others: object) -> Callable:
