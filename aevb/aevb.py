@@ -35,7 +35,7 @@ class AEVB(LearnerWithEncoder):
         n_samples: int = 1,
     ) -> None:
         super().__init__(model, encoder, n_datapoints, n_samples)
-        construction.function(estimator=estimator)
+        construction.function("take one of aevb.estimators, say", estimator=estimator)
         self._estimator = estimator
         self._ascent = Ascent(options, theta=model, phi=encoder)
 

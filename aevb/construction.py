@@ -84,12 +84,12 @@ def generator(value: torch.Generator | None) -> None:
         kind(torch.Generator, "make one with torch.Generator().manual_seed(0)", generator=value)
 
 
-def function(**values: object) -> None:
-    """Each can be called.
+def function(remedy: str, **values: object) -> None:
+    """Each can be called; `remedy` says what to give.
 
     Raises:
         ArgumentError: one cannot.
     """
     for name, value in values.items():
         if not callable(value):
-            raise ArgumentError(f"`{name}` must be a function, got {shown(value)}: take one of aevb.estimators, say")
+            raise ArgumentError(f"`{name}` must be a function, got {shown(value)}: {remedy}")

@@ -74,7 +74,8 @@ def evaluate_lower_bound(
     """
     checks.pixels(model, x)
     checks.whole(1, n_samples=n_samples, chunk=chunk)
-    construction.function(encoder=encoder, estimator=estimator)
+    construction.function("make a GaussianEncoder, say", encoder=encoder)
+    construction.function("take one of aevb.estimators, say", estimator=estimator)
     with torch.no_grad():
         bounds = []
         for part in x.split(chunk):

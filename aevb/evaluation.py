@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -72,6 +73,7 @@ def evaluate(
     n_samples: int = 1000,
     n_moves: int | None = None,
     annealing: Annealing | None = None,
+    on_progress: Callable[[str, float], object] | None = None,
 ) -> Evaluation:
     """Importance sampling from q and from a Gaussian fitted to chains, annealed importance sampling, and appendix D.
 
@@ -87,6 +89,8 @@ def evaluate(
             more: a Gaussian of n dimensions takes as many different draws to fit.
         annealing: of annealed importance sampling; None for `Annealing()`, whose 300 temperatures are enough for a few
             latent variables.
+        on_progress: called with the name of an estimator as it begins, and 0; of AIS, which takes the longest where
+            there are many temperatures, again after each temperature, with the share that is done.
 
     Raises:
         ArgumentError: x is not what the model takes, or not finite, or q is no Gaussian of the right shape.
@@ -96,7 +100,10 @@ def evaluate(
     checks.whole(25, n_samples=n_samples, n_moves=n_moves)
     checks.source(generator)
     if q is not None:
-        construction.function(q=q)
+        construction.function("make a GaussianEncoder, say", q=q)
+    if on_progress is not None:
+        construction.function("take one of a name and a share", on_progress=on_progress)
+    tell = on_progress or (lambda name, share: None)
     estimates: dict[str, MarginalEstimate] = {}
     bound = bound_error = None
     with warnings.catch_warnings():
@@ -104,15 +111,19 @@ def evaluate(
         if q is not None:
             with torch.no_grad():
                 density = as_density(q(x), (len(x), model.n_latent), x)
+            tell("importance sampling, q", 0.0)
             bound, bound_error = lower_bound(model, x, density, generator, n_samples)
             estimates["importance sampling, q"] = importance_log_likelihood(
                 model, x, density, generator, n_samples=n_samples
             )
+        tell("importance sampling, chains", 0.0)
         proposal, chains = posterior_gaussian(model, x, start_chains(model, x, generator), generator, n_samples=n_moves)
         estimates["importance sampling, chains"] = importance_log_likelihood(
             model, x, proposal, generator, n_samples=n_samples
         )
-        estimates["AIS"] = ais_log_likelihood(model, x, generator, annealing)
+        tell("AIS", 0.0)
+        estimates["AIS"] = ais_log_likelihood(model, x, generator, annealing, on_progress=partial(tell, "AIS"))
+        tell("appendix D", 0.0)
         limit = limit_of(list(estimates.values()))  # the mean weight of each of these is in expectation p(x)
         estimates["appendix D"] = appendix_d_log_likelihood(model, x, chains, generator, n_samples=n_moves)[0]
     estimates = {name: distrust(estimate, limit) for name, estimate in estimates.items()}

@@ -129,7 +129,7 @@ def sample_posterior(
         raise ArgumentError(f"`shape` must be (images, n_latent), got {checks.shown(shape)}: give both")
     checks.whole(1, **dict(zip(("images", "n_latent"), shape, strict=True)))
     checks.kind(torch.Generator, "make one with torch.Generator().manual_seed(0)", generator=generator)
-    construction.function(log_likelihood=log_likelihood)
+    construction.function("bind x to `pixel_log_likelihood`, say", log_likelihood=log_likelihood)
     checks.whole(0, n_burn_in=n_burn_in)
     checks.whole(1, n_leapfrog=n_leapfrog)
     checks.number(0, 1, jitter=jitter)
@@ -161,7 +161,7 @@ def posterior_mean(
             image.
     """
     _check_draws(z)
-    construction.function(function=function)
+    construction.function("take a model's `pixel_mean`, say", function=function)
     total = _numbers("function", function(z[0]), z.shape[1:3]).mean(0)
     for draws in z[1:]:
         total += function(draws).mean(0)
@@ -179,7 +179,7 @@ def predictive_log_likelihood(
             image.
     """
     _check_draws(z)
-    construction.function(log_likelihood=log_likelihood)
+    construction.function("bind x to `pixel_log_likelihood`, say", log_likelihood=log_likelihood)
     values = torch.stack([_numbers("log_likelihood", log_likelihood(draws), z.shape[1:3], single=True) for draws in z])
     values = values.flatten(0, 1)
     return values.logsumexp(0) - math.log(len(values))

@@ -54,7 +54,7 @@ class FullVariationalBayes(LearnerWithEncoder):
         weight_std: float = 0.01,
     ) -> None:
         super().__init__(model, encoder, n_datapoints, n_samples)
-        construction.function(estimator=estimator)
+        construction.function("take one of aevb.estimators, say", estimator=estimator)
         checks.number(1e-30, weight_std=weight_std)  # its logarithm is kept
         self._ascent = Ascent(options, phi=encoder)
         self._estimator = estimator

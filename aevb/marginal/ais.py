@@ -9,7 +9,7 @@ likelihood using bidirectional Monte Carlo".
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 
 import torch
@@ -17,11 +17,11 @@ from jaxtyping import Float
 from scipy.special import gammaincinv
 from torch import Tensor
 
-from aevb import checks, hmc
+from aevb import checks, construction, hmc
 from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.fast.posterior import posterior
-from aevb.marginal.annealing import Annealing, Run, anneal, tune_step_sizes
+from aevb.marginal.annealing import Annealing, OnMove, Run, anneal, tune_step_sizes
 from aevb.marginal.estimate import MarginalEstimate, log_mean
 from aevb.model import GenerativeModel
 
@@ -37,6 +37,7 @@ def ais_log_likelihood(
     annealing: Annealing | None = None,
     *,
     step_sizes: Float[Tensor, "temperature batch"] | None = None,
+    on_progress: Callable[[float], object] | None = None,
 ) -> MarginalEstimate:
     """Log of the mean forward weight: in expectation a lower bound of log p(x).
 
@@ -49,6 +50,7 @@ def ais_log_likelihood(
         generator: source of all randomness.
         annealing: schedule and chains.
         step_sizes: from `tune_step_sizes`, to spare the preliminary run.
+        on_progress: called after each temperature with the share of the moves that is done, up to 1.
 
     Returns:
         The estimates. Their standard error is that of the mean weight, or that of log-normal weights with the same
@@ -66,11 +68,18 @@ def ais_log_likelihood(
     """
     annealing = Annealing() if annealing is None else annealing
     _check(model, x, annealing, step_sizes)
+    if on_progress is not None:
+        construction.function("take one of a share", on_progress=on_progress)
+    on_move = None if on_progress is None else _counted(len(x), annealing, step_sizes is None, on_progress)
     runs = []
     for rows in _chunks(len(x), annealing):
-        steps = tune_step_sizes(model, x[rows], generator, annealing) if step_sizes is None else step_sizes[:, rows]
+        steps = (
+            tune_step_sizes(model, x[rows], generator, annealing, on_move)
+            if step_sizes is None
+            else step_sizes[:, rows]
+        )
         z = standard_normal((annealing.n_chains, len(x[rows]), model.n_latent), x, generator)
-        run = anneal(model, x[rows], z, generator, annealing, steps.to(x), upwards=True)
+        run = anneal(model, x[rows], z, generator, annealing, steps.to(x), upwards=True, on_move=on_move)
         runs.append(run)
     estimate = _estimate("AIS, lower bound", runs, sign=1)
     estimate.warn("take more temperatures or more chains")
@@ -214,6 +223,20 @@ def spread_of_logs(
 
 def _chi_squared_quantile(probability: float, degrees: int) -> float:
     return 2 * float(gammaincinv(degrees / 2, probability))  # SciPy's `stats` has it by name, and takes half a second
+
+
+def _counted(n: int, annealing: Annealing, tunes: bool, on_progress: Callable[[float], object]) -> OnMove:
+    """What counts the moves of all chains of n datapoints, and tells their share."""
+    changes = len(annealing.betas) - 1  # of temperature; a run moves inside the path alone
+    total = n * (annealing.n_chains * (changes - 1) + annealing.n_tuning_chains * changes * tunes)
+    done = 0
+
+    def on_move(n_moved: int) -> None:
+        nonlocal done
+        done += n_moved
+        on_progress(done / total)
+
+    return on_move
 
 
 def _chunks(n: int, annealing: Annealing) -> Iterator[slice]:

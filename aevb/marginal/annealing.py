@@ -3,6 +3,7 @@
 It is geometric: f_β(z) = p(z) p(x|z)^β, the prior at β = 0 and, but for 1 / p(x), the posterior at β = 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -16,6 +17,8 @@ from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.fast.posterior import posterior
 from aevb.model import GenerativeModel
+
+OnMove = Callable[[int], object]
 
 
 def sigmoidal_schedule(n: int, sharpness: float = 4.0) -> Float[Tensor, " n"]:
@@ -83,11 +86,16 @@ class Run:
 
 
 def tune_step_sizes(
-    model: GenerativeModel, x: Float[Tensor, "batch pixel"], generator: torch.Generator, annealing: Annealing
+    model: GenerativeModel,
+    x: Float[Tensor, "batch pixel"],
+    generator: torch.Generator,
+    annealing: Annealing,
+    on_move: OnMove | None = None,
 ) -> Float[Tensor, "temperature batch"]:
     """Step size for each temperature but β = 0 and each datapoint, from one annealing run that tunes as it goes.
 
     At each temperature log h moves by mean acceptance − 0.9, after 20 moves at the first temperature to start with.
+    `on_move` is called after each temperature, with how many chains have moved.
     """
     checks.pixels(model, x)
     checks.kind(Annealing, "make one with Annealing()", annealing=annealing)
@@ -103,6 +111,8 @@ def tune_step_sizes(
             state = outcome.state
             step_size = step_size * torch.exp(outcome.accept_probability.mean(0) - tuning.TARGET_ACCEPTANCE)
         steps.append(step_size)
+        if on_move is not None:
+            on_move(z.shape[0] * z.shape[1])
     return torch.stack(steps)
 
 
@@ -115,11 +125,12 @@ def anneal(
     step_sizes: Float[Tensor, "temperature batch"],
     *,
     upwards: bool,
+    on_move: OnMove | None = None,
 ) -> Run:
     """Take z along the path, with a move at each temperature strictly inside it, and weigh each change of temperature.
 
     A change from β to β′ weighs p(x|z)^(β′ − β), at the z of that moment and in either direction. Upwards, z must be
-    drawn from the prior; downwards, from the posterior.
+    drawn from the prior; downwards, from the posterior. `on_move` is called as that of `tune_step_sizes` is.
 
     Source: Neal 2001, section 2.
     """
@@ -140,6 +151,8 @@ def anneal(
         state = outcome.state
         acceptance.append(outcome.accept_probability.mean(0))
         n_non_finite += (~outcome.finite).sum(0)
+        if on_move is not None:
+            on_move(z.shape[0] * z.shape[1])
     moves = torch.stack(acceptance) if acceptance else x.new_full((1, len(x)), torch.nan)
     return Run(log_weights, moves, n_non_finite)
 

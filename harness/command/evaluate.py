@@ -88,6 +88,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from aevb.marginal.annealing import Annealing, sigmoidal_schedule
     from harness.command import subject
     from harness.command.refusals import check_results
+    from harness.command.waiting import waiting
     from harness.runs.streams import stream
     from harness.store.files import check_file, write_text
 
@@ -106,12 +107,15 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         model, q, x = subject.from_run(options.model, options.data, options.points, options.results, options.decoder)
     torch.set_num_threads(1)  # numbers repeat, and small models are no slower
-    with strangers_code(
-        lambda what: UserError(f"a model must be evaluated wherever z is; {options.model} raised {what}: mend it")
+    with (
+        waiting() as tell,
+        strangers_code(
+            lambda what: UserError(f"a model must be evaluated wherever z is; {options.model} raised {what}: mend it")
+        ),
     ):
         annealing = Annealing(sigmoidal_schedule(options.temperatures), n_chains=options.chains)
         draws = stream(EVALUATE, options.seed)
-        found = evaluate(model, x, draws, q=q, n_samples=options.samples, annealing=annealing)
+        found = evaluate(model, x, draws, q=q, n_samples=options.samples, annealing=annealing, on_progress=tell)
     print(format_table(tabulate(found)))
     if found.bound is not None and found.bound_error is not None:
         error = float(found.bound_error.square().sum().sqrt()) / len(found.bound)

@@ -149,6 +149,21 @@ def test_ais_is_within_its_errors_and_sandwiches_the_truth() -> None:
     assert -3 * gap.std() / 10 < gap.mean() < 0.1
 
 
+@ignore_untrusted  # twelve temperatures are few
+@pytest.mark.parametrize("tuned", [False, True])
+@pytest.mark.parametrize("chunk", [30, 5000])
+def test_ais_tells_how_far_it_is_and_draws_the_same(tuned, chunk) -> None:
+    x, _ = simulate(ORACLE.model, 7, seeded())
+    annealing = Annealing(sigmoidal_schedule(12), n_chains=6, chunk=chunk)
+    steps = tune_step_sizes(ORACLE.model, x, seeded(), annealing) if tuned else None
+    shares: list[float] = []
+    quiet = ais_log_likelihood(ORACLE.model, x, seeded(), annealing, step_sizes=steps)
+    told = ais_log_likelihood(ORACLE.model, x, seeded(), annealing, step_sizes=steps, on_progress=shares.append)
+    torch.testing.assert_close(told.log_likelihood, quiet.log_likelihood, rtol=0, atol=0)
+    assert shares == sorted(set(shares))
+    assert (shares[0] > 0, shares[-1]) == (True, 1.0)
+
+
 def test_too_few_temperatures_err_to_the_side_that_the_bounds_promise() -> None:
     generator, hard = seeded(), linear_gaussian(n_latent=6, n_pixels=20, diagonal_posterior=False)
     x, z = simulate(hard.model, 200, generator)

@@ -74,6 +74,7 @@ CALLS = {
             for b in ([0.0, 0.5, 1.0], np.linspace(0, 1, 5), None, torch.tensor(0.5), torch.tensor([[0.0, 1.0]]))
         ),
         *(lambda a=a: ais_log_likelihood(MODEL, X, G, a) for a in (0, "short", SHORT.betas)),
+        *(lambda t=t: ais_log_likelihood(MODEL, X, G, SHORT, on_progress=t) for t in (True, "AIS")),
         *(lambda a=a: tune_step_sizes(MODEL, X, G, a) for a in (None, 0)),
         *(
             lambda s=s: ais_log_likelihood(MODEL, X, G, SHORT, step_sizes=s)
