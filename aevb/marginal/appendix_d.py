@@ -75,8 +75,9 @@ def appendix_d_log_likelihood(
         dimensions, the range for which the paper recommends it, whose terms are worth at least 4 independent
         ones, whose standard error is below 1 nat and which draws from the prior do not contradict: a chain may
         sit in a wrong mode, and its estimate is then too low. With 50 samples four of five trusted estimates
-        are within twice their standard error of the truth; with "kde" and "scott_kde" two of three, and one in
-        twenty of those or more is off by more than 1 nat: see docs/estimators.md.
+        are within twice their standard error of the truth; with "kde" and "scott_kde" two of three. Off by more
+        than 1 nat is one in sixty or fewer with "kde", one in twenty or more with "scott_kde": see
+        docs/estimators.md.
 
     Note:
         `fit="scott_kde", jitter=0, adapt="every_move", n_leapfrog=5` is what the author's library does where the paper

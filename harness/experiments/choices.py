@@ -166,7 +166,11 @@ PAPER: tuple[Choice, ...] = (
         "No head differs from the other layers.",
     ),
     Choice({"warm_up": 0}, ("text",), "Adagrad as published."),
-    Choice({"prior_on_biases": True}, ("text",), "log N(θ; 0, I) covers all of θ, and nothing of φ."),
+    Choice(
+        {"prior_on_biases": True},
+        ("text",),
+        "The prior is on θ: all of it, biases too. That all parameters take the MAP criterion could mean φ as well.",
+    ),
     Choice({"estimator": "b"}, ("text",), "Section 5 names no estimator; eq. 10 of section 3 is B.", AEVB),
     Choice(
         {"step_size": "auto"}, ("text",), "The best of 0.01, 0.02 and 0.1 by training bound in the first iterations."

@@ -11,6 +11,7 @@ from harness.studies.verdict import every, holds
 
 CELL = ("bias", "spread", "without_estimate")
 PAPERS_OWN, PAPER_SAMPLES = "appendix D", 50  # the estimator and the number of posterior samples of its figure 3
+EACH_HALF = 2 * PAPER_SAMPLES  # the text can be read as so many to fit q, and as many new ones to plug in
 NATS = 1.0  # what the paper's noise limit is taken to be
 # Those that are drawn, a panel each; AIS with both of its bounds.
 ESTIMATORS = (PAPERS_OWN, "appendix D, shrunk KDE", "appendix D, Gaussian", "importance sampling", "AIS")
@@ -62,8 +63,8 @@ def _cell(bias: float, spread: float, without_estimate: int) -> str:
     return f"{value} [{without_estimate}]" if without_estimate else value
 
 
-def worst_errors(table: pd.DataFrame) -> dict[int, Estimate]:
-    """Bias or spread, whichever is larger, of the paper's own estimator with its 50 samples, nats, for each N_z.
+def worst_errors(table: pd.DataFrame, effort: int = PAPER_SAMPLES) -> dict[int, Estimate]:
+    """Bias or spread, whichever is larger, of the paper's own estimator with so many samples, nats, for each N_z.
 
     The worse kind of data counts, and no estimate is the worst.
 
@@ -71,7 +72,7 @@ def worst_errors(table: pd.DataFrame) -> dict[int, Estimate]:
         With several seeds the mean over them. With one, the standard error is the bias's, or the spread's: from the
         fourth moment if the table has it (`spread_error`), else as if errors were normal, spread/√(2n).
     """
-    paper = table[(table["estimator"] == PAPERS_OWN) & (table["effort"] == PAPER_SAMPLES)]
+    paper = table[(table["estimator"] == PAPERS_OWN) & (table["effort"] == effort)]
     worst: dict[int, Estimate] = {}
     for size, kinds in paper.groupby("n_latent"):
         of_kinds = [_over_seeds(rows) for _, rows in kinds.groupby("data")] if "data" in kinds else [_over_seeds(kinds)]
