@@ -1,5 +1,6 @@
 """What all algorithms share: a batch, what a step draws and reports, and how a learner is built, saved and loaded."""
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -182,14 +183,15 @@ class LearnerState:
                     "returned"
                 )
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            # A module copies what it is given; torch's optimisers go on in it.
+            part.load_state_dict(state[name] if isinstance(part, nn.Module) else copy.deepcopy(state[name]))
 
 
 def _state(part: Any) -> dict[str, Any]:
-    """Its state; a module's own would change with the module."""
+    """Its state, in copies: a module's own would change with the module, and an optimiser's with the optimiser."""
     state: dict[str, Any] = part.state_dict()
     if not isinstance(part, nn.Module):
-        return state
+        return copy.deepcopy(state)
     return {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
 
 

@@ -35,7 +35,8 @@ def one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened(
     generator.set_state(noise)
     train(other, x, 2, generator)
     states = [numbers(each.state_dict()) for each in (one, other)]
-    demand_equal(states, "a learner must go on from its state as if nothing had happened", "keep all of it in `_parts`")
+    remedy = "keep all of it in `_parts`, and share no tensors with what you save or load"
+    demand_equal(states, "a learner must go on from its state as if nothing had happened", remedy)
 
 
 def a_state_stays_as_it_was_while_the_learner_goes_on(

@@ -48,6 +48,35 @@ def test_a_state_is_left_alone_by_later_steps(kind, generator):
     assert torch.equal(weights(learner), before)
 
 
+class WithAdam(AEVB):
+    """AEVB beside which an optimiser of torch's climbs."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.adam = torch.optim.Adam(self.model.parameters())
+
+    def step(self, batch, generator, noise=None):
+        info = super().step(batch, generator, noise)
+        self.adam.step()
+        return info
+
+    def _parts(self):
+        return super()._parts() | {"adam": self.adam}
+
+
+def test_the_state_of_an_optimiser_is_shared_neither_as_it_is_taken_nor_as_it_is_loaded(generator):
+    learner, other = (learner_of(WithAdam, generator) for _ in range(2))
+    batch = batch_of(generator)
+    learner.step(batch, generator)
+    state = learner.state_dict()
+    first = state["adam"]["state"][0]["exp_avg"].clone()
+    other.load_state_dict(state)
+    for one in (learner, other):
+        one.step(batch, generator)
+        assert torch.equal(state["adam"]["state"][0]["exp_avg"], first)
+        assert float(state["adam"]["state"][0]["step"]) == 1
+
+
 @pytest.mark.parametrize("kind", WITH_ENCODER)
 def test_the_state_of_a_learner_of_another_size_is_refused_and_changes_nothing(kind, generator):
     learner, other = learner_of(kind, generator), learner_of(kind, generator, n_latent=3)

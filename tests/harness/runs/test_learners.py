@@ -1,5 +1,6 @@
 """Anybody's learner goes where ours go: by the place of its class, with arguments of its own."""
 
+import importlib
 import json
 import re
 import sys
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
 
+import aevb.testing as laws
 from aevb.errors import UserError
 from aevb.learner import Batch
 from harness.experiments.methods import METHODS, method_of
@@ -176,11 +178,15 @@ def test_a_learner_is_tried_on_the_runs_own_training_points(n_train, batch_size,
 
 
 def test_what_the_docs_say_of_a_learner_is_so(stranger):
-    lines = re.findall(r"^python reproduce.py (--figure .+beta:Beta.*)$", DOCUMENT, re.MULTILINE)
-    assert len(lines) == 2
+    lines = re.findall(r"^python reproduce.py (--figure .+(?:beta:Beta|adam:Adam).*)$", DOCUMENT, re.MULTILINE)
+    assert len(lines) == 3
     for line in lines:
         status, _, complained = run([*line.split(), "--samples", "1000", "--workers", "1", "--results", "here"])
         assert status == 0, complained
+
+
+def test_the_docs_learner_with_an_optimiser_of_torchs_keeps_every_law(own_files):
+    laws.check_learner(importlib.import_module("adam").Adam)
 
 
 def test_its_argument_reaches_it_and_it_reports_the_bound_all_the_same(stranger):
