@@ -24,6 +24,11 @@ _OWN_FIELD = re.compile(rf"({'|'.join(OWN)})\.([^\W\d]\w*)", re.ASCII)
 CHANGEABLE = tuple(field.name for field in fields(Config) if field.name not in _WHAT_IS_RUN)
 _WHOLE = {field.name for field in fields(Config) if field.type is int or field.name == "hidden"}
 _LONGEST_NUMBER = 40  # letters, and digits before the point
+# What is no field, and what of one's own has it instead.
+_ELSEWHERE = {
+    **dict.fromkeys(("optimizer", "optimiser"), "write a learner that climbs with another one"),
+    "encoder": "write a learner that makes its own",
+}
 _PYTHONS = {"True": "write true", "False": "write false", "None": "leave the change out"}
 
 
@@ -133,6 +138,11 @@ def _change(text: str) -> tuple[str, Any]:
     """A field and its value from `field=value`."""
     field, equals, value = text.partition("=")
     if (field not in CHANGEABLE and not _OWN_FIELD.fullmatch(field)) or not equals:
+        if elsewhere := _ELSEWHERE.get(field):
+            raise UserError(
+                f"a change of protocol must be field=value, and {field} is no field, got {text!r}: {elsewhere}, as "
+                "docs/own-learner.md does, and name it with --method"
+            )
         if meant := did_you_mean(field, CHANGEABLE):
             raise UserError(
                 f"a change of protocol must be field=value, with a field that there is, got {text!r}{meant}"

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import torch
 from torch import nn
 
 from aevb.ascent import AscentOptions
@@ -13,6 +14,7 @@ from aevb.model import GenerativeModel
 from aevb.places import is_place, load_place
 from harness.experiments.config import Config
 from harness.experiments.methods import method_of
+from harness.runs.streams import stream
 
 # What `build` passes by place; a learner's other arguments are passed by name.
 BY_PLACE = ("model", "encoder", "n_datapoints", "options")
@@ -44,7 +46,9 @@ def learner_with_encoder(
         offered["estimator"] = LOWER_BOUNDS[config.estimator]
     names = _arguments(algorithm)
     known = {name: value for name, value in offered.items() if name in names}
-    return algorithm(model, encoder, n_datapoints, options, **known, **method.arguments, **dict(config.learner))
+    with torch.random.fork_rng(devices=[]):  # a stranger's may draw from torch's generator, an encoder's weights say
+        torch.manual_seed(stream("learner", config.seed).initial_seed())
+        return algorithm(model, encoder, n_datapoints, options, **known, **method.arguments, **dict(config.learner))
 
 
 def check_learner(config: Config) -> None:

@@ -81,6 +81,11 @@ class Run:
         if not saved and job.engine != engine_of(config, job.engine):
             own = ", ".join(map(short_name, config.places))
             notes.append(f"gradients from autograd, since there are none by hand for {own}")
+        encoder = self.learner.encoder
+        if not saved and encoder is not None and not is_described(encoder):
+            notes.append(
+                f"models are kept without the {type(encoder).__name__}, as encoders other than ours are not kept"
+            )
         self.progress.notes += notes
         if "curve.csv" in damaged or (self.progress.rows and not self.folder.curve.exists()):
             self.folder.write_curve(self.progress.rows, durable=True)

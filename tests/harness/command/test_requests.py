@@ -30,6 +30,8 @@ from tests.support import write_array
         ("--figure 2 --samples many", "whole number"),
         ("--figure 2 --protocol mine", "one of author, paper"),
         ("--figure 2 --protocol author+eta=1", "with a field of"),
+        ("--figure 2 --protocol author+optimizer=adam", "no field, got 'optimizer=adam': write a learner that climbs"),
+        ("--figure 2 --protocol author+encoder=mine:Deep", "no field, got 'encoder=mine:Deep': write a learner that"),
         ("--figure 2 --protocol author+step_size=0", "positive number"),
         ("--figure 2 --dataset mnist --protocol author+pixel_scale=100", "must lie in [0, 1]"),
         ("--figure 2 --dataset mnist --protocol author+pixel_scale=0", "a finite number >= 255"),

@@ -110,6 +110,20 @@ class Alone:
         self.own.load_state_dict(state)
 
 
+class Net(torch.nn.Module):
+    def __init__(self, n_pixels, n_latent):
+        super().__init__()
+        self.layer = torch.nn.Linear(n_pixels, 2 * n_latent)
+
+    def forward(self, x):
+        return DiagonalGaussian(*self.layer(x).chunk(2, -1))
+
+
+class Encoding(AEVB):
+    def __init__(self, model, encoder, n_datapoints, options):
+        super().__init__(model, Net(model.n_pixels, model.n_latent), n_datapoints, options)
+
+
 class Unsure(Alone):
     n_normal, dreams = None, False
 
@@ -128,7 +142,9 @@ class Heir(LearnerState):
 number = 3
 """
 ).replace(
-    "from aevb.learner import AscentOptions\n", "from aevb.learner import AscentOptions, LearnerState, StepInfo\n"
+    "from aevb.learner import AscentOptions\n",
+    "import torch\nfrom aevb.densities import DiagonalGaussian\n"
+    "from aevb.learner import AscentOptions, LearnerState, StepInfo\n",
 )
 
 
@@ -200,8 +216,25 @@ def test_its_argument_reaches_it_and_it_reports_the_bound_all_the_same(stranger)
     assert torch.equal(bounds[0], bounds[2])
 
 
-def build(protocol, method):
-    config = protocol_config(protocol, "mnist", n_latent=2, method=method, seed=0)
+def test_an_encoder_that_a_learner_makes_has_weights_of_the_seed_and_is_told_not_to_be_kept(stranger):
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    one = build("author+hidden=[5]", "stranger:Encoding")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(1)
+    again, another = (build("author+hidden=[5]", "stranger:Encoding", seed) for seed in (0, 1))
+    weights = [parameters_to_vector(learner.encoder.parameters()) for learner in (one, again, another)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    line = "--figure 2 --dataset stripes:load --latent 2 --samples 1000 --workers 1 --results here --method"
+    for method, told in (("stranger:Encoding", True), ("stranger:Beta", False)):
+        status, _, complained = run([*line.split(), method])
+        assert status == 0, complained
+        assert ("models are kept without the Net, as encoders" in " ".join(complained.split())) == told, complained
+
+
+def build(protocol, method, seed=0):
+    config = protocol_config(protocol, "mnist", n_latent=2, method=method, seed=seed)
     x = torch.zeros(100, 784)
     check_learner(config)
     return build_learner(config, RunData(x, False, x, x), 0.1)
