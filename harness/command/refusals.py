@@ -102,6 +102,11 @@ def check(options: argparse.Namespace) -> None:
         raise UserError(f"--demo shows one model: give --{several[0]} one value")
     if options.claims is not None and len(options.method) > 1:
         raise UserError(f"--claims asks one method in AEVB's place, got {' '.join(options.method)}: name one")
+    if options.claims is not None and "+learner." in options.protocol:
+        raise UserError(
+            "--claims asks a learner as its class is, beside others without its arguments, got --protocol "
+            f"{options.protocol}: make a subclass with that default, `class Beta4(Beta)`, and name it with --method"
+        )
     if len(options.device) > 1 and not options.benchmark:
         raise UserError(f"--device takes several for --benchmark alone, got {' '.join(options.device)}: name one")
 

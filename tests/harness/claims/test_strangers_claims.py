@@ -80,6 +80,7 @@ def test_claims_are_asked_of_a_method_by_the_command_and_nothing_of_that_is_stor
     assert "MNIST 3, Beta − wake-sleep at 10⁷: 5.0" in " ".join(printed.split())
     assert not (tmp_path / "claims").exists()
     refusals = {
+        "C1 --protocol author+learner.beta=4": "author+learner.beta=4: make a subclass with that default",
         "C4": "asks C1, C2, C8, C13",
         "C1 --method aevb iwae": "one method in AEVB's place",
         "C8 --method mcem": "mcem asks C13",
