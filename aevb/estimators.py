@@ -71,8 +71,12 @@ def evaluate_lower_bound(
     Raises:
         ArgumentError: x is not what the model takes, or not finite, q(z|x) or the bound has another shape, or a
             number is not positive.
+
+    Warns:
+        TrainModeWarning: the model or the encoder has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     checks.pixels(model, x)
+    checks.settled(model, encoder)
     checks.whole(1, n_samples=n_samples, chunk=chunk)
     construction.function("make a GaussianEncoder, say", encoder=encoder)
     construction.function("take one of aevb.estimators, say", estimator=estimator)

@@ -81,6 +81,7 @@ def evaluate(
 
     Args:
         model: p(z) p(x|z), or `aevb.joint.Joint` where log p(x, z) alone is known; its parameters are not touched.
+            A module with dropout or batch norm must be in its eval mode: call ``.eval()`` first, of q's module too.
         x: datapoints.
         generator: source of all randomness.
         q: q(z|x), where there is one.
@@ -94,8 +95,12 @@ def evaluate(
 
     Raises:
         ArgumentError: x is not what the model takes, or not finite, or q is no Gaussian of the right shape.
+
+    Warns:
+        TrainModeWarning: the model or q has dropout or batch norm in its train mode.
     """
     checks.pixels(model, x)
+    checks.settled(model, q)
     n_moves = max(200, 5 * model.n_latent) if n_moves is None else n_moves
     checks.whole(25, n_samples=n_samples, n_moves=n_moves)
     checks.source(generator)
@@ -108,6 +113,7 @@ def evaluate(
     bound = bound_error = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrustedEstimateWarning)  # `trusted` says it
+        warnings.simplefilter("ignore", checks.TrainModeWarning)  # it was said above
         if q is not None:
             with torch.no_grad():
                 density = as_density(q(x), (len(x), model.n_latent), x)

@@ -8,17 +8,22 @@ from torch import Tensor, nn
 
 from aevb import checks
 from aevb.densities import standard_normal_log_density
-from aevb.errors import ArgumentError
+from aevb.errors import ArgumentError, UserError, one_line
 from aevb.model import GenerativeModel
 
 LogJoint = Callable[[Tensor, Tensor], Tensor]
 """Log p(x, z) in nats: x of shape (batch, pixel) and z of shape (*draws, batch, latent) to (*draws, batch)."""
 
+ROWS = "decode rows of z, out = decode(z.flatten(0, -2)).view(*z.shape[:-1], -1), and take x.expand_as(out)"
+"""How a decoder that takes a batch alone, as one of convolutions does, is called with leading axes."""
+
 
 class Joint(GenerativeModel):
     """p(x, z) as a function. Its prior may be any; N(0, I) is where chains and annealing start.
 
-    What stands for log p(x|z) is log p(x, z) − log N(z; 0, I), so that the two add up to log p(x, z).
+    What stands for log p(x|z) is log p(x, z) − log N(z; 0, I), so that the two add up to log p(x, z). x comes as rows,
+    (batch, n_pixels), and z with draws before, (*draws, batch, n_latent). A decoder that takes a batch alone is called
+    as ``out = decode(z.flatten(0, -2)).view(*z.shape[:-1], n_pixels)``, and x broadcast as ``x.expand_as(out)``.
 
     Args:
         log_joint: log p(x, z); differentiable in z.
@@ -51,12 +56,21 @@ class Joint(GenerativeModel):
         """Log p(x, z) in nats; NaN where z is not finite.
 
         Raises:
-            ArgumentError: x or z is of another size, or the function does not give one number for each z.
+            ArgumentError: x or z is of another size, or the function does not give one number for each z, or fails
+                where z has leading axes.
         """
         for name, value, size in (("x", x, self.n_pixels), ("z", z, self.n_latent)):
             checks.last_axis(name, value, size, value)  # of any type
         lost = ~z.isfinite().all(-1)  # where a chain has left the world; a stranger's function may refuse such z
-        value = self.source(x, z.masked_fill(lost[..., None], 0))
+        try:
+            value = self.source(x, z.masked_fill(lost[..., None], 0))
+        except (RuntimeError, ValueError, IndexError) as error:
+            if z.ndim < 3 or isinstance(error, (UserError, torch.OutOfMemoryError)):
+                raise
+            raise ArgumentError(
+                "`log_joint` must take x (batch, pixel) and z (*draws, batch, latent); for x "
+                f"{tuple(x.shape)} and z {tuple(z.shape)} it raised {type(error).__name__}: {one_line(error)}: {ROWS}"
+            ) from error
         if not isinstance(value, Tensor) or value.shape != z.shape[:-1]:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ArgumentError(

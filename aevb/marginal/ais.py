@@ -65,9 +65,11 @@ def ais_log_likelihood(
 
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
+        TrainModeWarning: the model has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     annealing = Annealing() if annealing is None else annealing
     _check(model, x, annealing, step_sizes)
+    checks.settled(model)
     if on_progress is not None:
         construction.function("take one of a share", on_progress=on_progress)
     on_move = None if on_progress is None else _counted(len(x), annealing, step_sizes is None, on_progress)
@@ -117,9 +119,11 @@ def reverse_ais_log_likelihood(
 
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
+        TrainModeWarning: the model has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     annealing = Annealing() if annealing is None else annealing
     _check(model, x, annealing, step_sizes)
+    checks.settled(model)
     checks.kind(Tensor, "give the latent of each datapoint", z=z)
     if z.shape != (len(x), model.n_latent):
         expected, got = (len(x), model.n_latent), tuple(z.shape)

@@ -93,8 +93,10 @@ def appendix_d_log_likelihood(
 
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
+        TrainModeWarning: the model has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     checks.pixels(model, x)
+    checks.settled(model)
     checks.whole(8, n_samples=n_samples)  # both halves need some
     checks.whole(1, n_leapfrog=n_leapfrog, chunk=chunk)
     checks.whole(0, n_burn_in=n_burn_in, n_prior=n_prior)

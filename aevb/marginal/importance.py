@@ -57,8 +57,10 @@ def importance_log_likelihood(
 
     Warns:
         UntrustedEstimateWarning: once, if any estimate is not to be trusted.
+        TrainModeWarning: the model has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     checks.pixels(model, x)
+    checks.settled(model)
     checks.whole(25, n_samples=n_samples)  # fewer do not show the weights' tail
     checks.whole(1, chunk=chunk)
     checks.whole(0, n_prior=n_prior)

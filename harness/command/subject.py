@@ -19,7 +19,7 @@ from aevb.data import load_dataset
 from aevb.data.array import check_real, near_file, read_arrays
 from aevb.errors import DataError, UserError, one_line
 from aevb.evaluation import Q
-from aevb.joint import Joint
+from aevb.joint import ROWS, Joint
 from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 from aevb.places import is_place, load_place, strangers_code
@@ -92,9 +92,9 @@ def _try_joint(model: GenerativeModel, x: Tensor, place: str) -> None:
     for leading in ((2,), (100,), ()):
         z = torch.randn(*leading, len(x), model.n_latent, dtype=x.dtype, generator=noise).requires_grad_()
         with strangers_code(
-            lambda what, z=z: UserError(  # type: ignore[misc]
+            lambda what, z=z, leading=leading: UserError(  # type: ignore[misc]
                 f"log p(x, z) must be a differentiable function of z; for x {tuple(x.shape)} and z {tuple(z.shape)} "
-                f"{place} raised {what}: let x broadcast, and detach nothing"
+                f"{place} raised {what}: {ROWS if leading else 'let x broadcast'}, and detach nothing"
             )
         ):
             value, likelihood = model.log_joint(x, z), model.log_likelihood(x, z)

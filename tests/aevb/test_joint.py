@@ -1,17 +1,26 @@
 """A function log p(x, z) is evaluated in the type of its datapoints, or of its weights where it has some."""
 
 import math
+import warnings
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from aevb import checks
+from aevb.aevb import AEVB
 from aevb.densities import standard_normal_log_density
 from aevb.errors import ArgumentError
+from aevb.estimators import evaluate_lower_bound
 from aevb.evaluation import evaluate
 from aevb.joint import Joint
-from aevb.marginal.ais import reverse_ais_log_likelihood
+from aevb.marginal.ais import ais_log_likelihood, reverse_ais_log_likelihood
+from aevb.marginal.annealing import Annealing, sigmoidal_schedule
+from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import start_chains
+from aevb.marginal.estimate import UntrustedEstimateWarning
+from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import BernoulliModel
 from tests.oracles import linear_gaussian
 
@@ -97,3 +106,116 @@ def test_x_and_z_of_another_size_are_refused(generator) -> None:
     for wrong_x, wrong_z in ((x[:, :4], z), (x, torch.cat([z, z], 1)), (x.tolist(), z), (x, None)):
         with pytest.raises(ArgumentError, match=r"`[xz]` must .*, got .*: "):
             joint.log_joint(wrong_x, wrong_z)
+
+
+class Usual(nn.Module):
+    """As most write it: its decoder takes a batch, makes images of 4×4 of it and knows no leading axes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(2, 4), nn.ConvTranspose2d(1, 1, 2, stride=2)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.outer(self.inner(z).view(-1, 1, 2, 2)).view(-1, 16)
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        loss = functional.binary_cross_entropy_with_logits(self.decode(z), x, reduction="none")
+        return standard_normal_log_density(z) - loss.sum(-1)
+
+
+class Mended(Usual):
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        out = self.decode(z.flatten(0, -2)).view(*z.shape[:-1], -1)
+        loss = functional.binary_cross_entropy_with_logits(out, x.expand_as(out), reduction="none")
+        return standard_normal_log_density(z) - loss.sum(-1)
+
+
+def test_a_decoder_that_knows_no_leading_axes_is_told_how_it_is_called(generator) -> None:
+    x = torch.rand(3, 16, generator=generator)
+    with pytest.raises(ArgumentError, match=r"z \(\*draws, batch, latent\); .* raised ValueError: .*: ") as told:
+        evaluate(Joint(Usual().log_joint, 2, 16), x, generator)
+    remedy = "out = decode(z.flatten(0, -2)).view(*z.shape[:-1], -1), and take x.expand_as(out)"
+    assert str(told.value).endswith(remedy)
+    usual = Usual()
+    mended = Mended()
+    mended.load_state_dict(usual.state_dict())
+    z = torch.randn(7, 3, 2, generator=generator)
+    each = torch.stack([usual.log_joint(x, one) for one in z])
+    assert torch.allclose(Joint(mended.log_joint, 2, 16).log_joint(x, z), each)
+
+
+def test_what_fails_without_leading_axes_too_is_the_functions_own_error() -> None:
+    def log_joint(x: Tensor, z: Tensor) -> Tensor:
+        raise ValueError("its own")
+
+    with pytest.raises(ValueError, match=r"^its own$"):
+        Joint(log_joint, 2, 5).log_joint(torch.zeros(3, 5), torch.zeros(3, 2))
+
+
+class Dropping(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout()
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        return plain(x, self.dropout(z))
+
+
+class Normed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(5)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self.norm(x)[:, :2]
+        return mean, torch.zeros_like(mean)
+
+
+def test_a_module_in_its_train_mode_is_told_to_leave_it(generator) -> None:
+    module, encoder, x = Dropping(), Normed(), ORACLE.simulate(3).float()
+    plainly, model, annealing = Joint(plain, 2, 5), Joint(module.log_joint, 2, 5), Annealing(sigmoidal_schedule(3))
+    q = (torch.zeros(3, 2), torch.zeros(3, 2))
+
+    def calls(warns: bool) -> None:
+        for call, layer in (
+            (lambda: evaluate(model, x, generator, n_samples=25, n_moves=25, annealing=annealing), "Dropout"),
+            (
+                lambda: evaluate(
+                    plainly, x, generator, q=encoder.encode, n_samples=25, n_moves=25, annealing=annealing
+                ),
+                "BatchNorm1d",
+            ),
+            (lambda: importance_log_likelihood(model, x, q, generator), "Dropout"),
+            (lambda: ais_log_likelihood(model, x, generator, annealing), "Dropout"),
+            (lambda: reverse_ais_log_likelihood(model, x, q[0], generator, annealing), "Dropout"),
+            (lambda: appendix_d_log_likelihood(model, x, start_chains(model, x, generator), generator), "Dropout"),
+            (lambda: evaluate_lower_bound(model, encoder.encode, x, generator), "Dropout"),
+            (lambda: evaluate_lower_bound(plainly, encoder.encode, x, generator), "BatchNorm1d"),
+        ):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("ignore", UntrustedEstimateWarning)
+                warnings.simplefilter("always", checks.TrainModeWarning)
+                call()
+            said = [str(each.message) for each in caught]
+            if warns:
+                rule = f"a model must be in its eval mode to be evaluated, got {layer} of "
+                assert len(said) == 1
+                assert said[0].startswith(rule)
+                assert said[0].endswith("call .eval() first")
+                assert caught[0].filename == __file__
+            else:
+                assert said == []
+
+    calls(warns=True)
+    module.eval(), encoder.eval()
+    calls(warns=False)
+
+
+def test_a_model_that_is_none_is_told_of_joint_where_that_helps(generator) -> None:
+    class Vae(nn.Module):
+        pass
+
+    with pytest.raises(ArgumentError, match=r"got Vae: wrap its log p\(x, z\) in aevb.joint.Joint, or make a Bern"):
+        evaluate(Vae(), torch.zeros(3, 5), generator)
+    with pytest.raises(ArgumentError, match="got Vae: make a BernoulliModel"):
+        AEVB(Vae(), nn.Linear(5, 4), 10)
