@@ -12,7 +12,8 @@ def load(dataset: str, *, n_latent: int, method: str = "aevb", seed: int = 0, sa
     ``model, encoder, origin = aevb.load("mnist", n_latent=2)``
 
     Their parameters take no gradients. To train on, call ``model.requires_grad_(True)`` and
-    ``encoder.requires_grad_(True)`` before a learner is made of them.
+    ``encoder.requires_grad_(True)`` before a learner is made of them. Models that you trained are read by
+    `aevb.trained.build`.
 
     Args:
         dataset: "mnist" or "frey_face".

@@ -51,11 +51,13 @@ def load_published(
     models = published_models()
     found = [entry for entry in models if wanted.items() <= entry.items()]
     if not found:
+        own = "aevb.trained.build(torch.load(PATH, weights_only=True)), PATH as results/runs/RUN/models/SAMPLES.pt"
         known = "; ".join(", ".join(f"{name} {entry[name]}" for name in wanted) for entry in models)
         got = ", ".join(f"{name} {value}" for name, value in wanted.items())
         raise UserError(
             f"a model must be one of those that come with the project ({known or 'none'}), got {got}: choose one"
             f"{did_you_mean(dataset, {str(entry['dataset']) for entry in models} - {dataset})}"
+            f"; one that you trained is read by {own}"
         )
     entry = max(found, key=lambda entry: entry["samples"])
     path = shipped.RESULTS / entry["file"]
@@ -79,6 +81,7 @@ def published_models() -> list[dict[str, Any]]:
 def describe(model: GenerativeModel, encoder: nn.Module | None) -> dict[str, Any]:
     """What `build` needs, as plain values and tensors; the tensors are the networks' own.
 
+    Save it with `torch.save`, and read it with ``torch.load(path, weights_only=True)``, as the models that runs keep.
     Of a decoder that is not the project's it is told where its class lies, and `build` needs the decoder itself:
     its layers may be anything, and the widths are those of the encoder.
 
@@ -145,7 +148,7 @@ def _widths(network: nn.Module | None) -> list[int]:
 def build(
     content: Mapping[str, Any], own: Callable[[], GenerativeModel] | None = None
 ) -> tuple[GenerativeModel, GaussianEncoder | None]:
-    """The networks that `describe` told of, in float32.
+    """The networks that `describe` told of, in float32 and without gradients of their parameters.
 
     Args:
         content: what it said.

@@ -246,6 +246,8 @@ def test_a_published_model_that_was_changed_or_is_none_is_refused(published):
         aevb.load("d", n_latent=2)
     with pytest.raises(UserError, match=r"dataset d, n_latent 2, method aevb, seed 0.*got dataset d, n_latent 3"):
         aevb.load("d", n_latent=3)
+    with pytest.raises(UserError, match=r"one that you trained is read by aevb\.trained\.build.*models/SAMPLES\.pt$"):
+        aevb.load("faces.npy", n_latent=2)
     (shipped.RESULTS / "model.pt").unlink()
     with pytest.raises(DataError, match="install the project again"):
         aevb.load("d", n_latent=2)
