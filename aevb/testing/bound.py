@@ -24,8 +24,12 @@ FINITE = float(torch.finfo(torch.float64).min)
 CAUSES = (
     "look for the usual causes: a loss in place of a bound, the sign of the KL or its ½, σ² for σ, a mean over pixels "
     "for their sum, ½·D·log 2π, log p(z) or log q(z|x) left out, no mean over eps's leading axis, noise other than eps"
+    ", another likelihood than model.log_likelihood"
 )
-CALLED = "it is called as bound(model, encoder, x, eps), with a GaussianModel, whose x may be any number"
+CALLED = (
+    "it is called as bound(model, encoder, x, eps), with a GaussianModel, whose x may be any number: take "
+    "model.log_likelihood(x, z) for the reconstruction, and hold a cross-entropy of yours to check_decoder"
+)
 EACH_POINT = "return one number of nats for each datapoint, the mean over eps's leading axis"
 
 
