@@ -203,6 +203,9 @@ def pixels(model: Decoder, x: Tensor) -> None:
         raise ArgumentError(f"`x` must lie in [0, 1], got {low:g} to {high:g}: rescale it, or use a GaussianModel")
 
 
+_OTHERWISE_IN_TRAINING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+
+
 class TrainModeWarning(UserWarning):
     """What is to be estimated has layers that behave otherwise in training."""
 
@@ -227,9 +230,6 @@ def settled(*parts: object) -> None:
                     stacklevel=3,
                 )
                 return
-
-
-_OTHERWISE_IN_TRAINING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 
 def first_batch(model: Decoder, x: Tensor) -> None:

@@ -148,7 +148,7 @@ def _widths(network: nn.Module | None) -> list[int]:
 def build(
     content: Mapping[str, Any], own: Callable[[], GenerativeModel] | None = None
 ) -> tuple[GenerativeModel, GaussianEncoder | None]:
-    """The networks that `describe` told of, in float32 and without gradients of their parameters.
+    """The networks that `describe` told of, in float32, in their eval mode and without gradients of their parameters.
 
     Args:
         content: what it said.
@@ -195,7 +195,7 @@ def build(
         )
         encoder.load_state_dict(content["encoder"])
         encoder.requires_grad_(False)
-    return model.requires_grad_(False), encoder
+    return model.requires_grad_(False).eval(), None if encoder is None else encoder.eval()
 
 
 def halved(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import evaluate_lower_bound
@@ -47,6 +49,19 @@ class Evaluator(Protocol):
         ...
 
 
+@contextmanager
+def in_eval_mode(*networks: nn.Module) -> Iterator[None]:
+    """Their layers, as a stranger's decoder may have, neither drop out nor take statistics; then as they were."""
+    training = [module for network in networks for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
 class LowerBoundEvaluator:
     """The lower bound on fixed points by estimator B, with the same noise at every logged point; keeps nothing."""
 
@@ -61,7 +76,8 @@ class LowerBoundEvaluator:
         result = {}
         for split, x in self._points.items():
             noise = evaluation_generator(x.device)
-            bound = evaluate_lower_bound(learner.model, learner.encoder, x, noise)
+            with in_eval_mode(learner.model, learner.encoder):
+                bound = evaluate_lower_bound(learner.model, learner.encoder, x, noise)
             result[split] = {"lower_bound": float(bound.mean()), "standard_error": _standard_error(bound)}
         return result
 
@@ -96,7 +112,8 @@ class MarginalEvaluator:
         """Means over the points, for `train` and `test`."""
         leaves_trace = not self._counts or any(count <= samples < count + self._step for count in self._counts)
         before = {} if leaves_trace else self.state_dict()
-        measured = {split: self._measure(learner, split, x) for split, x in self._points.items()}
+        with in_eval_mode(learner.model):
+            measured = {split: self._measure(learner, split, x) for split, x in self._points.items()}
         if not leaves_trace:
             self.load_state_dict(before | {"pointwise": self.pointwise})
         return measured
