@@ -14,6 +14,7 @@ from harness.experiments.paper import DEMOS
 UNUSED = {
     "--benchmark": "dataset latent train scale samples protocol seed engine workers cluster data points "
     "re_estimate dry_run",
+    "--benchmark --plot-only": "device method",
     "--against": "device method to_target plot_only force",
     "--to-target": "device method plot_only force",
     "--list": "dataset latent train scale device engine workers cluster data points plot_only force "
@@ -61,6 +62,7 @@ def check(options: argparse.Namespace) -> None:
         "--list": options.list,
         "--claims": options.claims is not None,
         "--benchmark": options.benchmark,
+        "--benchmark --plot-only": options.benchmark and options.plot_only,
         "--against": options.against,
         "--to-target": options.to_target,
         "--check": options.check,

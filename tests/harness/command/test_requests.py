@@ -138,6 +138,8 @@ from tests.support import write_array
         ("--benchmark --to-target --device cuda", "no use for --device"),
         ("--benchmark --to-target --force", "no use for --force"),
         ("--benchmark --against HEAD --force", "no use for --force"),
+        ("--benchmark --plot-only --method beta:Beta", "--benchmark --plot-only has no use for --method"),
+        ("--benchmark --plot-only --device cuda", "--benchmark --plot-only has no use for --device"),
         ("--benchmark --fail-if-slower", "name a commit, or leave it out"),
         ("--benchmark --against HEAD --device cuda", "no use for --device"),
         ("--list --update-reference", "for --check alone"),
