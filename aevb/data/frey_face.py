@@ -29,6 +29,7 @@ URLS: tuple[str, ...] = (
 N_TRAIN = 1600
 IMAGE_SHAPE = (28, 20)
 REMEDY = f"put {FILE} in a folder DIR and pass --data DIR or set {VARIABLE}=DIR"
+BY_VARIABLE = f"put {FILE} in a folder DIR and set {VARIABLE}=DIR"  # where --data is for something else
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def _in_cache_or_download(deadline: float) -> Frames:
     try:
         frames = fetch_first(URLS, _accept, deadline)
     except TransferError as failures:
-        sought = f"looked in --data, {VARIABLE} and {path.parent}; downloads failed: {failures}"
+        sought = f"looked in {path.parent} and wherever a folder was named; downloads failed: {failures}"
         message = f"frey_face: {FILE} must be on this machine or downloadable: {sought}; {REMEDY}"
         raise DatasetUnavailable(message, REMEDY) from failures
     # Always in the form of the original, whichever source it came from: one reader for every copy on this machine.

@@ -48,7 +48,10 @@ def parser(name: str) -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument("model", metavar="MODEL", help="package.module:name of a model, or a run: folder, its name, or id")
     p.add_argument(
-        "--data", metavar="D", help=".npy file, whose rows may be any numbers, or what --dataset takes: its test points"
+        "--data",
+        metavar="D",
+        help=".npy file, whose rows may be any numbers, or what --dataset takes: its test points; of a run on Frey "
+        "Face also the folder of frey_rawface.mat",
     )
     p.add_argument("--points", type=whole(2), default=20, metavar="N", help="how many rows, the first ones (20)")
     p.add_argument("--samples", type=whole(25), default=1000, metavar="K", help="draws for each point (1000)")

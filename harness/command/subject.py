@@ -15,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from aevb.checks import weights
-from aevb.data import load_dataset
+from aevb.data import NAMES, DatasetUnavailable, load_dataset
 from aevb.data.array import check_real, near_file, read_arrays
+from aevb.data.frey_face import BY_VARIABLE, REMEDY
 from aevb.errors import DataError, UserError, one_line
 from aevb.evaluation import Q
 from aevb.joint import ROWS, Joint
@@ -161,7 +162,8 @@ def _check_alone(together: Tensor, alone: Tensor, what: str) -> None:
 def from_run(name: str, data: str | None, points: int, results: Path, decoder: str | None = None) -> Subject:
     """A stored run's latest model, its encoder, and its own first test points, or those of other data.
 
-    A decoder of the user's must be named: a stored file does not choose what is imported.
+    For a run on Frey Face `data` may also be the folder where to look for that. A decoder of the user's must be named: a
+    stored file does not choose what is imported.
 
     Raises:
         UserError: there is no such run, or no model, or it needs data that were not named.
@@ -178,10 +180,15 @@ def from_run(name: str, data: str | None, points: int, results: Path, decoder: s
     print(f"{config.name}, {kept[-1]:,} training samples")
     if config.data_sha256 and data is None:
         raise UserError(f"{config.name} is on data of yours: name them with --data {config.dataset}")
-    if config.data_sha256 or data is None:
+    if config.data_sha256 or data is None or (config.dataset == "frey_face" and _is_folder(data)):
         run_data = prepare(config, load(config, source(data) if data else None), torch.device("cpu"))
         return model, encoder, run_data.test_points[:points]
     return model, encoder, read_points(data, points).float()
+
+
+def _is_folder(data: str) -> bool:
+    """It is there, and not meant as a dataset's name."""
+    return data not in NAMES and os.path.isdir(os.path.expanduser(data))
 
 
 def read_points(data: str, points: int) -> Float[Tensor, "n pixel"]:
@@ -191,7 +198,10 @@ def read_points(data: str, points: int) -> Float[Tensor, "n pixel"]:
         DataError: there are none to be had.
     """
     if not data.endswith(".npy"):
-        return load_dataset(data).test[:points]
+        try:
+            return load_dataset(data).test[:points]
+        except DatasetUnavailable as error:  # --data is the dataset here
+            raise DataError(str(error).replace(REMEDY, BY_VARIABLE)) from error
     path = Path(os.path.expanduser(data))
     if not path.exists():
         raise DataError(f"--data must name a file that is there, got {path}: correct the path{near_file(path)}")

@@ -1,16 +1,19 @@
-"""Whatever keeps a dataset away that nobody named, the others are planned; a folder that is none is an error."""
+"""Whatever keeps a dataset away that nobody named, the others are planned; remedies work, and a folder must be one."""
 
 import hashlib
 import os
 
 import numpy as np
 import pytest
+import torch
 
-from aevb.data import frey_face, frey_frames, mnist
+from aevb.data import frey_face, frey_frames, load_dataset, mnist
+from harness.command.subject import from_run
 from tests.bad_input import check_refusal, run
 from tests.tally import tally
 
 FILE = "frey_rawface.mat"
+RUN = "frey_face-nz2-aevb-seed0-6f9ca3cb5a43"  # published
 
 
 def nothing(folder):
@@ -43,6 +46,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(frey_face, "URLS", ())
+    monkeypatch.delenv("AEVB_DATA_DIR", raising=False)
     return tmp_path / "data"
 
 
@@ -58,6 +62,15 @@ def test_frey_face_that_cannot_be_had_keeps_no_other_dataset_away(prepare, named
     assert ": the frey_face panels. " in printed
     check_refusal(*run([*line, "--dataset", "frey_face"]))
     tally("missing datasets")
+
+
+@pytest.fixture
+def frames(place, monkeypatch):
+    """Frames that pass for Frey Face, in the folder of data."""
+    frames = np.random.default_rng(0).integers(0, 256, frey_frames.SHAPE, dtype=np.uint8)
+    monkeypatch.setattr(frey_frames, "SHA256", hashlib.sha256(frames.tobytes()).hexdigest())
+    (place / FILE).write_bytes(frey_frames.mat_from_frames(frames))
+    return frames
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "data/x", "~nobody/x"])
@@ -77,10 +90,7 @@ def test_mnist_that_is_damaged_is_told_where_nothing_else_is_asked_for(place, mo
     assert "MNIST's files come with the package" in complained
 
 
-def test_mnist_that_is_damaged_keeps_frey_face_from_nobody(place, monkeypatch, tmp_path):
-    frames = np.random.default_rng(0).integers(0, 256, frey_frames.SHAPE, dtype=np.uint8)
-    monkeypatch.setattr(frey_frames, "SHA256", hashlib.sha256(frames.tobytes()).hexdigest())
-    (place / FILE).write_bytes(frey_frames.mat_from_frames(frames))
+def test_mnist_that_is_damaged_keeps_frey_face_from_nobody(frames, place, monkeypatch, tmp_path):
     monkeypatch.setattr(mnist, "FOLDER", tmp_path / "no MNIST")
     status, printed, complained = run(["--figure", "2", "--dry-run", "--data", str(place)])
     assert (status, complained) == (0, "")
@@ -88,6 +98,23 @@ def test_mnist_that_is_damaged_keeps_frey_face_from_nobody(place, monkeypatch, t
     assert ": the mnist panels. " in printed
     assert "MNIST's files come with the package" in printed
     tally("missing datasets")
+
+
+def test_a_run_on_frey_face_is_evaluated_with_the_folder_that_its_refusal_asks_for(frames, place, evaluated):
+    (place / FILE).rename(place.parent / FILE)
+    status, _, complained = evaluated(RUN)
+    assert (status, "pass --data DIR or set AEVB_DATA_DIR=DIR" in complained) == (2, True), complained
+    (place.parent / FILE).rename(place / FILE)
+    _, _, x = from_run(RUN, str(place), 3, place.parent)
+    wanted = load_dataset("frey_face", data_dir=place).test[:3]
+    assert torch.equal(x, wanted)
+
+
+def test_where_frey_face_is_named_as_a_dataset_its_remedy_names_the_variable_alone(place, evaluated):
+    status, _, complained = evaluated("mnist-nz2-aevb-seed0", "--data", "frey_face")
+    assert status == 2
+    assert complained.endswith(f"put {FILE} in a folder DIR and set AEVB_DATA_DIR=DIR\n")
+    assert complained.count("--data") == 0
 
 
 TASKS = [
