@@ -11,6 +11,7 @@ import pandas as pd
 from aevb import shipped
 from docs.making import curves, machines
 from docs.making.markup import NONE_YET, fenced
+from harness.command import evaluate
 from harness.command.arguments import parser
 from harness.experiments.config import Config
 from harness.figures.compare import label, scientific
@@ -79,9 +80,10 @@ def workflow() -> str:
 
 
 def options() -> str:
-    """`--help` in full."""
-    command: argparse.ArgumentParser = parser()
-    return fenced(command.format_help())
+    """`--help` in full, of the command and of `evaluate`."""
+    command = parser()
+    both: tuple[argparse.ArgumentParser, ...] = (command, evaluate.parser(command.prog))
+    return "\n\n".join(fenced(each.format_help()) for each in both)
 
 
 STUDIES: Mapping[str, tuple[tuple[str, ...], Callable[..., str]]] = {

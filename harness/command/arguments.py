@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness.claims.roster import NAMES as CLAIMS
-from harness.command.parsing import Help, Parser, address, method, place_of_files, whole
+from harness.command.parsing import EVALUATE, Help, Parser, address, method, place_of_files, whole
 from harness.experiments.methods import METHODS
 from harness.experiments.paper import DEMOS, EXPERIMENTS, FIGURE2, PICTURES
 from harness.experiments.protocols import one_value_each
@@ -72,7 +72,7 @@ def parser(description: str = DESCRIPTION, name: str = "reproduce.py") -> argpar
         prog=name,
         description=description,
         epilog=EXAMPLES.replace("python reproduce.py", invocation()),
-        usage=f"%(prog)s [-h] {TASKS} [options]",
+        usage=f"%(prog)s [-h] {TASKS} [options]\n   or: %(prog)s {EVALUATE} [-h] MODEL [options]",
         formatter_class=Help,
         allow_abbrev=False,
     )

@@ -162,8 +162,8 @@ def _check_alone(together: Tensor, alone: Tensor, what: str) -> None:
 def from_run(name: str, data: str | None, points: int, results: Path, decoder: str | None = None) -> Subject:
     """A stored run's latest model, its encoder, and its own first test points, or those of other data.
 
-    For a run on Frey Face `data` may also be the folder where to look for that. A decoder of the user's must be named: a
-    stored file does not choose what is imported.
+    For a run on Frey Face `data` may also be the folder where to look for that. A decoder of the user's must be named:
+    a stored file does not choose what is imported.
 
     Raises:
         UserError: there is no such run, or no model, or it needs data that were not named.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.making import published
 from harness.command.arguments import parser
 from harness.command.evaluate import parser as evaluate_parser
 from harness.command.parsing import EVALUATE
@@ -64,6 +65,16 @@ def test_there_are_commands_to_check():
 @pytest.mark.parametrize("path", SAME, ids=name)
 def test_pages_of_figures_studies_and_algorithms_have_the_same_headings(path):
     assert re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE) == HEADINGS
+
+
+def test_the_page_of_commands_has_every_option_of_both_commands():
+    explained = published.options()
+    both = (parser(), evaluate_parser("reproduce.py"))
+    known = {text for each in both for action in each._actions for text in action.option_strings}
+    assert {"--temperatures", "--figure"} < known
+    assert known - {*re.findall(r"(?<![\w-])--?[a-z][a-z-]*", explained)} == set()
+    assert "or: reproduce.py evaluate [-h] MODEL" in parser().format_usage()
+    assert "{{ options() }}" in (DOCS / "commands.md").read_text()
 
 
 def test_every_study_and_every_figure_has_its_page():
