@@ -69,7 +69,8 @@ def load(config: Config, data: Path | None) -> Dataset:
         )
     if config.n_train > len(dataset.train):
         raise UserError(
-            f"n_train must be at most the {len(dataset.train)} training points of {dataset.name}, got {config.n_train}"
+            f"n_train must be at most the {len(dataset.train)} training points of {dataset.name}, got "
+            f"{config.n_train}: give fewer with --train or +n_train, or leave it out"
         )
     return dataset
 

@@ -70,6 +70,10 @@ from tests.support import write_array
         ("--figure 3 --train 0", "at least 1"),
         ("--figure 3 --train 5", "no panel with n_train 5"),
         ("--figure 3 --dataset mnist --train 60000", "at most the 50000 training points"),
+        (
+            "--figure 3 --dataset a/stripes.npy --train 99999",
+            "got 99999: give fewer with --train or +n_train, or leave",
+        ),
         ("--figure 3 --plot-only --re-estimate", "no use for --re-estimate"),
         ("--figure 4 --latent 3", "no use for --latent"),
         ("--figure 4 --method aevb", "no use for --method"),
