@@ -121,8 +121,8 @@ class Ascent:
                 own[n] = accumulator[i]
 
     def state_dict(self) -> dict[str, Any]:
-        """Accumulators and the number of steps."""
-        return {"accumulators": [accumulator.clone() for accumulator in self.accumulators], "steps": self.steps}
+        """Accumulators, its own, and the number of steps."""
+        return {"accumulators": self.accumulators, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over another's accumulators and number of steps."""

@@ -162,7 +162,7 @@ class LearnerState:
 
     def state_dict(self) -> dict[str, Any]:
         """State of every part, as it is now: later steps leave it alone."""
-        return {name: _state(part) for name, part in self._parts().items()}
+        return copy.deepcopy({name: part.state_dict() for name, part in self._parts().items()})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Give every part its state.
@@ -183,16 +183,7 @@ class LearnerState:
                     "returned"
                 )
         for name, part in self._parts().items():
-            # A module copies what it is given; torch's optimisers go on in it.
-            part.load_state_dict(state[name] if isinstance(part, nn.Module) else copy.deepcopy(state[name]))
-
-
-def _state(part: Any) -> dict[str, Any]:
-    """Its state, in copies: a module's own would change with the module, and an optimiser's with the optimiser."""
-    state: dict[str, Any] = part.state_dict()
-    if not isinstance(part, nn.Module):
-        return copy.deepcopy(state)
-    return {key: value.clone() if isinstance(value, Tensor) else value for key, value in state.items()}
+            part.load_state_dict(copy.deepcopy(state[name]))  # torch's optimisers go on in what they are given
 
 
 def _sizes(state: Any) -> Any:
