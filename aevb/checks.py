@@ -2,7 +2,6 @@
 
 import math
 import reprlib
-import warnings
 from collections.abc import Collection
 from itertools import chain
 from numbers import Integral, Real
@@ -201,35 +200,6 @@ def pixels(model: Decoder, x: Tensor) -> None:
         raise ArgumentError("`x` must be finite, got NaN or infinity: remove or replace those values")
     if model.unit_interval and not (low >= 0 and high <= 1):
         raise ArgumentError(f"`x` must lie in [0, 1], got {low:g} to {high:g}: rescale it, or use a GaussianModel")
-
-
-_OTHERWISE_IN_TRAINING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-
-
-class TrainModeWarning(UserWarning):
-    """What is to be estimated has layers that behave otherwise in training."""
-
-
-def settled(*parts: object) -> None:
-    """No module in its train mode has dropout or batch norm: what it gives would be of a draw, or of its company.
-
-    Args:
-        parts: modules, or their methods.
-
-    Warns:
-        TrainModeWarning: one has.
-    """
-    for part in parts:
-        owner = getattr(part, "__self__", part)
-        for module in owner.modules() if isinstance(owner, nn.Module) else ():
-            if module.training and isinstance(module, _OTHERWISE_IN_TRAINING):
-                warnings.warn(
-                    f"a model must be in its eval mode to be evaluated, got {type(module).__name__} of "
-                    f"{type(owner).__name__} in its train mode: call .eval() first",
-                    TrainModeWarning,
-                    stacklevel=3,
-                )
-                return
 
 
 def first_batch(model: Decoder, x: Tensor) -> None:

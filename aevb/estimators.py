@@ -9,6 +9,7 @@ from torch import Tensor
 
 from aevb import checks, construction
 from aevb.errors import ArgumentError
+from aevb.eval_mode import demand_eval_mode
 from aevb.marginal.proposal import as_density
 from aevb.model import GenerativeModel
 
@@ -76,7 +77,7 @@ def evaluate_lower_bound(
         TrainModeWarning: the model or the encoder has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     checks.pixels(model, x)
-    checks.settled(model, encoder)
+    demand_eval_mode(model, encoder)
     checks.whole(1, n_samples=n_samples, chunk=chunk)
     construction.function("make a GaussianEncoder, say", encoder=encoder)
     construction.function("take one of aevb.estimators, say", estimator=estimator)

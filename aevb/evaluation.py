@@ -14,6 +14,7 @@ from torch import Tensor
 
 from aevb import checks, construction
 from aevb.estimators import standard_normal
+from aevb.eval_mode import TrainModeWarning, demand_eval_mode
 from aevb.marginal.ais import ais_log_likelihood
 from aevb.marginal.annealing import Annealing
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
@@ -100,7 +101,7 @@ def evaluate(
         TrainModeWarning: the model or q has dropout or batch norm in its train mode.
     """
     checks.pixels(model, x)
-    checks.settled(model, q)
+    demand_eval_mode(model, q)
     n_moves = max(200, 5 * model.n_latent) if n_moves is None else n_moves
     checks.whole(25, n_samples=n_samples, n_moves=n_moves)
     checks.source(generator)
@@ -113,7 +114,7 @@ def evaluate(
     bound = bound_error = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrustedEstimateWarning)  # `trusted` says it
-        warnings.simplefilter("ignore", checks.TrainModeWarning)  # it was said above
+        warnings.simplefilter("ignore", TrainModeWarning)  # it was said above
         if q is not None:
             with torch.no_grad():
                 density = as_density(q(x), (len(x), model.n_latent), x)

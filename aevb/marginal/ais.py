@@ -20,6 +20,7 @@ from torch import Tensor
 from aevb import checks, construction, hmc
 from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
+from aevb.eval_mode import demand_eval_mode
 from aevb.fast.posterior import posterior
 from aevb.marginal.annealing import Annealing, OnMove, Run, anneal, tune_step_sizes
 from aevb.marginal.estimate import MarginalEstimate, log_mean
@@ -69,7 +70,7 @@ def ais_log_likelihood(
     """
     annealing = Annealing() if annealing is None else annealing
     _check(model, x, annealing, step_sizes)
-    checks.settled(model)
+    demand_eval_mode(model)
     if on_progress is not None:
         construction.function("take one of a share", on_progress=on_progress)
     on_move = None if on_progress is None else _counted(len(x), annealing, step_sizes is None, on_progress)
@@ -123,7 +124,7 @@ def reverse_ais_log_likelihood(
     """
     annealing = Annealing() if annealing is None else annealing
     _check(model, x, annealing, step_sizes)
-    checks.settled(model)
+    demand_eval_mode(model)
     checks.kind(Tensor, "give the latent of each datapoint", z=z)
     if z.shape != (len(x), model.n_latent):
         expected, got = (len(x), model.n_latent), tuple(z.shape)

@@ -11,6 +11,7 @@ from torch import Tensor
 from aevb import checks, hmc, tuning
 from aevb.densities import standard_normal_log_density
 from aevb.errors import ArgumentError
+from aevb.eval_mode import demand_eval_mode
 from aevb.fast.posterior import posterior
 from aevb.marginal.contradiction import N_PRIOR, distrust, prior_limit
 from aevb.marginal.estimate import MarginalEstimate, concatenate, error_of_log, independent_draws, summary
@@ -96,7 +97,7 @@ def appendix_d_log_likelihood(
         TrainModeWarning: the model has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     checks.pixels(model, x)
-    checks.settled(model)
+    demand_eval_mode(model)
     checks.whole(8, n_samples=n_samples)  # both halves need some
     checks.whole(1, n_leapfrog=n_leapfrog, chunk=chunk)
     checks.whole(0, n_burn_in=n_burn_in, n_prior=n_prior)

@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 
 from aevb import checks
 from aevb.estimators import standard_normal
+from aevb.eval_mode import demand_eval_mode
 from aevb.marginal.contradiction import N_PRIOR, distrust, prior_limit
 from aevb.marginal.estimate import MarginalEstimate, error_of_log, summary
 from aevb.marginal.gaussian import Density
@@ -60,7 +61,7 @@ def importance_log_likelihood(
         TrainModeWarning: the model has dropout or batch norm in its train mode: call ``.eval()`` first.
     """
     checks.pixels(model, x)
-    checks.settled(model)
+    demand_eval_mode(model)
     checks.whole(25, n_samples=n_samples)  # fewer do not show the weights' tail
     checks.whole(1, chunk=chunk)
     checks.whole(0, n_prior=n_prior)

@@ -2,16 +2,15 @@
 
 import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from aevb.encoder import GaussianEncoder
 from aevb.estimators import evaluate_lower_bound
+from aevb.eval_mode import in_eval_mode
 from aevb.learner import Learner
 from aevb.marginal.appendix_d import appendix_d_log_likelihood
 from aevb.marginal.chains import start_chains
@@ -47,19 +46,6 @@ class Evaluator(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over another's state."""
         ...
-
-
-@contextmanager
-def in_eval_mode(*networks: nn.Module) -> Iterator[None]:
-    """Their layers, as a stranger's decoder may have, neither drop out nor take statistics; then as they were."""
-    training = [module for network in networks for module in network.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 class LowerBoundEvaluator:
