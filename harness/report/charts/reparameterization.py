@@ -18,6 +18,7 @@ from harness.studies.reparameterization.table import (
     A,
     B,
     best_curves,
+    equally_many,
     shared_step_size,
     value,
 )
@@ -50,7 +51,7 @@ def groups(variance: pd.DataFrame, curves: pd.DataFrame) -> list[Group]:
     if len(curves):
         best = best_curves(curves)
         by_name = [((name,), LOOKS[name], best[best["estimator"] == name]) for name in ESTIMATORS]
-        shared = shared_step_size(curves)
+        shared = shared_step_size(equally_many(curves))
         by_size = [
             ((f"M = {m}", f"L = {n}"), look, shared[(shared["batch_size"] == m) & (shared["n_samples"] == n)])
             for (m, n), look in SIZES.items()

@@ -44,14 +44,15 @@ class Curve:
 
     def compute(self) -> None:
         """Train and keep a row for each logged point; a run ends where its bound is not finite."""
-        data, generator = load_dataset("mnist"), stream("training", self.seed)
+        data, noise = load_dataset("mnist"), stream("training", self.seed)
+        minibatches = stream("minibatches", self.seed)  # the same ones, whichever estimator
         test = data.test[: self.study.test_points]
         learner = fresh_learner(self.study, self.estimator, self.n_samples, self.step_size, self.seed, len(data.train))
         began, samples, rows = time.perf_counter(), 0, []
         for point in points_up_to(self.study.curve_samples, POINTS_PER_DECADE, self.study.curve_samples // 20):
             bounds = []
             while samples < point:
-                step = learner.step(draw_batch(data.train, self.batch_size, generator), generator)
+                step = learner.step(draw_batch(data.train, self.batch_size, minibatches), noise)
                 assert step.bound is not None
                 bounds.append(step.bound.mean())
                 samples += step.samples

@@ -23,6 +23,7 @@ from harness.studies.reparameterization.table import (
     A,
     B,
     best_curves,
+    equally_many,
     shared_step_size,
     value,
 )
@@ -119,7 +120,7 @@ def _learning(axes: Axes, curves: pd.DataFrame) -> None:
 
 def _sizes(axes: Axes, curves: pd.DataFrame) -> None:
     """Estimator B with more noise samples, more datapoints, both or neither."""
-    rows = shared_step_size(curves)
+    rows = shared_step_size(equally_many(curves))
     for (m, n), colour in SIZES.items():
         part = rows[(rows["batch_size"] == m) & (rows["n_samples"] == n)]
         _band(axes, part, {"color": colour, "linewidth": 2.0, "label": f"$M$ = {m}, $L$ = {n}"})

@@ -21,11 +21,12 @@ from harness.workers.parts import begin_study, compute_parts, gather, study_fold
 from harness.workers.schedule import Place
 
 NAME = "reparameterization"
+PAIR = tuple((B, BATCH, n_samples, STEP_SIZE) for n_samples in (1, 10))  # whose difference is small
 
 STUDIES: Mapping[str, Study] = {
-    "smoke": Study((0, 100_000), 50, 16, 20, 12_000, (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
+    "smoke": Study((0, 100_000), 50, 16, 20, 12_000, (0,), (0,), 2, (20,), step_sizes=(0.02,), test_points=200),
     "quick": Study(),
-    "paper": Study((0, 100_000, 10_000_000), 5000, 64, 500, 2_000_000, (0, 1, 2), test_points=10_000),
+    "paper": Study((0, 100_000, 10_000_000), 5000, 64, 500, 2_000_000, test_points=10_000),
 }
 
 
@@ -45,7 +46,11 @@ def parts_of(study: Study, folder: Path) -> list[Training | Curve | Stage]:
         *((B, m, n, STEP_SIZE) for m, n in study.long_curves),
         *((name, BATCH, 1, step_size) for name in ESTIMATORS for step_size in study.step_sizes),
     ]
-    curves = [Curve(study, folder, *which, seed) for which in every for seed in study.seeds]
+    curves = [
+        Curve(study, folder, *which, seed)
+        for which in every
+        for seed in (study.pair_seeds if which in PAIR else study.seeds)
+    ]
     return [Training(study, folder), *curves, *(Stage(study, folder, samples) for samples in study.stages)]
 
 

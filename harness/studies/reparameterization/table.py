@@ -28,8 +28,15 @@ def format_study(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     )
 
 
+def equally_many(curves: pd.DataFrame) -> pd.DataFrame:
+    """The curves of those seeds that every kind of curve has: lowest and highest of more seeds lie farther apart."""
+    of_kinds = curves.groupby([*CURVE[:-1]])["seed"].agg(set)
+    return curves[curves["seed"].isin(set.intersection(*of_kinds))]
+
+
 def best_curves(curves: pd.DataFrame) -> pd.DataFrame:
     """The paper's M and L: for each estimator the step size with the best last training bound, mean over seeds."""
+    curves = equally_many(curves)
     paper = curves[(curves["batch_size"] == PAPER_BATCH) & (curves["n_samples"] == PAPER_SAMPLES)]
     # A curve that ended early has diverged, and its last bound is not finite.
     last = paper.groupby(["estimator", "step_size", "seed"]).tail(1)
@@ -39,7 +46,7 @@ def best_curves(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def shared_step_size(curves: pd.DataFrame) -> pd.DataFrame:
-    """Estimator B's curves with the step size that every (M, L) has."""
+    """Estimator B's curves with the step size that every (M, L) has, of all seeds."""
     rows = curves[curves["estimator"] == B]
     return rows[rows["step_size"] == rows.loc[rows["batch_size"] != PAPER_BATCH, "step_size"].iloc[0]]
 
@@ -114,16 +121,15 @@ def few_samples_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
     one, ten = (at(variance, B, n_samples, PAPER_BATCH)[["variance", "standard_error"]] for n_samples in (1, 10))
     gained = ", ".join(f"{_quotient(one.loc[stage], ten.loc[stage])} {_after(stage)}" for stage in one.index)
     large, small = (gain(curves, batch_size) for batch_size in (PAPER_BATCH, 10))
-    seeds = curves["seed"].nunique()
     shared = shared_step_size(curves)
     visited, eta = int(shared["samples"].max()), float(shared["step_size"].iloc[0])
     return (
         "Claim (section 2.3): L = 1 suffices as long as M is large enough, e.g. M = 100. Ten times the samples for "
         f"each datapoint divide B's variance by {gained}; ten times the datapoints, at the same cost, by 10. After "
         f"{visited:,} datapoints, at ten times the cost and both with η = {eta:g}, the test bound with L = 10 ends "
-        f"{_signed(large)} nats from that with L = 1 where M = {PAPER_BATCH}, {_signed(small)} where M = 10, ± the "
-        f"standard error of {seeds} seed{'s' * (seeds > 1)}. With {NATS:g} nat as the limit the claim "
-        f"{holds(large.below(NATS))}."
+        f"{_signed(large)} nats from that with L = 1 where M = {PAPER_BATCH} ({_seeds(large.seeds)}), "
+        f"{_signed(small)} where M = 10 ({_seeds(small.seeds)}), ± the standard error. With {NATS:g} nat as the limit "
+        f"the claim {holds(large.below(NATS))}."
     )
 
 
@@ -154,14 +160,14 @@ def _check(variance: pd.DataFrame) -> str:
 
 
 def _bounds(curves: pd.DataFrame) -> str:
+    curves = equally_many(curves)
     further = curves[(curves["batch_size"] != PAPER_BATCH) | (curves["n_samples"] != PAPER_SAMPLES)]
     table = reached(pd.concat([best_curves(curves), further]))
     cells = [f"{test:.1f} ({low:.1f} to {high:.1f})" for test, low, high in table[["test", "low", "high"]].to_numpy()]
     shown = table.assign(test=cells, evaluations=[f"{n:,}" for n in table["evaluations"]])
     shown = shown.drop(columns=["low", "high"]).rename(columns={"batch_size": "M", "n_samples": "L"})
-    seeds = curves["seed"].nunique()
     title = paragraph(
-        f"test bound reached, nats, mean (lowest to highest) of {seeds} seed{'s' * (seeds > 1)}; with "
+        f"test bound reached, nats, mean (lowest to highest) of {_seeds(curves['seed'].nunique())}; with "
         f"M = {PAPER_BATCH}, L = {PAPER_SAMPLES} each estimator has its best step size"
     )
     return f"{title}\n{shown.to_string(index=False)}"
@@ -191,6 +197,10 @@ def ends(curves: pd.DataFrame) -> pd.Series:
 
 def _ratios_above(rows: pd.DataFrame, limit: float) -> list[bool | None]:
     return [above(ratio, error, limit) for ratio, error in rows[["ratio_to_b", "ratio_error"]].to_numpy()]
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' * (count > 1)}"
 
 
 def _signed(found: Estimate) -> str:

@@ -37,6 +37,7 @@ class Study:
         replicates: minibatches in each direct simulation.
         curve_samples: datapoints visited in a learning curve.
         seeds: of the learning curves.
+        pair_seeds: of the two whose difference says whether L = 1 suffices; more, for it is a small one.
         n_latent: size of z.
         hidden: tanh units of encoder and decoder, as in the paper's figure 3.
         n_samples: values of L.
@@ -53,6 +54,7 @@ class Study:
     replicates: int = 200
     curve_samples: int = 200_000
     seeds: tuple[int, ...] = (0, 1, 2)
+    pair_seeds: tuple[int, ...] = tuple(range(100))
     n_latent: int = 10
     hidden: tuple[int, ...] = (100,)
     n_samples: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)

@@ -10,6 +10,7 @@ import torch
 from harness.runs.build import build_learner, load, prepare
 from harness.store.tensors import load_saved
 from harness.studies.estimate import difference
+from harness.studies.reparameterization import curve
 from harness.studies.reparameterization.plot import plot_reparameterization
 from harness.studies.reparameterization.study import parts_of, run_study
 from harness.studies.reparameterization.table import (
@@ -27,7 +28,7 @@ from harness.studies.reparameterization.table import (
     lag,
     naive_verdict,
 )
-from harness.studies.reparameterization.training import Study, Training, fresh
+from harness.studies.reparameterization.training import Study, Training, draw_batch, fresh
 from harness.workers.local import Local
 from harness.workers.parts import compute_once
 from tests.support import reproduce
@@ -39,6 +40,7 @@ SMALL = Study(
     replicates=20,
     curve_samples=2_000,
     seeds=(0,),
+    pair_seeds=(0, 1),
     n_latent=2,
     hidden=(10,),
     simulated=((1, 100),),
@@ -85,6 +87,17 @@ def test_simulated_variances_are_there_where_they_are_asked_for(tables):
     assert len(simulated) == len(SMALL.stages) * len(ESTIMATORS)
     off = (simulated["simulated"] - simulated["variance"]).abs()
     assert (off < 5 * (simulated["simulated_error"] + simulated["standard_error"])).all()
+
+
+def test_every_estimator_and_l_has_the_same_minibatches_of_a_seed(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(curve, "draw_batch", lambda *args: seen.append(batch := draw_batch(*args)) or batch)
+    for estimator, n_samples in ((B, 1), (B, 10), (NAIVE, 1)):
+        curve.Curve(SMALL, tmp_path, estimator, 100, n_samples, 0.02, 0).compute()
+    indices = torch.stack([batch.indices for batch in seen]).unflatten(0, (3, -1))  # 20 steps each
+    assert torch.equal(indices[0], indices[1])
+    assert torch.equal(indices[0], indices[2])
+    assert not torch.equal(indices[0, 0], indices[0, 1])
 
 
 def test_every_curve_visits_as_many_datapoints(tables):
@@ -201,8 +214,10 @@ def test_the_verdict_on_one_sample_follows_the_numbers(gain, spread, says):
     table = curves(spread, paper=(-120.0, -110.0, -100.0, -100.0), more=(-100.0 + gain, -90.0, -80.0))
     printed = few_samples_verdict(variances(TWICE), table)
     error = f"{spread:.1f}"  # of the differences 3, −1, −1 and −1 times that
-    assert f"ends {gain:+.1f} ± {error} nats from that with L = 1 where M = 100, +10.0 ± {error} where" in printed
-    assert "standard error of 4 seeds" in printed
+    assert (
+        f"ends {gain:+.1f} ± {error} nats from that with L = 1 where M = 100 (4 seeds), +10.0 ± {error} where"
+        in printed
+    )
     assert "divide B's variance by 10.0 ± 0.1 at the start" in printed  # each of the two is known to 1 %
     assert "both with η = 0.02" in printed
     assert printed.endswith(says)
@@ -224,6 +239,24 @@ def test_errors_are_those_of_the_curves_that_are_compared_however_wide_others_ar
     ))  # fmt: skip
     assert gain(wild, 100) == gain(table, 100)
     assert gain(table, 100).standard_error == pytest.approx(0.1)
+
+
+def test_the_pair_that_decides_on_one_sample_has_more_seeds_and_no_other_number_takes_them():
+    table = curves(paper=(-120.0, -110.0, -100.0, -100.0), more=(-100.5, -90.0, -80.0))
+    pair = (table["estimator"] == B) & (table["batch_size"] == 100)
+    more = table[pair].assign(seed=table["seed"] + 4, test=table["test"] + 20 * (table["n_samples"] == 10))
+    joint = pd.concat([table, more])
+    found = gain(joint, 100)
+    assert (found.value, found.seeds) == (pytest.approx(gain(table, 100).value + 10), 8)
+    assert lag(joint, NAIVE) == lag(table, NAIVE)
+    assert gain(joint, 10) == gain(table, 10)
+    assert best_curves(joint).equals(best_curves(table))
+    bounds = [
+        format_study(variances(TWICE).assign(simulated=1.0, simulated_error=0.1), rows) for rows in (table, joint)
+    ]
+    assert len({text.partition("test bound reached")[2].partition("Claim")[0] for text in bounds}) == 1
+    assert "of 4 seeds" in bounds[1]
+    assert "where M = 100 (8 seeds), +10.0 ± 0.1 where M = 10 (4 seeds)" in few_samples_verdict(variances(TWICE), joint)
 
 
 def test_pairs_of_seeds_seldom_decide_what_many_seeds_leave_open():
