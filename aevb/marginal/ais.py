@@ -12,9 +12,10 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 
+import numpy as np
 import torch
-from jaxtyping import Float
-from scipy.special import gammaincinv
+from jaxtyping import Float, Int
+from scipy.special import betaincinv, gammaincinv
 from torch import Tensor
 
 from aevb import checks, construction, hmc
@@ -209,7 +210,10 @@ def spread_of_logs(
 
     The variance is that of all datapoints if it is larger. Sixteen chains cannot tell a small variance from luck, and
     it is the lucky ones that miss the large weights. Datapoints that one schedule serves are much alike: none is given
-    less than the median of their variances, at its 95 % limit. Of a single datapoint that is the limit for its own.
+    less than a 95 % limit for the variance that they would share. That is the median of limits, one of each datapoint.
+    A datapoint's own is below the shared variance with probability q, whatever the number of its chains, and the m-th
+    of N limits with the probability that at least m of N are, which is I_q(m, N − m + 1): q makes it 5 %. A few
+    datapoints with far larger variances do not move it. Of a single datapoint it is the limit for its own.
 
     Returns:
         Two tensors of shape (batch,). The variance is ∞ where fewer than two weights count.
@@ -220,14 +224,22 @@ def spread_of_logs(
     mean = torch.where(counts, log_weights, 0).sum(0) / n_counts
     squares = torch.where(counts, log_weights - mean, 0).square().sum(0)
     variance = torch.where(n_counts > 1, squares / (n_counts - 1), torch.nan)
-    degrees = int((n_counts - 1).clamp(min=0).sum())
-    typical = variance.nanmedian() * (degrees / _chi_squared_quantile(1 - CONFIDENCE, degrees)) if degrees else math.nan
-    spread = torch.where(variance > typical, variance, typical)
+    shared = _shared_limit(variance, n_counts - 1)
+    spread = torch.where(variance > shared, variance, shared)
     return torch.where(n_counts > 1, spread, torch.inf), n_counts / n
 
 
-def _chi_squared_quantile(probability: float, degrees: int) -> float:
-    return 2 * float(gammaincinv(degrees / 2, probability))  # SciPy's `stats` has it by name, and takes half a second
+def _shared_limit(variance: Float[Tensor, " batch"], degrees: Int[Tensor, " batch"]) -> float:
+    """What the variance that all datapoints share is below with probability `CONFIDENCE`; NaN if none has any."""
+    known = degrees > 0
+    half = degrees[known].double().cpu().numpy() / 2
+    if not len(half):
+        return math.nan
+    middle = (len(half) + 1) // 2
+    q = betaincinv(middle, len(half) - middle + 1, 1 - CONFIDENCE)
+    # Half of the quantile of χ²; SciPy's `stats` has it by name, and takes half a second.
+    limits = variance[known].double().cpu().numpy() * half / gammaincinv(half, q)
+    return float(np.partition(limits, middle - 1)[middle - 1])
 
 
 def _counted(n: int, annealing: Annealing, tunes: bool, on_progress: Callable[[float], object]) -> OnMove:

@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from aevb import hmc, tuning
 from aevb.densities import DiagonalGaussian, standard_normal_log_density
 from aevb.linear_gaussian import exact_posterior
-from aevb.marginal.ais import _estimate, ais_log_likelihood, reverse_ais_log_likelihood
+from aevb.marginal.ais import CONFIDENCE, _estimate, ais_log_likelihood, reverse_ais_log_likelihood, spread_of_logs
 from aevb.marginal.annealing import Annealing, Run, sigmoidal_schedule
 from aevb.marginal.appendix_d import PosteriorFit, _plug_in, appendix_d_log_likelihood
 from aevb.marginal.chains import posterior_gaussian, start_chains
@@ -220,6 +221,25 @@ def test_a_small_ess_makes_the_stated_error_large_and_one_weight_makes_it_infini
     alone = torch.full((n, 1), -math.inf, dtype=torch.float64)
     alone[0] = 0
     assert log_mean(alone)[1] == math.inf
+
+
+@pytest.mark.parametrize("n_chains", [2, 4, 16])
+@pytest.mark.parametrize("n_datapoints", [1, 2, 20, 1000])
+def test_no_datapoint_is_given_less_than_a_95_percent_limit_of_the_variance_that_all_share(
+    n_chains: int, n_datapoints: int
+) -> None:
+    generator, tries, variance = seeded(), 500, 0.04
+    logs = variance**0.5 * torch.randn(tries, n_chains, n_datapoints, dtype=torch.float64, generator=generator)
+    enough = [bool((spread_of_logs(each)[0] >= variance).all()) for each in logs]
+    error = (CONFIDENCE * (1 - CONFIDENCE) / tries) ** 0.5
+    assert np.mean(enough) == pytest.approx(CONFIDENCE, abs=4 * error)
+
+
+def test_a_few_datapoints_with_far_larger_variances_leave_that_of_the_others() -> None:
+    logs = 0.2 * torch.randn(16, 100, dtype=torch.float64, generator=seeded())
+    logs[:, :10] *= 10
+    spread, _ = spread_of_logs(logs)
+    assert spread[10:].min() < 0.06
 
 
 @pytest.mark.parametrize("spread", [1.0, 1.5, 2.0, 3.0])
