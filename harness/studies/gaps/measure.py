@@ -21,6 +21,8 @@ from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GenerativeModel
 from aevb.tuning import Chains
 
+DRAWS_AT_ONCE = 10
+
 
 @dataclass(frozen=True)
 class GapsStudy:
@@ -29,7 +31,7 @@ class GapsStudy:
     Attributes:
         points: the first so many test and training points.
         ais_points: of them, for which log p(x) is estimated by AIS too.
-        draws: L, of each bound.
+        draws: L, of each bound; a multiple of `DRAWS_AT_ONCE`.
         steps: of the search for the best Gaussian.
         chain_moves: of the chain that the proposal is fitted to.
         importance_samples: K.
@@ -119,13 +121,13 @@ def measure(
 def _bounds(
     study: GapsStudy, model: GenerativeModel, both: Sequence[DiagonalGaussian], x: Tensor, generator: torch.Generator
 ) -> list[Tensor]:
-    """Estimator B for each q, mean over the same draws, ten at a time."""
+    """Estimator B for each q, mean over the same draws."""
     totals = [x.new_zeros(len(x), dtype=torch.float64) for _ in both]
-    for _ in range(study.draws // 10):
-        eps = standard_normal((10, len(x), model.n_latent), x, generator)
+    for _ in range(study.draws // DRAWS_AT_ONCE):
+        eps = standard_normal((DRAWS_AT_ONCE, len(x), model.n_latent), x, generator)
         for q, total in zip(both, totals, strict=True):
             total += lower_bound_b(model, partial(_always, q), x, eps)
-    return [total / (study.draws // 10) for total in totals]
+    return [total / (study.draws // DRAWS_AT_ONCE) for total in totals]
 
 
 def _always(q: DiagonalGaussian, _: Tensor) -> DiagonalGaussian:

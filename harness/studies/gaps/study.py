@@ -32,8 +32,8 @@ from harness.workers.parts import (
     write_part,
 )
 
-NAME, LATENTS = "gaps", "latents"
-LATENTS_FILE = 0  # of a part's files
+NAME, LATENTS, POINTS = "gaps", "latents", "points"
+LATENTS_FILE, POINTS_FILE = 0, 1  # of a part's files
 SPLITS = ("train", "test")
 
 STUDIES: Mapping[str, GapsStudy] = {
@@ -53,11 +53,11 @@ class Part:
     data: Path | None
 
     @property
-    def files(self) -> tuple[Path, Path]:
-        """A row for each latent and split, and a row for each split."""
+    def files(self) -> tuple[Path, Path, Path]:
+        """A row for each latent and split, for each datapoint, and for each split."""
         name = f"{self.kept.folder.path.name}-{self.kept.samples}{self.kept.mark}"
         parts = folder_of_parts(self.folder, self.study)
-        return parts / f"{name}-{LATENTS}.csv", parts / f"{name}.csv"
+        return parts / f"{name}-{LATENTS}.csv", parts / f"{name}-{POINTS}.csv", parts / f"{name}.csv"
 
     @property
     def name(self) -> str:
@@ -69,7 +69,7 @@ class Part:
         config = self.kept.folder.config
         trained = load_trained(self.kept)
         data = prepare(config, load(config, self.data), torch.device("cpu"))
-        rows, latents = [], []
+        rows, latents, datapoints = [], [], []
         for split, points in zip(SPLITS, (data.train_points, data.test_points), strict=True):
             x = points[: self.study.points]
             nats = measure(self.study, trained.model, trained.encoder, x, stream(f"gaps, {split}", config.seed))
@@ -80,8 +80,10 @@ class Part:
                 names | {"latent": k, "kl": float(nats.kl[:, k].mean()), "variance_of_mean": float(variance[k])}
                 for k in nats.kl.mean(0).argsort(descending=True).tolist()
             ]
-        write_part(self.files[0], latents)
-        write_part(self.files[1], rows)
+            datapoints.append(of_points(nats).assign(**names))
+        write_part(self.files[LATENTS_FILE], latents)
+        write_part(self.files[POINTS_FILE], pd.concat(datapoints))
+        write_part(self.files[-1], rows)
 
 
 def curve_of(config: Config) -> dict[str, Any]:
@@ -110,16 +112,24 @@ def summary(nats: Nats) -> dict[str, float]:
     return row | {"active": int((nats.mean.var(0) > ACTIVE_VARIANCE).sum())}
 
 
+def of_points(nats: Nats) -> pd.DataFrame:
+    """log_p, best and bound of each datapoint, nats; log_p is NaN where it is not to be trusted."""
+    log_p = torch.where(nats.trusted, nats.log_p, torch.nan)
+    columns = {"log_p": log_p, "best": nats.best, "bound": nats.bound}
+    values = {name: value.double().numpy().round(3) for name, value in columns.items()}
+    return pd.DataFrame({"point": range(len(log_p)), **values})
+
+
 def show_study(request: Request) -> None:
     """Run the study at the request's scale, print its table and verdicts and draw its figure."""
     study, folder = STUDIES[request.scale], study_folder(request.results, NAME)
     show(
         request,
         NAME,
-        [NAME, LATENTS],
+        [NAME, LATENTS, POINTS],
         lambda: run_study(study, folder, request),
-        lambda table, _: format_gaps(table),
-        plot_gaps,
+        lambda table, _, points: format_gaps(table, points),
+        lambda table, latents, _, stem: plot_gaps(table, latents, stem),
     )
 
 
@@ -140,14 +150,14 @@ def parts_of(study: GapsStudy, folder: Path, request: Request) -> list[Part]:
     return [Part(study, folder, kept, request.data) for kept in kept_models(request)]
 
 
-def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute the parts that are not in the folder, write gaps.csv and latents.csv and return them.
+def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Compute the parts that are not in the folder, write gaps.csv, latents.csv and points.csv and return them.
 
     Columns of gaps.csv: dataset, n_latent, method, seed, samples, split; datapoints and untrusted (numbers of those
     whose log p(x) is and is not to be trusted; the latter are left out); then means over datapoints with their standard
     errors, nats: log_p, bound, best, approximation (log_p − best), amortization (best − bound), kl, ais and
     ais_minus_log_p (of fewer points); active (latents whose mean varies over the datapoints by more than 0.01).
-    latents.csv: kl and variance_of_mean of each latent.
+    latents.csv: kl and variance_of_mean of each latent. points.csv: log_p, best and bound of each datapoint.
 
     Raises:
         UserError: the store has no models.
@@ -160,7 +170,7 @@ def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.Data
         )
     begin_study(study, folder, parts, force=request.force)
     compute_parts(parts, request.place, force=request.force)
-    table, latents = gather(parts), gather(parts, LATENTS_FILE)
-    for name, rows in ((NAME, table), (LATENTS, latents)):
+    table, latents, points = gather(parts), gather(parts, LATENTS_FILE), gather(parts, POINTS_FILE)
+    for name, rows in ((NAME, table), (LATENTS, latents), (POINTS, points)):
         write_text(folder / f"{name}.csv", rows.to_csv(index=False))
-    return table, latents
+    return table, latents, points

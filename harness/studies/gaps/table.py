@@ -1,7 +1,8 @@
 """The study of gaps as a table, and what it says of each curve."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from harness.figures.compare import label, ranked, scientific
 from harness.store.columns import format_sections, paragraph
-from harness.studies.estimate import mean
+from harness.studies.estimate import Estimate, mean
 from harness.studies.verdict import above
 
 ACTIVE_VARIANCE = 0.01  # of a latent's mean over the datapoints (Burda, Grosse & Salakhutdinov 2016, section 5.2)
@@ -55,11 +56,11 @@ def beside(table: pd.DataFrame) -> pd.DataFrame:
     return both.sort_values([*CURVE, "samples", "split"], key=ranked, ignore_index=True)
 
 
-def format_gaps(table: pd.DataFrame) -> str:
+def format_gaps(table: pd.DataFrame, points: pd.DataFrame) -> str:
     """The last models of each curve, and what the study says of them."""
     rows = latest(table)
     shown = cells(rows)
-    sentences = [*check(table), *lags(table), *overfitting(rows)]
+    sentences = [*check(table), *lags(points), *overfitting(rows)]
     return "\n".join(
         [paragraph(HEAD), format_sections(shown.pop("curve").tolist(), shown, ["split"]), *map(paragraph, sentences)]
     )
@@ -97,24 +98,38 @@ def check(table: pd.DataFrame) -> list[str]:
     return [text]
 
 
-def lags(table: pd.DataFrame) -> list[str]:
-    """Which term the difference of another method's test bound from AEVB's lies in, at the last samples of both."""
+def lags(points: pd.DataFrame) -> list[str]:
+    """Which term the difference of another method's test bound from AEVB's lies in, at the last samples of both.
+
+    Seed by seed and datapoint by datapoint, of those whose log p(x) both methods' estimates know. The error is over the
+    seeds; of one seed over datapoints.
+    """
     sentences = []
-    for (dataset, size), panel in table[table["split"] == "test"].groupby(["dataset", "n_latent"]):
+    for (dataset, size), panel in points[points["split"] == "test"].groupby(["dataset", "n_latent"]):
         of_aevb = panel[panel["method"] == "aevb"]
         for method in panel["method"].drop_duplicates().sort_values(key=ranked):
             other = panel[panel["method"] == method]
             both = {*other["samples"]} & {*of_aevb["samples"]}
             if method == "aevb" or not both:
                 continue
-            mine, ours = (latest(part[part["samples"] == max(both)]).iloc[0] for part in (other, of_aevb))
-            if math.isnan(mine["bound"] - ours["bound"]):  # no estimate of log p(x) is trusted
+            mine, ours = (
+                part[part["samples"] == max(both)].set_index(["seed", "point"])[["log_p", "best", "bound"]]
+                for part in (other, of_aevb)
+            )
+            apart = _with_gaps((mine - ours).dropna())
+            if apart.empty:  # no estimate of log p(x) is trusted
                 continue
+            of_seeds = apart.groupby("seed").mean()
+            over = {name: mean(of_seeds[name] if len(of_seeds) > 1 else apart[name]) for name in apart}
             sentences.append(
                 f"{label(str(dataset))}, N_z = {size}, at {scientific(max(both))} samples: "
-                f"{label(str(method), 24)}'s bound minus AEVB's is {_difference(mine, ours)}."
+                f"{label(str(method), 24)}'s bound minus AEVB's is {_difference(over.__getitem__)}."
             )
     return sentences
+
+
+def _with_gaps(points: pd.DataFrame) -> pd.DataFrame:
+    return points.assign(approximation=points["log_p"] - points["best"], amortization=points["best"] - points["bound"])
 
 
 def overfitting(rows: pd.DataFrame) -> list[str]:
@@ -126,21 +141,27 @@ def overfitting(rows: pd.DataFrame) -> list[str]:
             train, test = of_split["train"], of_split["test"]
             error = float(np.hypot(train["bound_widened"], test["bound_widened"]))
             if above(float(train["bound"] - test["bound"]), error, 0.0):
-                sentences.append(f"{_curve(pair.iloc[0])}: train minus test is {_difference(train, test)}.")
+                apart = _difference(partial(_of_splits, train, test))
+                sentences.append(f"{_curve(pair.iloc[0])}: train minus test is {apart}.")
     return sentences
 
 
-def _difference(one: pd.Series, other: pd.Series) -> str:
-    """Of two rows' bounds, as a sum: log p(x), the approximation gap, the amortization gap."""
+def _difference(of: Callable[[str], Estimate]) -> str:
+    """Of two bounds, as a sum: log p(x), the approximation gap, the amortization gap."""
 
     def part(quantity: str, sign: int = 1) -> str:
-        errors = one[f"{quantity}_error"], other[f"{quantity}_error"]
-        return _pm(sign * (one[quantity] - other[quantity]), float(np.hypot(*errors)), plus=True)
+        found = of(quantity)
+        return _pm(sign * found.value, found.standard_error, plus=True)
 
     return (
         f"{part('bound')} nats: {part('log_p')} in log p(x), {part('approximation', -1)} by the approximation gap, "
         f"{part('amortization', -1)} by the amortization gap"
     )
+
+
+def _of_splits(train: pd.Series, test: pd.Series, quantity: str) -> Estimate:
+    error = float(np.hypot(train[f"{quantity}_error"], test[f"{quantity}_error"]))
+    return Estimate(float(train[quantity] - test[quantity]), error, math.inf, int(test["seeds"]))
 
 
 def _curve(row: "pd.Series | Mapping[Any, Any]") -> str:
