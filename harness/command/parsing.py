@@ -36,8 +36,9 @@ class Parser(argparse.ArgumentParser):
         """Print the message and leave."""
         if bad := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL):
             message += did_you_mean(bad[1], re.findall(r"\w+", bad[2]))
-        if bad := re.match(r"unrecognized arguments: (--[^\s=]+)", message):
-            message += did_you_mean(bad[1], [text for action in self._actions for text in action.option_strings])
+        if bad := re.match(r"unrecognized arguments: (?:--)?([^\s=]+)", message):
+            known = [text for action in self._actions for text in action.option_strings]
+            message += did_you_mean(f"--{bad[1]}", known)
         self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
@@ -49,7 +50,10 @@ class Parser(argparse.ArgumentParser):
         given = set[str]()
         valued = {text for action in self._actions if action.nargs != 0 for text in action.option_strings}
         known = [text for action in self._actions for text in action.option_strings]
-        for text in sys.argv[1:] if args is None else args:
+        texts = sys.argv[1:] if args is None else args
+        if texts and not texts[0].startswith("-") and all(action.option_strings for action in self._actions):
+            self.error(f"unrecognized arguments: {texts[0]}")  # of no option, which argparse says nothing of
+        for text in texts:
             if text.startswith("-") and text.endswith("=--"):
                 self.error(f"argument {text[:-3]}: expected a value, got '--'")
             name = text.partition("=")[0]

@@ -11,7 +11,11 @@ import signal
 import sys
 from pathlib import Path
 
-STOPS = (signal.SIGINT, signal.SIGTERM)  # schedulers and shells end a job with the latter: treated as Ctrl-C is
+# Schedulers and shells end a job with SIGTERM; a terminal that closes does with SIGHUP, unless `nohup` has it ignored.
+# Both are treated as Ctrl-C is.
+STOPS = [signal.SIGINT, signal.SIGTERM]
+if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+    STOPS.append(signal.SIGHUP)
 NEEDED = (3, 11)
 OURS = ("aevb", "baselines", "harness")
 
@@ -35,7 +39,8 @@ def start() -> int:
             raise
         if error.errno != errno.EPIPE:  # who reads may go away, as under `| head`
             _say(f"error: what it prints cannot be written: {error.strerror}")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 128 + signal.SIGPIPE if error.errno == errno.EPIPE else 1
     for number in STOPS:  # all is said and done
         signal.signal(number, signal.SIG_IGN)

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.store.columns import NARROWEST, fold
-from harness.workers.progress import SECONDS_BETWEEN_LINES, duration
+from harness.workers.progress import SECONDS_BETWEEN_LINES, Terminal, duration
 
 
 @contextmanager
 def waiting(console: Console | None = None) -> Iterator[Callable[[str, float], None]]:
     """While in it, what tells of the part that is worked on, from the share of it that is done, and the time left."""
-    console = console or Console(stderr=True)
+    console = console or Terminal()
     with console.status("starting") as status:  # says nothing where there is no terminal
         part, began = "", time.monotonic()
         last_line = began

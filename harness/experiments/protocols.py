@@ -138,6 +138,8 @@ def _change(text: str) -> tuple[str, Any]:
     """A field and its value from `field=value`."""
     field, equals, value = text.partition("=")
     if (field not in CHANGEABLE and not _OWN_FIELD.fullmatch(field)) or not equals:
+        if field in CHANGEABLE:
+            raise UserError(f"a change of protocol must be field=value, got {text!r}: add =value")
         if elsewhere := _ELSEWHERE.get(field):
             raise UserError(
                 f"a change of protocol must be field=value, and {field} is no field, got {text!r}: {elsewhere}, as "

@@ -12,7 +12,7 @@ from harness.experiments.paper import PICTURES, Experiment
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.bias import collect_estimates, format_bias
-from harness.figures.compare import compare
+from harness.figures.compare import compare, scientific
 from harness.figures.costs import method_costs
 from harness.figures.plan import Plan, stored_configs_of
 from harness.figures.plot2 import plot_figure2
@@ -97,10 +97,14 @@ def publish(request: Request, missing: Mapping[str, DatasetUnavailable], arrays:
     if experiment.measure == "lower_bound" and _later_are_wanted(of_all_methods, experiment, request):
         beside = stem.with_name(f"{stem.name}-methods")
         paths += plot_methods(of_all_methods, experiment.methods, *method_costs(request.shelves), beside)
-    print(in_print(comparison, distances, key))  # once all is drawn, for who reads may go away
+    first = min(experiment.compared_at)
+    if comparison.empty:  # once all is drawn, for who reads may go away
+        print(fold(f"no table yet: its first row is at {scientific(first)} samples, which no run has reached"))
+    else:
+        print(in_print(comparison, distances, key))
     if told := unexplained(distances):
         print(fold(told))
-    if len(comparison) and (told := too_short(curves, comparison, min(experiment.compared_at), key)):
+    if len(comparison) and (told := too_short(curves, comparison, first, key)):
         print(fold(told))
     if told := request.shelves.outreached(experiment, request.protocol, folders):
         print(fold(told))

@@ -80,8 +80,6 @@ def format_summary(comparison: pd.DataFrame, distances: pd.DataFrame, key: Seque
     RMS is the distance all along, in the range that the last column begins. A mark stands where `stands_out` holds; "–"
     where the paper has no value, and a star at published curves where not all are.
     """
-    if comparison.empty:
-        return "No run has reached a sample count at which it could be compared."
     return "\n\n".join(
         _section(str(protocol), rows, distances[distances["protocol"] == protocol], key)
         for protocol, rows in comparison.groupby("protocol", sort=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from aevb.errors import UserError
+from harness.store.columns import fold
 from harness.store.files import unwritable
 from harness.store.notices import tell_once
 
@@ -74,7 +75,7 @@ def in_turn(folder: Path) -> Iterator[None]:
     """
 
     def waiting() -> bool:
-        tell_once(f"another command is at work in {folder}: this one goes on when that is done")
+        tell_once(fold(f"another command is at work in {folder}: this one goes on when that is done"))
         return False
 
     with hold(folder.with_name(f".{folder.name}.lock"), waiting):

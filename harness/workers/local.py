@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +38,7 @@ class Local:
     def pool(self, n_tasks: int) -> Iterator["Processes"]:
         """Processes for so many tasks; when the block is left early they save and end."""
         context, n = multiprocessing.get_context("spawn"), min(self.n_processes, n_tasks)
+        _track_resources()
         others = {*multiprocessing.active_children()}  # of a script that calls us
         executor = ProcessPoolExecutor(n, mp_context=context, initializer=_start, initargs=(os.getpid(),))
         try:
@@ -81,6 +83,15 @@ class Processes:
         """Nothing can happen that the futures do not tell."""
 
 
+def _track_resources() -> None:
+    """Start the process that looks after the pool's semaphores; it is to outlive a terminal that closes, as Ctrl-C."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @contextmanager
 def _no_script() -> Iterator[None]:
     """Processes that start meanwhile do not import the user's script: it may lack a main guard, or even a file."""
@@ -117,7 +128,9 @@ def _start(parent: int) -> None:
     """One thread; nobody outlives the parent."""
     torch.set_num_threads(1)
     stop_when(lambda: _stop)
-    signal.signal(signal.SIGTERM, lambda *_: _end())
+    for number in (signal.SIGTERM, signal.SIGHUP):  # which a closed terminal sends to all; `nohup` has it ignored
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: _end())
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 

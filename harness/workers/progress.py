@@ -1,5 +1,7 @@
 """One live display of all runs on a terminal, plain log lines elsewhere. It reads the store, as anybody may."""
 
+import errno
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -57,11 +59,22 @@ class Way:
     cost: float
 
 
+class Terminal(Console):
+    """What tells on stderr how far things are. Who reads it may go away: then the command ends, with all saved."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True)
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that there was: rich would end the process with the status of a run that failed."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 class Display:
     """Progress of a set of runs; `start`, then `look` often, then `stop`, and `sum_up` where it came to its end."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or Terminal()
         self._live: Live | None = None
         self._ways: dict[RunFolder, Way] = {}
         self._steps = 0

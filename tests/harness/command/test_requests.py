@@ -61,6 +61,8 @@ from tests.support import write_array
         ("--figure 2 --dataset " + "x" * 151, "must be known"),
         ("--figure 2 --dataset " + "x" * 300 + ".npy", "File name too long"),
         ("--figure 2 --fast", "unrecognized"),
+        ("figure 2", "unrecognized arguments: figure; did you mean --figure?"),
+        ("--figure 2 --protocol author+step_size", "field=value, got 'step_size': add =value"),
         ("--figure 2 --dataset a/stripes.npy b/stripes.npy", "must have different file names"),
         ("--figure 2 --dataset a/stripes.npy --protocol author+pixel_scale=255", "an array holds values in [0, 1]"),
         ("--figure 2 --train 1000", "no use for --train"),

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 
 import pandas as pd
@@ -32,8 +33,8 @@ def uninterrupted(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("name", "to_all"),
-    [("SIGINT", False), ("SIGINT", True), ("SIGKILL", False)],
-    ids=["interrupted", "Ctrl-C in a terminal", "killed"],
+    [("SIGINT", False), ("SIGINT", True), ("SIGHUP", True), ("SIGKILL", False)],
+    ids=["interrupted", "Ctrl-C in a terminal", "a terminal that closes", "killed"],
 )
 def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
     name, to_all, uninterrupted, array, tmp_path
@@ -48,7 +49,7 @@ def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
     time.sleep(random.Random(f"{name} {to_all}").uniform(0, 0.5))
     (os.killpg if to_all else os.kill)(process.pid, getattr(signal, name))
     _, stderr = process.communicate(timeout=60)
-    if name == "SIGINT":
+    if name != "SIGKILL":
         assert process.returncode == 130
         assert stderr.splitlines()[-1] == "interrupted; the same command resumes"
     while _members(process.pid) and time.monotonic() < deadline:
@@ -57,6 +58,17 @@ def test_a_stopped_command_leaves_no_process_and_resumes_to_the_identical_table(
     assert reproduce(*arguments, cwd=tmp_path).returncode == 0
     pd.testing.assert_frame_equal(figure2_table(tmp_path / "stopped"), uninterrupted, check_exact=True)
     tally("whole commands stopped")
+
+
+def test_a_reader_of_progress_who_leaves_ends_the_command_as_one_of_its_tables_does(uninterrupted, array, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, str(ROOT / "reproduce.py"), *(arguments := stoppable(array, "left"))]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), stderr=writer, stdout=subprocess.PIPE, timeout=120)
+    os.close(writer)
+    assert (done.returncode, done.stdout) == (128 + signal.SIGPIPE, b"")
+    assert reproduce(*arguments, cwd=tmp_path).returncode == 0
+    pd.testing.assert_frame_equal(figure2_table(tmp_path / "left"), uninterrupted, check_exact=True)
 
 
 def _members(group):
