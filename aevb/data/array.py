@@ -77,7 +77,9 @@ def dataset_of(
         raise data_error(where, "the splits' rows must have one shape", "equal shapes", found, remedy)
     in_order = list(rows) if len(rows) == 1 else [part for part in ("train", "valid", "test") if part in rows]
     content = hashlib.sha256()
-    for part in in_order:
+    for part in in_order:  # the same numbers in other parts, or in rows of another length, are other data
+        n, d = rows[part].shape
+        content.update(f"{part if len(rows) > 1 else 'all'} {n} {d}\n".encode())
         content.update(rows[part].reshape(-1).data)
     if len(rows) == 1:
         (only,) = rows.values()
