@@ -63,7 +63,8 @@ class ReweightedWakeSleep(LearnerWithEncoder):
             with torch.no_grad():
                 dreamt_z = noise.normal[-1]
                 dreamt_x = self.model.pixels_at(dreamt_z, noise.pixels)
-            recognition = recognition + self._q(dreamt_x).log_density(dreamt_z).sum()
+            dreamt_q = posterior_of(self._q, dreamt_x, self.model.n_latent)
+            recognition = recognition + dreamt_q.log_density(dreamt_z).sum()
         self._wake.step((share * log_joint).sum(), prior_scale)
         self._recognition.step(recognition, prior_scale)
         return StepInfo(log_w.mean(0), len(batch.x))

@@ -55,7 +55,8 @@ class WakeSleep(LearnerWithEncoder):
         with torch.no_grad():
             dreamt_z = noise.normal[-1]
             dreamt_x = self.model.pixels_at(dreamt_z, noise.pixels)
-        self._sleep.step(self._q(dreamt_x).log_density(dreamt_z).sum(), prior_scale=m / self._n_datapoints)
+        dreamt_q = posterior_of(self._q, dreamt_x, self.model.n_latent)
+        self._sleep.step(dreamt_q.log_density(dreamt_z).sum(), prior_scale=m / self._n_datapoints)
         return StepInfo(log_likelihood.detach() - q.kl_to_standard_normal(), m)
 
     def _parts(self) -> dict[str, Any]:

@@ -1,18 +1,28 @@
 """Estimators take q(z|x) in each form that people have it in, and refuse densities of other shapes."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
+from aevb.ascent import AscentOptions
 from aevb.densities import DiagonalGaussian
+from aevb.encoder import GaussianEncoder
 from aevb.errors import ArgumentError
 from aevb.estimators import lower_bound_a, lower_bound_b
 from aevb.evaluation import lower_bound
+from aevb.learner import Batch, LearnerWithEncoder
 from aevb.linear_gaussian import exact_log_marginal, exact_posterior
 from aevb.marginal.gaussian import FullGaussian
 from aevb.marginal.importance import importance_log_likelihood
+from aevb.model import BernoulliModel
 from aevb.testing.oracle import linear_gaussian
+from aevb.testing.problem import N, data_of, encoder_of, model_of
+from baselines.importance_weighted import ImportanceWeighted
+from baselines.reweighted_wake_sleep import ReweightedWakeSleep
 from baselines.sticking_the_landing import sticking_the_landing_bound
+from tests.test_laws import kinds_of
 
 M, LATENT = 4, 2
 MODEL = linear_gaussian(LATENT, 6, diagonal_posterior=False).model
@@ -22,22 +32,53 @@ X, EPS = (
     torch.randn(3, M, LATENT, dtype=torch.float64, generator=G),
 )
 MEAN, LOG_VAR = torch.randn(2, M, LATENT, dtype=torch.float64, generator=G)
-STD = (0.5 * LOG_VAR).exp()
-FACTOR = torch.diag_embed(STD)
-FORMS = {
-    "moments": (MEAN, LOG_VAR),
-    "normal": Normal(MEAN, STD),
-    "independent normal": Independent(Normal(MEAN, STD), 1),
-    "multivariate normal": MultivariateNormal(MEAN, scale_tril=FACTOR),
-    "full": FullGaussian(MEAN, FACTOR),
+FORMS = {  # of a mean and a log-variance
+    "moments": lambda mean, log_var: (mean, log_var),
+    "normal": lambda mean, log_var: Normal(mean, (0.5 * log_var).exp()),
+    "independent normal": lambda mean, log_var: Independent(Normal(mean, (0.5 * log_var).exp()), 1),
+    "multivariate normal": lambda mean, log_var: MultivariateNormal(
+        mean, scale_tril=torch.diag_embed((0.5 * log_var).exp())
+    ),
+    "full": lambda mean, log_var: FullGaussian(mean, torch.diag_embed((0.5 * log_var).exp())),
+}
+LEARNERS = {  # those by hand take the project's own encoder alone
+    **{kind.__name__: kind for kind in kinds_of(LearnerWithEncoder) if not kind.__name__.startswith("Fast")},
+    "ImportanceWeighted, DReG": partial(ImportanceWeighted, doubly_reparameterized=True),
+    "ReweightedWakeSleep, sleep": partial(ReweightedWakeSleep, sleep=True),
 }
 
 
 @pytest.mark.parametrize("bound", [lower_bound_a, lower_bound_b, sticking_the_landing_bound])
-@pytest.mark.parametrize("q", FORMS.values(), ids=FORMS.keys())
-def test_every_form_of_a_gaussian_has_the_same_bound(bound, q):
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_every_form_of_a_gaussian_has_the_same_bound(bound, form):
     expected = bound(MODEL, lambda x: DiagonalGaussian(MEAN, LOG_VAR), X, EPS)
-    torch.testing.assert_close(bound(MODEL, lambda x: q, X, EPS), expected)
+    torch.testing.assert_close(bound(MODEL, lambda x: form(MEAN, LOG_VAR), X, EPS), expected)
+
+
+def of_form(form):
+    """The small problem's encoder, whose Gaussian comes in this form."""
+
+    class Other(GaussianEncoder):
+        def forward(self, x):
+            q = super().forward(x)
+            return form(q.mean, q.log_var)
+
+    encoder = encoder_of()
+    encoder.__class__ = Other
+    return encoder
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS.keys())
+def test_a_learner_takes_the_same_steps_with_every_form_of_a_gaussian(learner):
+    x, ends = data_of(BernoulliModel), []
+    for form in (DiagonalGaussian, *FORMS.values()):
+        one = learner(model_of(BernoulliModel), of_form(form), N, AscentOptions(0.1, 0))
+        generator = torch.Generator().manual_seed(7)
+        for _ in range(2):
+            one.step(Batch(x, torch.arange(N)), generator)
+        ends.append(torch.cat([p.detach().flatten() for p in (*one.model.parameters(), *one.encoder.parameters())]))
+    for end in ends[1:]:
+        torch.testing.assert_close(end, ends[0], rtol=1e-6, atol=1e-8)
 
 
 def test_the_kl_of_a_full_gaussian_is_torchs():
