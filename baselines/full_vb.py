@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from aevb import checks, construction
 from aevb.ascent import Ascent, AscentOptions
-from aevb.estimators import LowerBound, lower_bound_b, standard_normal
+from aevb.estimators import LowerBound, lower_bound_b, per_datapoint, standard_normal
 from aevb.learner import Batch, LearnerWithEncoder, Noise, StepInfo
 from aevb.model import GenerativeModel
 
@@ -73,7 +73,7 @@ class FullVariationalBayes(LearnerWithEncoder):
         zeta = [standard_normal(tuple(p.shape), p, generator) for p in self._means]
         phi = [*self._q.parameters()]
         with self._weights_at(zeta):
-            bound = self._estimator(self.model, self._q, batch.x, noise.normal)
+            bound = per_datapoint(self._estimator(self.model, self._q, batch.x, noise.normal), batch.x)
             gradients = torch.autograd.grad(bound.sum(), [*self._means, *phi])
         for parameter, gradient in zip(phi, gradients[len(zeta) :], strict=True):
             parameter.grad = gradient
@@ -108,7 +108,8 @@ class FullVariationalBayes(LearnerWithEncoder):
             n_draws: of θ, at least 2.
 
         Raises:
-            ArgumentError: x is not what the model takes, or there are too few draws.
+            ArgumentError: x is not what the model takes, the estimator gives another shape than one number for each
+                datapoint, or there are too few draws.
         """
         checks.pixels(self.model, x)
         checks.whole(2, n_draws=n_draws)
@@ -116,7 +117,8 @@ class FullVariationalBayes(LearnerWithEncoder):
         for _ in range(n_draws):
             with self._weights_at([standard_normal(tuple(p.shape), p, generator) for p in self._means]):
                 eps = standard_normal((self.n_normal, len(x), self.model.n_latent), x, generator)
-                bounds.append(self._estimator(self.model, self._q, x, eps).sum(dtype=torch.float64))
+                bound = per_datapoint(self._estimator(self.model, self._q, x, eps), x)
+                bounds.append(bound.sum(dtype=torch.float64))
         totals = torch.stack(bounds) - self.kl_of_weights()
         return float(totals.mean()), float(totals.std() / math.sqrt(n_draws))
 

@@ -185,6 +185,8 @@ CALLS = {
         for call in (
             lambda wrong=wrong: evaluate_lower_bound(MODEL, ENCODER, X, G, estimator=wrong),
             lambda wrong=wrong: AEVB(MODEL, ENCODER, N, estimator=wrong).step(Batch(X, INDICES), G),
+            lambda wrong=wrong: FullVariationalBayes(MODEL, ENCODER, N, estimator=wrong).step(Batch(X, INDICES), G),
+            lambda wrong=wrong: FullVariationalBayes(MODEL, ENCODER, N, estimator=wrong).evidence_bound(X, G, 2),
         )
     ],
     "parameters": [
