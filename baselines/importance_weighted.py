@@ -39,7 +39,7 @@ def log_weights(
     Source: Burda, Grosse & Salakhutdinov 2016; Tucker, Lawson, Gu & Maddison 2019.
     """
     check_noise(model, x, eps)
-    q = posterior_of(encoder, x, model.n_latent, "detach")
+    q = posterior_of(encoder, x, model.n_latent, *(["detach"] if doubly_reparameterized else []))
     z = q.at(eps)
     if not doubly_reparameterized:
         return model.log_joint(x, z) - q.log_density(z)

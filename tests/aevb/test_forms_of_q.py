@@ -19,7 +19,7 @@ from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import BernoulliModel
 from aevb.testing.oracle import linear_gaussian
 from aevb.testing.problem import N, data_of, encoder_of, model_of
-from baselines.importance_weighted import ImportanceWeighted
+from baselines.importance_weighted import ImportanceWeighted, importance_weighted_bound, log_weights
 from baselines.reweighted_wake_sleep import ReweightedWakeSleep
 from baselines.sticking_the_landing import sticking_the_landing_bound
 from tests.test_laws import kinds_of
@@ -99,10 +99,16 @@ class Flow:
         return Normal(1.0, 2.0).log_prob(value).sum(-1)
 
 
-def test_a_density_without_moments_has_estimator_a_and_is_refused_by_name_elsewhere():
-    expected = lower_bound_a(MODEL, lambda x: Normal(torch.ones_like(MEAN), 2 * torch.ones_like(MEAN)), X, EPS)
-    torch.testing.assert_close(lower_bound_a(MODEL, lambda x: Flow(), X, EPS), expected)
-    for bound, needed in ((lower_bound_b, "kl_to_standard_normal"), (sticking_the_landing_bound, "detach")):
+def test_a_density_without_moments_has_the_bounds_that_need_none_and_is_refused_by_name_elsewhere():
+    for bound in (lower_bound_a, importance_weighted_bound):
+        expected = bound(MODEL, lambda x: Normal(torch.ones_like(MEAN), 2 * torch.ones_like(MEAN)), X, EPS)
+        torch.testing.assert_close(bound(MODEL, lambda x: Flow(), X, EPS), expected)
+    doubly = partial(log_weights, doubly_reparameterized=True)
+    for bound, needed in (
+        (lower_bound_b, "kl_to_standard_normal"),
+        (sticking_the_landing_bound, "detach"),
+        (doubly, "detach"),
+    ):
         with pytest.raises(ArgumentError, match=f"must have the method {needed}, got Flow without: .*lower_bound_a"):
             bound(MODEL, lambda x: Flow(), X, EPS)
 
