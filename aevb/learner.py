@@ -165,33 +165,41 @@ class LearnerState:
         return copy.deepcopy({name: part.state_dict() for name, part in self._parts().items()})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Give every part its state.
+        """Give every part its state, or none: where one refuses its own, the learner stays as it is.
 
         Raises:
-            ArgumentError: one is not there, or of another size; then the learner stays as it is.
+            ArgumentError: one is not there, or of another size.
         """
         if not isinstance(state, dict) or not self._parts().keys() <= state.keys():
             expected, got = ", ".join(self._parts()), ", ".join(map(str, state)) if isinstance(state, dict) else ""
             remedy = "give what state_dict of an equal learner returned"
             raise ArgumentError(f"`state` must be a dict with {expected}, got {got or checks.shown(state)}: {remedy}")
         for name, part in self._parts().items():
-            if isinstance(part, nn.Module | Ascent) and (own := _sizes(part.state_dict())) != (
-                got := _sizes(state[name])
+            if isinstance(part, nn.Module | Ascent) and (own := sizes(part.state_dict())) != (
+                got := sizes(state[name])
             ):
                 raise ArgumentError(
                     f"`state` must have a {name} of sizes {own}, got {got}: give what state_dict of an equal learner "
                     "returned"
                 )
+        before = LearnerState.state_dict(self)
+        try:
+            self._give(copy.deepcopy({name: state[name] for name in before}))  # optimisers go on in what they are given
+        except BaseException:
+            self._give(before)
+            raise
+
+    def _give(self, state: dict[str, Any]) -> None:
         for name, part in self._parts().items():
-            part.load_state_dict(copy.deepcopy(state[name]))  # torch's optimisers go on in what they are given
+            part.load_state_dict(state[name])
 
 
-def _sizes(state: Any) -> Any:
+def sizes(state: Any) -> Any:
     """Shapes of a state's tensors, where they stand in it."""
     if isinstance(state, dict):
-        return {key: _sizes(value) for key, value in state.items()}
+        return {key: sizes(value) for key, value in state.items()}
     if isinstance(state, list):
-        return [*map(_sizes, state)]
+        return [*map(sizes, state)]
     return tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
 
 

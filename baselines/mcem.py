@@ -11,7 +11,7 @@ from aevb.ascent import Ascent, AscentOptions
 from aevb.errors import ArgumentError
 from aevb.estimators import standard_normal
 from aevb.fast.posterior import posterior
-from aevb.learner import Batch, LearnerState, Noise, StepInfo
+from aevb.learner import Batch, LearnerState, Noise, StepInfo, sizes
 from aevb.model import GenerativeModel
 
 
@@ -214,11 +214,11 @@ class PersistentChains:
         """Take over positions, step size and counts.
 
         Raises:
-            ArgumentError: the positions are those of another number of points or latents.
+            ArgumentError: they are those of another number of points or latents, or not all there.
         """
-        if state["z"].shape != self.z.shape:
+        if (own := sizes(self.state_dict())) != (got := sizes(state)):
             raise ArgumentError(
-                f"the chains must have shape {tuple(self.z.shape)}, got {tuple(state['z'].shape)}: "
+                f"the chains must have sizes {own}, got {got}: "
                 "load the state of a learner for the same training set and model"
             )
         self.z = state["z"].to(self.z, copy=True)

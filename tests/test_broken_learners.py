@@ -1,5 +1,6 @@
 """A learner that breaks a law is found out, and so is one that is wrong in another way."""
 
+import copy
 import itertools
 import math
 from collections.abc import Callable
@@ -55,6 +56,14 @@ class Live(AEVB):
 
     def state_dict(self):
         return {name: part.state_dict() for name, part in self._parts().items()}
+
+
+class Piecemeal(AEVB):
+    """Loads part by part, until one refuses."""
+
+    def load_state_dict(self, state):
+        for name, part in self._parts().items():
+            part.load_state_dict(copy.deepcopy(state[name]))
 
 
 def with_objective(objective_of: Callable) -> type[AEVB]:
@@ -152,6 +161,7 @@ BROKEN_LEARNERS = {
     "a_step_takes_the_noise_that_it_is_given": Deaf,
     "every_row_of_a_batch_moves_the_parameters": with_objective(lambda bound: 2 * bound[: len(bound) // 2].sum()),
     "a_state_stays_as_it_was_while_the_learner_goes_on": Live,
+    "a_state_that_is_refused_changes_nothing": Piecemeal,
     "one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened": Forgetful,
     "the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior": Boastful,
     "training_raises_the_likelihood_of_what_is_trained_on": Idle,

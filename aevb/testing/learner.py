@@ -12,6 +12,7 @@ from aevb.testing.learner_made import MakeLearner as MakeLearner  # for who writ
 from aevb.testing.learner_made import made
 from aevb.testing.learner_state import (
     a_state_stays_as_it_was_while_the_learner_goes_on,
+    a_state_that_is_refused_changes_nothing,
     one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened,
     the_same_seed_gives_the_same_steps_bit_for_bit,
 )
@@ -67,6 +68,7 @@ LEARNER_LAWS: tuple[Callable[[MakeLearner, MakeDecoder, int], None], ...] = (
     every_row_of_a_batch_moves_the_parameters,
     one_that_is_saved_and_loaded_goes_on_as_if_nothing_had_happened,
     a_state_stays_as_it_was_while_the_learner_goes_on,
+    a_state_that_is_refused_changes_nothing,
     the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior,
     training_raises_the_likelihood_of_what_is_trained_on,
     training_brings_the_encoder_nearer_to_the_posterior,

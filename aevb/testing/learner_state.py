@@ -55,3 +55,20 @@ def a_state_stays_as_it_was_while_the_learner_goes_on(
     remedy = "clone tensors in `state_dict`, and copy them in `load_state_dict`"
     for end in ends[1:]:
         demand_equal((ends[0], end), "a state must stay as it was while the learner goes on", remedy)
+
+
+def a_state_that_is_refused_changes_nothing(learner: MakeLearner, decoder: MakeDecoder, n_pixels: int = PIXELS) -> None:
+    """Where `load_state_dict` raises, as of a state in which a part is empty, the learner is in the state it was in."""
+    x, options = data_of(decoder, n_pixels), AscentOptions(0.05, warm_up=1)
+    one, other = (made(learner, decoder, options, n_pixels) for _ in range(2))
+    train(other, x, 2, seeded(16))
+    state, remedy = other.state_dict(), "look at the whole state before you take any of it, or put back what was there"
+    for name in state:
+        before = [number.detach().clone() for number in numbers(one.state_dict())]
+        try:
+            one.load_state_dict({**state, name: {}})
+        except Exception:
+            after = numbers(one.state_dict())
+            demand_equal(
+                (before, after), f"a state with an empty {name}, which is refused, must change nothing", remedy
+            )

@@ -10,6 +10,7 @@ from aevb.ascent import AscentOptions
 from aevb.learner import Batch, Learner
 from aevb.linear_gaussian import exact_log_marginal, exact_posterior, probabilistic_pca
 from aevb.model import BernoulliModel, GaussianModel
+from aevb.testing.law import numbers
 from baselines.mcem import MinibatchMonteCarloEM, MonteCarloEM
 from tests.oracles import linear_gaussian
 
@@ -209,10 +210,14 @@ def test_a_batch_that_is_not_the_whole_training_set_is_refused() -> None:
             learner.step(batch, generator)
 
 
-def test_chains_of_another_training_set_are_refused() -> None:
-    state = MonteCarloEM(fresh_model(), N, seeded()).state_dict()
+def test_chains_of_another_training_set_are_refused_and_the_learner_stays_as_it_is() -> None:
+    trained, other = MonteCarloEM(fresh_model(), N, seeded()), MonteCarloEM(fresh_model(), N + 1, seeded())
+    trained.step(Batch(data(), torch.arange(N)), seeded(1))
+    before = other.state_dict()
     with pytest.raises(ValueError, match="same training set"):
-        MonteCarloEM(fresh_model(), N + 1, seeded()).load_state_dict(state)
+        other.load_state_dict(trained.state_dict())
+    for one, same in zip(numbers(before), numbers(other.state_dict()), strict=True):
+        assert torch.equal(one, same)
 
 
 def test_a_model_that_is_not_finite_moves_no_chain_and_says_so() -> None:
