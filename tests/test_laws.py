@@ -25,10 +25,10 @@ from aevb.marginal.importance import importance_log_likelihood
 from aevb.model import GaussianModel, GenerativeModel
 from aevb.reparameterization.inverse_cdf import uniform_noise
 from aevb.reparameterization.table import REPARAMETERIZATIONS
-from aevb.testing import BOUND_LAWS, DECODER_LAWS, ESTIMATOR_LAWS, LEARNER_LAWS
+from aevb.testing import BOUND_LAWS, DECODER_LAWS, ESTIMATOR_LAWS
 from aevb.testing.estimator import Estimator
 from aevb.testing.law import seeded
-from aevb.testing.learner import MakeLearner
+from aevb.testing.learner import LAWS_BY_DECODER, OWN_MODEL, MakeLearner
 from aevb.testing.problem import LATENTS, N, data_of, encoder_of, grid_log_likelihood, model_of
 from baselines.importance_weighted import importance_weighted_bound
 from baselines.score_function import score_function_bound
@@ -85,11 +85,17 @@ def test_all_kinds_are_found() -> None:
 # Learners
 
 
-@pytest.mark.parametrize("law", LEARNER_LAWS, ids=name_of)
+@pytest.mark.parametrize("law", LAWS_BY_DECODER, ids=name_of)
 @LEARNERS
 @DECODERS
 def test_learners(law: Callable, algorithm: type, decoder: type) -> None:
     law(learner_of(algorithm), decoder)
+
+
+@pytest.mark.parametrize("law", OWN_MODEL, ids=name_of)
+@LEARNERS
+def test_learners_on_a_model_of_the_laws_own(law: Callable, algorithm: type) -> None:
+    law(learner_of(algorithm))
 
 
 # Decoders

@@ -11,6 +11,7 @@ from aevb.errors import ArgumentError
 from aevb.estimators import lower_bound_b
 from aevb.model import BernoulliModel, GaussianModel
 from aevb.testing import LawBroken, check_bound, check_decoder, check_learner
+from aevb.testing.learner_training import FRESH
 from baselines.score_function import ScoreFunction
 from baselines.wake_sleep import WakeSleep
 
@@ -117,6 +118,17 @@ def test_with_large_images_a_law_is_broken_as_with_small_ones(part, says):
 def test_our_learners_keep_the_laws_at_other_sizes(learner, kind):
     check_learner(learner, [kind], n_pixels=300)
     check_learner(learner, [kind], n_pixels=1)
+
+
+def test_a_law_with_a_model_of_its_own_is_tried_once_whatever_the_decoders():
+    linear = []
+
+    def learner(model, encoder, n_datapoints, options):
+        linear.append(not len(model.hidden))
+        return AEVB(model, encoder, n_datapoints, options)
+
+    check_learner(learner, [BernoulliModel, GaussianModel])
+    assert sum(linear) == FRESH
 
 
 @pytest.mark.parametrize("n_pixels", [0, 2.5, None])
