@@ -1,9 +1,7 @@
-"""Files that are either whole or absent, and never keep a reader waiting."""
+"""Files of data, read without ever keeping the reader waiting."""
 
-import contextlib
 import os
 import stat
-import tempfile
 from io import BufferedReader
 from pathlib import Path
 
@@ -40,25 +38,6 @@ def read_if_present(path: Path) -> bytes | None:
         return read_regular(path)
     except OSError as error:
         raise _unreadable(path, error) from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write the file under another name beside its place and rename it; a reader sees all of it or nothing.
-
-    Raises OSError, having removed what it wrote, where the folder cannot be made or written to.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):  # the error above is the one to report
-            os.unlink(temporary)
-        raise
 
 
 def _unreadable(path: Path, error: OSError) -> Exception:

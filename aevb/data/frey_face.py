@@ -15,9 +15,10 @@ import platformdirs
 from aevb.data import frey_frames
 from aevb.data.dataset import Dataset, check_folder, data_error, describe, row_order, scaled
 from aevb.data.download import DatasetUnavailable, TransferError, fetch_first
-from aevb.data.files import read_if_present, write_atomically
+from aevb.data.files import read_if_present
 from aevb.data.frey_frames import Frames, frames_from_mat, frames_from_pickle, mat_from_frames
 from aevb.errors import DataError
+from aevb.files import replacing
 
 FILE = "frey_rawface.mat"
 VARIABLE = "AEVB_DATA_DIR"
@@ -117,7 +118,8 @@ def _change_cache(path: Path, content: bytes | None) -> None:
         if content is None:
             path.unlink()
         else:
-            write_atomically(path, content)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
     except OSError as error:
         rule, expected = "the cache folder must be writable", "write permission"
         remedy = f"make it writable, or {REMEDY}"

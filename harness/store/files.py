@@ -1,56 +1,28 @@
 """Files that land whole or not at all."""
 
-import contextlib
 import errno
-import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aevb import files
 from aevb.errors import UserError
 
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True, previous: Path | None = None) -> Iterator[Path]:
-    """A temporary path that replaces `path` when the block ends well.
-
-    Args:
-        path: what to replace.
-        durable: outlive a loss of power; what can be had again need not wait for the disk.
-        previous: what was at `path` is kept there.
+    """`aevb.files.replacing` for files of results.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if durable:
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-        if previous is not None and path.exists():
-            path.replace(previous)
-        temporary.replace(path)
-        if durable:
-            _sync_folder(path.parent)
+        with files.replacing(path, durable=durable, previous=previous) as temporary:
+            yield temporary
     except OSError as error:
         raise unwritable(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):  # the error above is the one to report
-            temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the disk know the folder's names; what is no disk of this machine may not be able to."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 IN_ITS_PLACE = "move away what is in its place"

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from aevb.errors import UserError
+from aevb.files import LEFT_OVER
 from aevb.places import short_name
 from harness.experiments.config import Config
 from harness.store.checksums import ABSENT, Damaged, forget_checked, named_sums, read_checked, write_checked
@@ -116,7 +117,7 @@ class RunFolder:
         Returns:
             All environments; one that goes on with what it began with has the dates in `resumed`.
         """
-        for pattern in (".*.[0-9]*", "models/.*.[0-9]*"):
+        for pattern in (LEFT_OVER, f"models/{LEFT_OVER}"):
             for left_by_the_killed in self.path.glob(pattern):
                 remove(left_by_the_killed)
         write_checked(self.path / "config.json", self.config.to_json())

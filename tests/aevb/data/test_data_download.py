@@ -16,7 +16,6 @@ from frey_face_downloads import left_behind, use
 from misbehaving_server import Server, body
 
 from aevb.data import DatasetUnavailable, frey_face, frey_frames, load_dataset
-from aevb.data.files import write_atomically
 from aevb.errors import DataError
 
 Frames = npt.NDArray[np.uint8]
@@ -86,22 +85,6 @@ def test_a_cache_folder_that_cannot_be_made_is_an_error_that_names_it(
         load_dataset("frey_face")
     assert isinstance(caught.value, DatasetUnavailable), "a figure of all datasets can go on without this one"
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(
-    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-    monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_is_a_data_error(mat: bytes, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
