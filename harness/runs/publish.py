@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from aevb.trained import INDEX, build, halved
 from harness.experiments.config import Config
 from harness.experiments.paper import DEMO, EXPERIMENTS, PICTURES, Experiment
 from harness.runs.build import evaluation_generator, load, prepare
+from harness.store import invocation
 from harness.store.checksums import read_checked, write_checked
 from harness.store.files import write_bytes, write_text
 from harness.store.records import parse_json
@@ -114,7 +114,11 @@ def _benchmarks(folder: Path) -> Iterator[str]:
 
 
 def without_places(content: str) -> str:
-    """JSON of environments whose commands do not tell where on somebody's machine results and data were."""
+    """JSON of environments whose commands do not tell where on somebody's machine results and data were.
+
+    Raises:
+        UserError: one is not written as a shell takes it.
+    """
     return json.dumps(_without_places(parse_json(content)), indent=1)
 
 
@@ -124,7 +128,7 @@ def _without_places(content: Any, key: str = "") -> Any:
     if isinstance(content, list):
         return [_without_places(value) for value in content]
     if key == "command" and isinstance(content, str):
-        return re.sub(r"(--(?:results|data)[ =])(?:'[^']*'|[^\s\"']+)", r"\1DIR", content)
+        return invocation.without_places(content)
     return content
 
 

@@ -5,7 +5,11 @@ import shlex
 import sys
 from pathlib import Path
 
+from aevb.errors import UserError
+
 INSTALLED = "aevb"  # name of the project and of its installed command
+PLACES = {"--results": "DIR", "--data": "DIR", "--junit": "FILE", "--csv": "FILE"}  # options that take one path
+NAMES = ("--dataset", "--verify")  # those that take names, or paths
 
 
 def program() -> str:
@@ -34,3 +38,29 @@ def command_line() -> str:
         else:
             words[place] = script.name if script.is_absolute() else str(script)
     return shlex.join(words).encode(errors="backslashreplace").decode()  # names of files may be no UTF-8
+
+
+def without_places(command: str) -> str:
+    """A command line that does not tell where on somebody's machine files are: "--results DIR", "--dataset faces.npy".
+
+    Raises:
+        UserError: it is not written as a shell takes it.
+    """
+    try:
+        typed = shlex.split(command)
+    except ValueError as error:
+        rule = "a stored command must be one that a shell takes"
+        raise UserError(f"{rule}, got {command!a} ({error}): mend it in environment.json") from error
+    words, option = [], ""
+    for word in typed:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+            words.append(option + equals + _without_place(option, value) if equals else option)
+        else:
+            words.append(_without_place(option, word))
+            option = "" if option in PLACES else option  # what follows is not its own
+    return shlex.join(words)
+
+
+def _without_place(option: str, value: str) -> str:
+    return PLACES.get(option) or (Path(value).name or value if option in NAMES else value)

@@ -1,7 +1,6 @@
 """What is published of a store: whole runs without checkpoints, models in half precision, and nobody's places."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -135,19 +134,42 @@ def test_a_store_that_is_not_there_is_not_published():
         [*publish_runs(Shelves(Path("nowhere")), None)]
 
 
-def test_published_commands_tell_no_places():
-    command = "python reproduce.py --results '/home/me/my runs' --data=/data --workers 2 --figure 5"
-    other = {"command": "python reproduce.py --data /d", "diff": '+"--results /r"'}
-    found = json.loads(without_places(json.dumps([{"command": command}, other])))
-    assert found[1]["diff"] == other["diff"]
-    assert [each["command"] for each in found] == [
-        "python reproduce.py --results DIR --data=DIR --workers 2 --figure 5", "python reproduce.py --data DIR",
-    ]  # fmt: skip
-    record = {
-        "command": "python reproduce.py --results here",
-        "diff": """+f("--results '", "it's --data 'x', y='")\n""",
+def published(command, **others):
+    return json.loads(without_places(json.dumps([{"command": command} | others])))[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("--results '/home/me/my runs' --data=/data --workers 2", "--results DIR --data=DIR --workers 2"),
+        ("'--results=/home/me/my runs' --figure 5", "--results=DIR --figure 5"),
+        ("""--data '/home/me/it'"'"'s here' --figure 2""", "--data DIR --figure 2"),
+        ("--data /home/me/with\\ blanks --figure 2", "--data DIR --figure 2"),
+        ("--dataset mnist '/home/me/my faces.npy' loaders:faces", "--dataset mnist 'my faces.npy' loaders:faces"),
+        ("--dataset=/home/me/faces.npy --latent 2", "--dataset=faces.npy --latent 2"),
+        ("--check --junit /home/me/check.xml", "--check --junit FILE"),
+        ("--verify /home/me/runs/a results/runs/b c", "--verify a b c"),
+        ("--protocol 'author+hidden=[8]' --results here", "--protocol 'author+hidden=[8]' --results DIR"),
+    ],
+)
+def test_published_commands_tell_no_places(typed, told):
+    assert published(f"python reproduce.py {typed}")["command"] == f"python reproduce.py {told}"
+
+
+def test_nothing_else_of_an_environment_is_taken_for_a_command():
+    others = {"diff": """+f("--results '", "it's --data 'x', y='")\n""", "device": "it's"}
+    assert published("python reproduce.py --results here", **others) == others | {
+        "command": "python reproduce.py --results DIR"
     }
-    assert json.loads(without_places(json.dumps(record))) == record | {"command": "python reproduce.py --results DIR"}
-    told = [path for path in (ROOT / "results" / "reference").rglob("*.json") if '"command"' in path.read_text()]
-    assert len(told) > 100
-    assert not [path.name for path in told if re.search(r"--(results|data)[ =]'?/", path.read_text())]
+
+
+def test_a_command_that_no_shell_takes_is_not_published():
+    with pytest.raises(UserError, match=r"one that a shell takes, got .*No closing quotation.*: mend it"):
+        published("python reproduce.py --results '/home/me")
+
+
+def test_the_published_commands_are_as_they_would_be_published_again():
+    texts = [path.read_text() for path in (ROOT / "results" / "reference").rglob("*.json")]
+    texts = [text.replace("--results results/reference", "--results DIR") for text in texts if '"command"' in text]
+    assert len(texts) > 100
+    assert not [text for text in texts if json.loads(without_places(text)) != json.loads(text)]
