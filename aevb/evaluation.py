@@ -31,6 +31,7 @@ Q = Callable[[Tensor], Any]
 """q(z|x): from x, shape (batch, pixel), to a Gaussian; see `aevb.marginal.proposal.as_density`."""
 
 ROUNDING = 1e-6  # relative, of log p(x, z) summed in float32
+DRAWS = 5000  # at a time, for all datapoints together
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,6 @@ def lower_bound(
     q: Density,
     generator: torch.Generator,
     n_samples: int,
-    chunk: int = 5000,
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """E_q[log p(x, z) − log q(z)] of each datapoint, and its standard error over the draws, nats.
 
@@ -154,10 +154,9 @@ def lower_bound(
     """
     checks.pixels(model, x)
     checks.whole(2, n_samples=n_samples)  # one has no standard error
-    checks.whole(1, chunk=chunk)
     q = as_density(q, (len(x), model.n_latent), x)
     total = squares = x.new_zeros(len(x), dtype=torch.float64)
-    per_part = max(1, chunk // len(x))
+    per_part = max(1, DRAWS // len(x))
     for start in range(0, n_samples, per_part):
         z, log_q = draw(q, standard_normal((min(per_part, n_samples - start), len(x), model.n_latent), x, generator))
         terms = (log_joint(model, x, z) - log_q).double()

@@ -33,7 +33,7 @@ NEARER = 0.8  # of an encoder's distance to the posterior; learners of the proje
 
 
 def the_reported_bound_is_below_the_exact_log_likelihood_and_near_it_at_the_exact_posterior(
-    learner: MakeLearner, *_: object
+    learner: MakeLearner, *_others: object
 ) -> None:
     """On a linear-Gaussian model whose encoder is the posterior, first steps report log p(x) in mean, or a little less.
 

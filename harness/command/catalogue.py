@@ -39,7 +39,7 @@ def show_catalogue(request: Request) -> None:
     print("\n\n".join(format_table(_in_print(table)) for table in tables if len(table)))
     print(fold(HOURS))
     more = request.samples or MORE
-    runs = runs_table(request, speeds, more)
+    runs = runs_table(speeds, more)
     if len(runs):
         print(f"\nruns, and the core-hours of {more:,} samples more")
     for protocol, own in runs.groupby("protocol", sort=False):
@@ -93,7 +93,7 @@ def _runs_row(
     }
 
 
-def runs_table(request: Request, speeds: Speeds, more: int) -> pd.DataFrame:
+def runs_table(speeds: Speeds, more: int) -> pd.DataFrame:
     """A row for each run of the reader's or of the project's, of any protocol.
 
     Columns: run, protocol, state and samples (the reader's own), published (samples of the published run), core_hours
