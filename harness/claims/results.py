@@ -1,7 +1,7 @@
 """What claims are measured on: figures 2 and 3, the studies and the benchmarks, as they are stored or published."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -58,6 +58,10 @@ class Results:
     shelves: Shelves
     protocol: str = PROTOCOL
     method: str = AEVB_ITSELF
+    _figures: dict[int, tuple[pd.DataFrame, pd.DataFrame]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _papers: dict[int, pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -130,14 +134,6 @@ class Results:
         methods = source.with_method(self.method).methods
         runs = runs[runs["method"].isin(methods)] if methods else runs
         return _by_kind(_run_seconds(runs), runs) if len(runs) else None
-
-    @cached_property
-    def _figures(self) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
-        return {}
-
-    @cached_property
-    def _papers(self) -> dict[int, pd.DataFrame]:
-        return {}
 
     def _published(self, figure: int) -> pd.DataFrame:
         if figure not in self._papers:
