@@ -52,7 +52,7 @@ def _onset(results: Results, dataset: str, size: int) -> Item:
     highest = max(_until(test, end), key=lambda curve: curve.nats.max(), default=None)
     if highest is not None:
         since = float(highest.samples[highest.nats.argmax()])
-        risen = mean(at(train, end)).value - mean(at(train, since)).value
+        risen = mean(curve.at(end) - curve.at(since) for curve in reaching(train, end).values()).value
         note = f"highest at {scientific(since)}" + (f", training's {risen:+.1f} since" if since < end else ", its end")
     note += f"; the paper's at {scientific(_peak(paper))} of {scientific(theirs)}"
     fall = mean(_falls(test, end))
