@@ -126,7 +126,7 @@ def _rows(protocol: str, comparison: pd.DataFrame, distances: pd.DataFrame, key:
             [
                 *(label(str(part), letters) for part in name),
                 scientific(last["samples"]),
-                f"{last['ours']:z.1f} ± {last['standard_error']:.1f}",
+                f"{last['ours']:z.1f}{_plus_minus(last['standard_error'])}",
                 _number(last["paper"], "z.1f"),
                 _difference(last) + (MARK if marked else " ") + ("*" if last["published"] else " ") * starred,
                 "–" if found is None else f"{found['rms']:.1f}",
@@ -154,7 +154,12 @@ def _mean_of(seeds: pd.Series) -> str:
 
 
 def _difference(last: Any) -> str:
-    return "–" if pd.isna(last["difference"]) else f"{last['difference']:+z.1f} ± {last['difference_error']:.1f}"
+    return "–" if pd.isna(last["difference"]) else f"{last['difference']:+z.1f}{_plus_minus(last['difference_error'])}"
+
+
+def _plus_minus(error: float) -> str:
+    """Nothing where the error is not known, as of one seed whose point is of one minibatch."""
+    return "" if np.isnan(error) else f" ± {error:.1f}"
 
 
 def _number(value: float, form: str) -> str:

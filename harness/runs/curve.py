@@ -108,9 +108,11 @@ class Progress:
         )
 
     def running_mean(self) -> tuple[float, float]:
-        """Mean of the bound since the last point and the mean's standard error over minibatches, nats."""
+        """Mean of the bound since the last point and the mean's standard error over minibatches, NaN of one, nats."""
         mean = self.total / self.batches
-        variance = max(self.squares / self.batches - mean**2, 0.0) * self.batches / max(self.batches - 1, 1)
+        if self.batches == 1:
+            return mean, math.nan
+        variance = max(self.squares / self.batches - mean**2, 0.0) * self.batches / (self.batches - 1)
         return mean, math.sqrt(variance / self.batches)
 
     def _last_bound(self) -> float | None:

@@ -11,6 +11,7 @@ from harness.runs.curve import ends_on_grid
 from harness.runs.job import Job
 from harness.store.checksums import Damaged, read_checked
 from harness.store.own_code import NAME as OWN_CODE
+from harness.store.records import with_unknown
 from harness.store.run_folder import RunFolder
 from harness.store.status import Status
 from harness.store.tables import read_table
@@ -160,9 +161,9 @@ def _curve(folder: RunFolder) -> pd.DataFrame:
 
     Without rows where there is no file, as of a run that diverged before its first point.
     """
-    columns = ["split", "samples", folder.config.measure, "seconds"]
+    columns = ["split", "samples", folder.config.measure, "standard_error", "seconds"]
     table = read_table(folder.curve, *columns) if folder.curve.exists() else pd.DataFrame(columns=columns)
-    return table.drop(columns="seconds").set_index(["samples", "split"]).sort_index()
+    return with_unknown(table).drop(columns="seconds").set_index(["samples", "split"]).sort_index()
 
 
 def _is_whole(folder: RunFolder) -> bool:

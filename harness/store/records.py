@@ -73,7 +73,13 @@ def parse_curve(text: str, measure: str) -> pd.DataFrame:
         raise ValueError("samples has what is no number of samples")
     if not curve["samples"].is_monotonic_increasing or curve.duplicated(["split", "samples"]).any():
         raise ValueError("its rows are not in their order, each once")
-    return curve.astype({"samples": int, measure: float})
+    return with_unknown(curve.astype({"samples": int, measure: float}))
+
+
+def with_unknown(curve: pd.DataFrame) -> pd.DataFrame:
+    """A curve whose errors of one minibatch are not known (NaN); older versions wrote 0 there."""
+    of_one = (curve["split"] == "train") & (curve["standard_error"] == 0)
+    return curve.assign(standard_error=curve["standard_error"].mask(of_one))
 
 
 def is_count(value: object) -> bool:

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,14 @@ def test_a_difference_has_its_standard_error_and_stands_out_where_it_clears_both
     (row,) = [line for line in summary(pd.concat(far)).splitlines() if "AEVB" in line]
     assert "+3.0 ± 6.9" in row
     assert "!" not in row
+
+
+def test_an_error_that_is_not_known_is_not_printed():
+    aevb = as_ours(read_published(2).query("method == 'aevb' and n_latent == 3 and split == 'train'"), shift=2.0)
+    text = summary(aevb.assign(standard_error=math.nan))
+    assert "+2.0!" in text, "with no known error the limit alone decides"
+    assert "nan" not in text
+    assert not [line for line in text.splitlines()[1:] if "±" in line]
 
 
 @pytest.mark.parametrize(

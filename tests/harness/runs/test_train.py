@@ -18,6 +18,8 @@ from harness.runs.curve import Progress, points_up_to
 from harness.runs.steps import choose_step_size
 from harness.runs.tape import Tape
 from harness.runs.train import Interrupted, run, run_together, stacks
+from harness.store.records import parse_curve
+from harness.store.run_folder import RunFolder
 from tests import head_start
 from tests.support import ROOT, curve, environment, small_job
 
@@ -77,6 +79,19 @@ def test_the_running_mean_is_over_the_minibatches_since_the_last_point():
     mean, error = progress.running_mean()
     assert mean == pytest.approx(values.mean())
     assert error == pytest.approx(values.std(ddof=1) / 40**0.5)
+
+
+def test_the_error_of_one_minibatch_is_not_known_and_is_no_fault(tmp_path, array):
+    whole = small_job(tmp_path, array, method="aevb", batch_size=0, samples=1000, first_point=1)
+    run(whole)
+    train_rows = whole.folder.read_curve().query("split == 'train'")
+    assert train_rows["standard_error"].isna().any(), "steps are as far apart as the first points"
+    assert (train_rows["standard_error"].dropna() > 0).all()
+    assert not whole.folder.damaged()
+    assert RunFolder(whole.folder.path.parent, whole.config).is_done(1000)
+    older = whole.folder.curve.read_text().splitlines()
+    older = [line.replace(",,", ",0.0,") if line.startswith("train,") else line for line in older]
+    assert parse_curve("\n".join(older) + "\n", "lower_bound").equals(whole.folder.read_curve()), "as versions wrote it"
 
 
 @ALL

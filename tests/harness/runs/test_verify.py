@@ -136,6 +136,20 @@ def test_on_another_processor_one_value_far_off_or_no_number_is_different(stored
         write_checked(stored.folder.curve, whole)
 
 
+def test_an_error_of_one_minibatch_that_an_older_version_wrote_as_none_is_no_change(
+    array, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    job = replace(small_job(tmp_path, array, batch_size=0, samples=1000, first_point=1), root=Path("results/runs"))
+    run(job)
+    assert verify(job.folder.path) == 0
+    table = pd.read_csv(job.folder.curve)
+    assert table["standard_error"].isna().any()
+    write_checked(job.folder.curve, table.fillna({"standard_error": 0.0}).to_csv(index=False))
+    assert verify(job.folder.path) == 0
+    assert capsys.readouterr().out.count("identical") == 2
+
+
 def test_a_model_that_is_another_is_found(stored, capsys):
     shutil.copy(stored.folder.model(1_000), stored.folder.model(SAMPLES))
     assert verify(stored.config.id) == 1
