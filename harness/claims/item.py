@@ -64,7 +64,7 @@ class Item:
     @property
     def error(self) -> float:
         """The standard error, widened for how few values it is of."""
-        return self.standard_error if math.isinf(self.degrees) else widened(self.standard_error, self.degrees)
+        return widened(self.standard_error, self.degrees)
 
     @property
     def cleared(self) -> float:

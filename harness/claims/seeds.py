@@ -92,5 +92,8 @@ def measured(
     note: str = "",
 ) -> Item:
     """The estimate as a number that a claim hangs on; `begin` and `end` are training samples, the rest is `Item`'s."""
-    value, error, degrees, seeds = estimate
-    return Item(name, value, unit, error, degrees, low, high, seeds, begin, end, paper, note)  # fmt: skip
+    note = "; ".join(filter(None, [note, estimate.lost]))
+    return Item(
+        name, estimate.value, unit, estimate.standard_error, estimate.degrees, low, high, estimate.seeds, begin, end,
+        paper, note,
+    )  # fmt: skip

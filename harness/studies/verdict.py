@@ -38,7 +38,12 @@ def holds(answer: bool | None) -> str:
 
 
 def widened(standard_error: float, degrees: float) -> float:
-    """A standard error of few values, so that two of it exclude as much as two of a known one: Student's t for 2."""
+    """A standard error of few values, so that two of it exclude as much as two of a known one: Student's t for 2.
+
+    It is as it was where the degrees are infinite, and NaN below one.
+    """
+    if math.isinf(degrees):
+        return standard_error
     level = ndtr(ERRORS)
     return standard_error * float(stdtrit(degrees, level)) / ERRORS if degrees >= 1 else math.nan
 

@@ -52,13 +52,16 @@ def shared_step_size(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def reached(curves: pd.DataFrame) -> pd.DataFrame:
-    """Test bound at the last point, nats: mean over seeds, lowest and highest, for each kind of curve."""
-    last = curves.groupby([*CURVE]).tail(1)
-    return (
-        last.groupby([*CURVE[:-1]])
-        .agg(test=("test", "mean"), low=("test", "min"), high=("test", "max"), evaluations=("evaluations", "max"))
-        .reset_index()
+    """Test bound at the last point, nats: mean over seeds, lowest and highest, for each kind of curve.
+
+    All three are NaN where a seed diverged.
+    """
+    kinds = curves.groupby([*CURVE]).tail(1).groupby([*CURVE[:-1]])
+    table = kinds.agg(
+        test=("test", "mean"), low=("test", "min"), high=("test", "max"), evaluations=("evaluations", "max")
     )
+    whole = kinds["test"].agg(lambda bounds: np.isfinite(bounds).all()).astype(bool)
+    return table.assign(**table[["test", "low", "high"]].where(whole)).reset_index()
 
 
 def at(variance: pd.DataFrame, estimator: str, n_samples: int, batch_size: int) -> pd.DataFrame:
@@ -127,8 +130,8 @@ def few_samples_verdict(variance: pd.DataFrame, curves: pd.DataFrame) -> str:
         "Claim (section 2.3): L = 1 suffices as long as M is large enough, e.g. M = 100. Ten times the samples for "
         f"each datapoint divide B's variance by {gained}; ten times the datapoints, at the same cost, by 10. After "
         f"{visited:,} datapoints, at ten times the cost and both with η = {eta:g}, the test bound with L = 10 ends "
-        f"{_signed(large)} nats from that with L = 1 where M = {PAPER_BATCH} ({_seeds(large.seeds)}), "
-        f"{_signed(small)} where M = 10 ({_seeds(small.seeds)}), ± the standard error. With {NATS:g} nat as the limit "
+        f"{_signed(large)} nats from that with L = 1 where M = {PAPER_BATCH} ({_of(large)}), "
+        f"{_signed(small)} where M = 10 ({_of(small)}), ± the standard error. With {NATS:g} nat as the limit "
         f"the claim {holds(large.below(NATS))}."
     )
 
@@ -163,7 +166,10 @@ def _bounds(curves: pd.DataFrame) -> str:
     curves = equally_many(curves)
     further = curves[(curves["batch_size"] != PAPER_BATCH) | (curves["n_samples"] != PAPER_SAMPLES)]
     table = reached(pd.concat([best_curves(curves), further]))
-    cells = [f"{test:.1f} ({low:.1f} to {high:.1f})" for test, low, high in table[["test", "low", "high"]].to_numpy()]
+    cells = [
+        f"{test:.1f} ({low:.1f} to {high:.1f})" if math.isfinite(test) else "a seed diverged"
+        for test, low, high in table[["test", "low", "high"]].to_numpy()
+    ]
     shown = table.assign(test=cells, evaluations=[f"{n:,}" for n in table["evaluations"]])
     shown = shown.drop(columns=["low", "high"]).rename(columns={"batch_size": "M", "n_samples": "L"})
     title = paragraph(
@@ -177,7 +183,7 @@ def lag(curves: pd.DataFrame, estimator: str) -> Estimate:
     """How far the test bound ends below B's, each with its best step size; infinite if every run diverged."""
     best = best_curves(curves)
     ours, theirs = (ends(best[best["estimator"] == name]) for name in (B, estimator))
-    if theirs.empty:
+    if not np.isfinite(theirs).any():
         return Estimate(math.inf, math.nan, math.nan, len(ours))
     return difference(ours, theirs)
 
@@ -187,16 +193,21 @@ def gain(curves: pd.DataFrame, batch_size: int) -> Estimate:
     rows = shared_step_size(curves)
     rows = rows[rows["batch_size"] == batch_size]
     ten, one = (ends(rows[rows["n_samples"] == n]) for n in (10, 1))
-    return mean((ten - one).dropna())
+    return mean((ten - one)[ten.index.intersection(one.index)])
 
 
 def ends(curves: pd.DataFrame) -> pd.Series:
-    """The last test bound of each seed, nats."""
-    return curves.groupby("seed")["test"].last()
+    """The test bound of each seed at its last point, nats; NaN where it diverged."""
+    return curves.groupby("seed").tail(1).set_index("seed")["test"]
 
 
 def _ratios_above(rows: pd.DataFrame, limit: float) -> list[bool | None]:
     return [above(ratio, error, limit) for ratio, error in rows[["ratio_to_b", "ratio_error"]].to_numpy()]
+
+
+def _of(found: Estimate) -> str:
+    """Its seeds, and how many diverged."""
+    return ", ".join(filter(None, [_seeds(found.seeds), found.lost]))
 
 
 def _seeds(count: int) -> str:
@@ -247,4 +258,5 @@ def _after(samples: int) -> str:
 
 
 def _nats(lag: Estimate) -> str:
-    return f"{abs(lag.value):.1f}{_error(lag)} nats {'lower' if lag.value > 0 else 'higher'}"
+    told = f" ({lag.lost})" if lag.lost else ""
+    return f"{abs(lag.value):.1f}{_error(lag)} nats {'lower' if lag.value > 0 else 'higher'}{told}"

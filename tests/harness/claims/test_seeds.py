@@ -105,7 +105,7 @@ def test_seeds_of_a_table_are_ascending_finite_curves_and_the_papers_is_one():
 
 
 def test_a_mean_has_the_error_of_its_seeds():
-    assert mean([1.0, 3.0]) == (2.0, 1.0, 1, 2)
+    assert mean([1.0, 3.0])[:4] == (2.0, 1.0, 1, 2)
     assert math.isnan(mean([1.0]).standard_error)
     assert math.isnan(mean([]).value)
 

@@ -229,6 +229,28 @@ def test_one_seed_decides_nothing_about_what_is_learned():
     assert naive_verdict(variances(TWICE), table).endswith("is undecided.")
 
 
+def test_a_seed_that_diverged_is_told_and_leaves_undecided_what_the_others_would_decide():
+    ends = {"paper": (-120.0, -110.0, -100.0, -100.0), "more": (-100.0, -90.0, -80.0)}
+    last = curves(**ends)
+    early = last.assign(samples=1000, test=last["test"] - 30, train=last["train"] - 30)
+    assert few_samples_verdict(variances(TWICE), pd.concat([early, last])).endswith("the claim holds.")
+    ten = (last["batch_size"] == 100) & (last["n_samples"] == 10) & (last["seed"] == 2)
+    table = pd.concat([early, last.assign(test=last["test"].mask(ten))])
+    found = gain(table, 100)
+    assert (found.seeds, found.lost) == (3, "1 of 4 diverged")
+    assert found.value == pytest.approx(gain(last[last["seed"] != 2], 100).value)
+    printed = few_samples_verdict(variances(TWICE), table)
+    assert "(3 seeds, 1 of 4 diverged)" in printed
+    assert printed.endswith("is undecided.")
+    naive = (last["estimator"] == NAIVE) & (last["seed"] == 2)
+    printed = naive_verdict(variances(TWICE), pd.concat([early, last.assign(test=last["test"].mask(naive))]))
+    assert "lower (0 of 4 and 1 of 4 diverged)" in printed
+    assert printed.endswith("is undecided.")
+    assert lag(last.assign(test=last["test"].mask(last["estimator"] == NAIVE)), NAIVE).value == math.inf
+    text = format_study(variances(TWICE).assign(simulated=1.0, simulated_error=0.1), table)
+    assert "a seed diverged" in text
+
+
 def test_errors_are_those_of_the_curves_that_are_compared_however_wide_others_are():
     table = curves(paper=(-120.0, -110.0, -100.0, -100.0), more=(-100.5, -90.0, -80.0))
     wide = table["estimator"].isin([BASELINE, A]) | (table["batch_size"] == 10)
