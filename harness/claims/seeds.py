@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.claims.item import Item
-from harness.figures.compare import value_at
+from harness.figures.compare import first_at, value_at
 from harness.studies.estimate import Estimate
 
 CLOSE = 1e-4  # relative: what a stroke's width is at the end of the paper's curves
@@ -31,15 +31,8 @@ class Curve(NamedTuple):
         return Curve(np.append(self.samples[inside], count), np.append(self.nats[inside], self.at(count)))
 
     def first(self, bound: float) -> float:
-        """Samples at which the curve first is as high, on the straight strokes between its points.
-
-        NaN where it never is, or is from its first point on.
-        """
-        best = np.maximum.accumulate(self.nats)
-        k = int(np.searchsorted(best, bound))
-        return (
-            float(np.interp(bound, best[k - 1 : k + 1], self.samples[k - 1 : k + 1])) if 0 < k < len(best) else math.nan
-        )
+        """Samples at which the curve first is as high; NaN where it never is, or is from its first point on."""
+        return math.nan if (self.nats[:1] >= bound).any() else first_at(self.samples, self.nats, bound)
 
 
 Seeds = Mapping[int, Curve]

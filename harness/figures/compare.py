@@ -31,6 +31,21 @@ def value_at(samples: ArrayLike, values: ArrayLike, at: ArrayLike) -> NDArray[np
     return np.where(inside, np.interp(nearest, np.log10(x), np.asarray(values, dtype=float)), np.nan)
 
 
+def first_at(samples: ArrayLike, values: ArrayLike, bound: float) -> float:
+    """The sample count at which `values` (nats) first are as high as the bound, on the strokes that `value_at` reads.
+
+    NaN where they never are. A curve that begins as high was so at its first count or before: that count is returned.
+    """
+    x, nats = np.asarray(samples, dtype=float), np.asarray(values, dtype=float)
+    there = np.flatnonzero(nats >= bound)
+    if not len(there):
+        return np.nan
+    if (k := there[0]) == 0:
+        return float(x[0])
+    left = (nats[k] - bound) / (nats[k] - nats[k - 1])  # share of the stroke
+    return float(x[k] * (x[k - 1] / x[k]) ** left)
+
+
 @dataclass(frozen=True)
 class Stretch:
     """A part of a curve over which the same seeds are there: at each of the samples, the value of each seed (nats)."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.figures.compare import label
+from harness.figures.compare import first_at, label
 from harness.store.columns import fold, format_table
 from harness.timing import contest
 from harness.timing.intervals import UNSTABLE
@@ -128,7 +128,7 @@ def time_to_bound(curves: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     """What each method of figure 2 needs until its test bound first is where all methods of the panel get to.
 
     That is the highest bound which all runs reach that are as long as two of each method, or one where there is one.
-    Samples between logged points are interpolated in the bound. Time is that of the benchmarks, for runs of figure 2
+    Samples between logged points are those of `first_at`. Time is that of the benchmarks, for runs of figure 2
     share a machine; its unit is a sample of AEVB's, for each size of network has its own.
 
     Args:
@@ -164,14 +164,10 @@ def _reached(panel: pd.DataFrame) -> tuple[float, dict[str, list[float]]]:
         (str(method), seed): run.sort_values("samples") for (method, seed), run in panel.groupby(["method", "seed"])
     }
     runs = {key: run for key, run in runs.items() if run["samples"].iloc[-1] >= end}
-    best = {key: run["lower_bound"].cummax().to_numpy() for key, run in runs.items()}
-    target = min(bounds[run["samples"] <= end][-1] for bounds, run in zip(best.values(), runs.values(), strict=True))
+    target = float(min(run.loc[run["samples"] <= end, "lower_bound"].max() for run in runs.values()))
     reached: dict[str, list[float]] = {}
-    for (method, seed), run in runs.items():
-        bounds, samples = best[method, seed], run["samples"].to_numpy()
-        k = int(np.argmax(bounds >= target))
-        at = samples[0] if k == 0 else np.interp(target, bounds[k - 1 : k + 1], samples[k - 1 : k + 1])
-        reached.setdefault(method, []).append(float(at))
+    for (method, _), run in runs.items():
+        reached.setdefault(method, []).append(first_at(run["samples"], run["lower_bound"], target))
     return target, reached
 
 

@@ -18,6 +18,7 @@ from aevb import shipped
 from aevb.threads import one_thread
 from harness.experiments.config import Config
 from harness.experiments.protocols import protocol_config
+from harness.figures.compare import first_at
 from harness.runs.job import Job
 from harness.runs.train import run
 from harness.store.environment import arithmetic, describe
@@ -129,18 +130,15 @@ def _run(race: Race, job: Job) -> dict[str, Any]:
 def first(curve: pd.DataFrame, target: float) -> tuple[float, float]:
     """Samples and training seconds at which the test bound is first at the target; infinite where it never is.
 
-    Between logged points both are interpolated in the bound.
+    Between logged points samples are those of `first_at`, and seconds go with the samples.
     """
     if curve.empty:
         return np.inf, np.inf
     rows = curve[curve["split"] == "test"].sort_values("samples")
-    best = rows["lower_bound"].cummax().to_numpy()
-    k = int(np.argmax(best >= target))
-    if not best[k] >= target:
+    samples = first_at(rows["samples"], rows["lower_bound"], target)
+    if np.isnan(samples):
         return np.inf, np.inf
-    ends = slice(max(k - 1, 0), k + 1)
-    samples, seconds = (float(np.interp(target, best[ends], rows[name].to_numpy()[ends])) for name in COUNTED)
-    return samples, seconds
+    return samples, float(np.interp(samples, rows["samples"], rows["seconds"]))
 
 
 def _commit(job: Job) -> str:

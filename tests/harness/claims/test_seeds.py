@@ -70,9 +70,12 @@ def test_a_range_must_be_cleared_on_both_sides():
     assert verdicts == ["does not hold", "undecided", "holds", "undecided", "does not hold"]
 
 
-def test_a_curve_is_first_as_high_where_its_strokes_say():
-    curve = Curve(np.array([10.0, 20.0, 40.0]), np.array([0.0, 4.0, 2.0]))
-    assert curve.first(1.0) == 12.5
+def test_a_curve_is_first_as_high_where_it_is():
+    curve = Curve(np.array([10.0, 20.0, 40.0, 90.0]), np.array([0.0, 4.0, 2.0, 4.5]))
+    for bound in (0.5, 1.0, 3.9, 4.0, 4.2, 4.5):
+        assert curve.at(curve.first(bound)) == pytest.approx(bound, rel=1e-12)
+        before = np.geomspace(10, curve.first(bound) * (1 - 1e-9), 100)
+        assert max(map(curve.at, before)) < bound
     assert curve.first(4.0) == 20.0
     assert math.isnan(curve.first(5.0))  # never
     assert math.isnan(curve.first(-1.0))  # before anyone looked

@@ -9,7 +9,7 @@ from aevb import shipped
 from aevb.errors import UserError
 from harness.experiments.paper_curves import read_published
 from harness.figures import compare as module
-from harness.figures.compare import compare, label, over_seeds, scientific, stretches, value_at, with_one_more
+from harness.figures.compare import compare, first_at, label, over_seeds, scientific, stretches, value_at, with_one_more
 
 FIGURE3 = ("dataset", "n_train", "method", "split")
 
@@ -35,6 +35,15 @@ def test_value_at_never_extrapolates() -> None:
     found = value_at([1e5, 1e6], [1.0, 2.0], [9.99e4, 1e5 * (1 - 5e-7), 1e6 * (1 + 5e-7), 1.001e6])
     np.testing.assert_array_equal(found, [np.nan, 1.0, 2.0, np.nan])
     assert np.isnan(value_at([], [], [1e6])).all()
+
+
+def test_a_curve_is_as_high_as_a_bound_where_it_first_is() -> None:
+    samples, nats = [1e4, 1e5, 1e6, 1e7], [-200.0, -150.0, -160.0, -120.0]
+    for bound in (-199.0, -150.0, -130.0, -120.0):
+        assert value_at(samples, nats, first_at(samples, nats, bound)) == pytest.approx(bound, rel=1e-12)
+    assert first_at(samples, nats, -150.0) == 1e5
+    assert first_at(samples, nats, -300.0) == first_at(samples, nats, -200.0) == 1e4, "at the first point or before"
+    assert np.isnan([first_at(samples, nats, -100.0), first_at([], [], -100.0)]).all()
 
 
 @pytest.mark.parametrize(

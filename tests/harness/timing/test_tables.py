@@ -121,11 +121,11 @@ def test_a_seed_that_is_shorter_than_two_others_sets_no_bound():
     assert (time_to_bound(alone, COSTS)["target"] == -98).all(), "of one seed there is no other"
 
 
-def test_between_logged_points_the_bound_is_on_a_line():
-    lower = curves().query("seed == 0 and (method == 'aevb' or samples <= 1000)")
+def test_between_logged_points_the_bound_is_on_a_line_of_the_log_axis():
+    lower = curves().query("seed == 0 and (method == 'aevb' or samples <= 1000)").replace({"samples": {0: 10}})
     lower.loc[lower["method"] == "wake_sleep", "lower_bound"] -= 1  # it ends at −99
     times = time_to_bound(lower, COSTS[:1]).set_index("method")
-    assert times["samples"].to_dict() == {"aevb": 500, "wake_sleep": 1_000}
+    assert times["samples"].to_dict() == {"aevb": pytest.approx(100), "wake_sleep": 1_000}
     assert times["error"].isna().all(), "of one seed"
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from aevb.data import load_dataset
+from harness.figures.compare import value_at
 from harness.timing.race import COLUMNS, cells, format_race, medians, ratios
 from harness.timing.to_target import PASSED_BY, SENTINEL, Race, first, show_to_target
 from tests.support import ROOT, SMALL
@@ -53,7 +55,9 @@ def test_the_first_time_at_the_target_lies_between_the_logged_points():
         "split": ["test", "train", "test", "test"], "samples": [100, 100, 200, 300],
         "lower_bound": [-20.0, 0.0, -10.0, -30.0], "seconds": [1.0, 1.0, 2.0, 3.0],
     })  # fmt: skip
-    assert first(curve, -15.0) == (150.0, 1.5)
+    samples, seconds = first(curve, -15.0)
+    assert value_at([100, 200], [-20.0, -10.0], samples) == pytest.approx(-15)
+    assert seconds == pytest.approx(samples / 100), "it trains at one rate"
     assert first(curve, -20.0) == (100.0, 1.0)
     assert first(curve, -9.0) == (math.inf, math.inf)
     assert first(curve.head(0), -9.0) == (math.inf, math.inf)
