@@ -1,6 +1,6 @@
 """What claims are measured on: figures 2 and 3, the studies and the benchmarks, as they are stored or published."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,18 +18,11 @@ from harness.store.collect import collect
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import Shelves
 from harness.store.tables import read_table
-from harness.studies.reparameterization.table import CURVE
+from harness.studies.spent import PARTS, seconds_of
 from harness.timing.devices import read_cases, read_contests
 
 HOUR = 3600.0  # seconds
 CPU, GPU = "cpu", "cuda"  # as torch calls these kinds of device
-# Tables that tell what a study took, and the columns of each that name its parts.
-STUDY_PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "choices": {"runs": ()},
-    "marginal": {"marginal": ()},
-    "models": {"models": ()},
-    "reparameterization": {"variance": ("stage",), "curves": CURVE},
-}
 
 
 @dataclass(frozen=True)
@@ -127,8 +120,8 @@ class Results:
             turns = turns[turns["device_type"] == CPU] if len(turns) else turns
             return took + _by_kind(turns["spent"], turns) if len(turns) else took
         if source.task == "study":
-            tables = {name: self.study(source.name, name) for name in STUDY_PARTS[source.name]}
-            spent = [_spent(rows, STUDY_PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]
+            tables = {name: self.study(source.name, name) for name in PARTS[source.name]}
+            spent = [_spent(rows, PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]
             return sum(spent, Hours(0.0, 0.0)) if spent else None
         runs = self._figure(int(source.name))[1]
         methods = source.with_method(self.method).methods
@@ -173,11 +166,7 @@ def _by_kind(seconds: pd.Series, rows: pd.DataFrame) -> Hours:
 
 
 def _spent(rows: pd.DataFrame, part: Sequence[str]) -> Hours:
-    """Of a study's table: of its runs, of its parts, whose rows count from the part's start, or of each row.
-
-    Only runs may be of a GPU.
-    """
+    """Of a study's table: of its runs, which alone may be of a GPU, or of its parts."""
     if "samples_per_second" in rows:
         return _by_kind(_run_seconds(rows), rows)
-    seconds = float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
-    return Hours(seconds / HOUR, 0.0)
+    return Hours(seconds_of(rows, part) / HOUR, 0.0)

@@ -13,13 +13,12 @@ from harness.store.columns import fold, format_table
 from harness.store.run_folder import RunFolder
 from harness.store.shelves import state_of
 from harness.store.status import Status
-from harness.store.tables import read_table, reading
 from harness.studies.choices import study as study_choices
 from harness.studies.gaps import study as study_gaps
 from harness.studies.marginal import study as study_marginal
 from harness.studies.models import study as study_models
 from harness.studies.reparameterization import study as study_reparameterization
-from harness.studies.reparameterization.table import CURVE
+from harness.studies.spent import seconds_at
 from harness.studies.step_sizes import study as study_step_sizes
 from harness.workers.parts import Part, is_done, study_folder
 
@@ -134,50 +133,39 @@ def _completed(status: Status | None) -> int:
 
 def _studies(request: Request) -> Iterable[dict[str, object]]:
     """Rows of the studies, which have sizes of their own and are the same for all protocols."""
+    both = "mnist, frey_face"
     folder = study_folder(request.results, "marginal")
-    measured = _seconds(request, "marginal", "marginal.csv", [])
     for name, marginal in study_marginal.STUDIES.items():
         parts: list[Part] = [
             study_marginal.Part(marginal, data, size, folder)
             for data in study_marginal.DATA
             for size in marginal.n_latent
         ]
-        yield _study_row("marginal", name, "mnist, simulated", parts, measured)
+        yield _study_row("marginal", name, "mnist, simulated", parts, marginal, request)
     folder = study_folder(request.results, "gaps")
     for name, gaps in study_gaps.STUDIES.items():
         parts = [*study_gaps.parts_of(gaps, folder, request)]
         if parts:
-            yield _study_row("gaps", name, "mnist, frey_face", parts, float("nan"))
+            yield _study_row("gaps", name, both, parts, gaps, request)
     folder = study_folder(request.results, "models")
     for name, models in study_models.STUDIES.items():
         parts = [*study_models.parts_of(models, folder, request)]
         if parts:
-            yield _study_row("models", name, "mnist, frey_face", parts, _seconds(request, "models", "models.csv", []))
+            yield _study_row("models", name, both, parts, models, request)
     folder = study_folder(request.results, "reparameterization")
-    # Rows tell when their part was done with them, counted from its start.
-    spent = _seconds(request, "reparameterization", "variance.csv", ["stage"])
-    spent += _seconds(request, "reparameterization", "curves.csv", [*CURVE])
-    for name, study in study_reparameterization.STUDIES.items():
-        parts = [*study_reparameterization.parts_of(study, folder)]
-        yield _study_row("reparameterization", name, "mnist", parts, spent)
+    for name, noise in study_reparameterization.STUDIES.items():
+        parts = [*study_reparameterization.parts_of(noise, folder)]
+        yield _study_row("reparameterization", name, "mnist", parts, noise, request)
     folder = study_folder(request.results, "step-sizes")
     for name, steps in study_step_sizes.STUDIES.items():
         parts = [*study_step_sizes.parts_of(steps, folder, request.data)]
-        yield _study_row("step-sizes", name, "mnist, frey_face", parts, float("nan"))
+        yield _study_row("step-sizes", name, both, parts, steps, request)
 
 
-def _seconds(request: Request, study: str, table: str, part: Sequence[str]) -> float:
-    """What the study took, the reader's or the published one; NaN where there is none."""
-    path = request.shelves.place("studies", study, table)
-    if path is None:
-        return float("nan")
-    rows = read_table(path, "seconds", *part)
-    with reading(path):
-        return float((rows.groupby([*part])["seconds"].max() if part else rows["seconds"]).sum())
-
-
-def _study_row(study: str, scale: str, dataset: str, parts: Sequence[Part], seconds: float) -> dict[str, object]:
-    """A study's parts, and the share of its time that is left for those that are not done; known at one size only."""
+def _study_row(
+    study: str, scale: str, dataset: str, parts: Sequence[Part], size: object, request: Request
+) -> dict[str, object]:
+    """A study's parts, and the share of its time that is left for those that are not done; known of a stored size."""
     done = sum(is_done(part) for part in parts)
     return {
         "what": f"study {study}",
@@ -187,5 +175,5 @@ def _study_row(study: str, scale: str, dataset: str, parts: Sequence[Part], seco
         "runs": len(parts),
         "done": done,
         "published": "–",
-        "core_hours": seconds / 3600 * (1 - done / len(parts)) if scale == "quick" else float("nan"),
+        "core_hours": seconds_at(request.shelves, study, size) / 3600 * (1 - done / len(parts)),
     }

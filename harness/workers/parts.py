@@ -74,9 +74,9 @@ def folder_of_parts(folder: Path, study: Any) -> Path:
 
 
 def begin_study(study: Any, folder: Path, parts: Sequence[Part], *, force: bool) -> None:
-    """Write the settings of a study, and what computes it now, if anything is to be computed."""
+    """Write the settings of a study, of which its tables will be, and what computes it now, if anything is to be."""
+    write_text(folder / "config.json", json.dumps(asdict(study), indent=1))
     if force or not all(is_done(part) for part in parts):
-        write_text(folder / "config.json", json.dumps(asdict(study), indent=1))
         write_text(folder / "environment.json", json.dumps(describe(torch.device("cpu")), indent=1))
 
 

@@ -6,12 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from harness.command.catalogue import catalogue
 from harness.command.costs import Speeds
 from harness.experiments.config import Config
 from harness.figures.request import Request
 from harness.store.checksums import write_checked
+from harness.store.files import write_text
 from harness.store.run_folder import RunFolder
 from harness.store.status import Status
+from harness.studies.marginal import study as marginal
+from harness.workers.parts import begin_study
 from tests.claims_store import nothing_published
 
 pytestmark = pytest.mark.usefixtures(nothing_published.__name__)
@@ -59,6 +63,21 @@ def test_the_faster_of_two_like_runs_counts(tmp_path):
     write_run(tmp_path, 1e3)
     write_run(tmp_path, 1e4, seed=1)
     assert hours(tmp_path, seed=2) == pytest.approx(100 / HOUR)
+
+
+def test_what_a_study_costs_is_told_of_the_size_that_is_stored_alone(tmp_path):
+    folder = tmp_path / "studies" / "marginal"
+
+    def told():
+        table = catalogue(Request(results=tmp_path), Speeds(Request(results=tmp_path)))
+        return table[table["what"] == "study marginal"].set_index("scale")["core_hours"].to_dict()
+
+    for stored in ("smoke", "quick"):
+        write_text(folder / "marginal.csv", f"seconds\n{HOUR}\n{HOUR}\n")
+        begin_study(marginal.STUDIES[stored], folder, [], force=False)
+        assert told() == pytest.approx({**dict.fromkeys(marginal.STUDIES, math.nan), stored: 2}, nan_ok=True)
+    (folder / "config.json").unlink()
+    assert all(map(math.isnan, told().values())), "of a size that is not known"
 
 
 def test_a_damaged_record_of_the_device_counts_for_none(tmp_path):
