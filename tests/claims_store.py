@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,19 @@ def make_up(results: Path, figure: int, curve: Curve, seeds: Sequence[int] = (0,
              experiment.measure: curve(*which, split, config.seed, float(n))}
             for n in counts for split in SPLITS[figure]
         ]  # fmt: skip
-        runs.append({**names, "samples": END, "samples_per_second": RATE, "evaluation_seconds": EVALUATION})
+        ended = {"status": "finished", "samples": END}
+        runs.append({**names, **ended, "samples_per_second": RATE, "evaluation_seconds": EVALUATION})
     protocol = {"protocol": "author"}
     made = pd.DataFrame(rows).assign(**protocol), pd.DataFrame(runs).assign(**protocol)
     return MadeUp(Shelves(results), made={figure: made})
+
+
+def diverge(results: MadeUp, figure: int, method: str, seed: int, samples: float) -> MadeUp:
+    """The same, but for a seed of a method that diverged after so many samples in every panel."""
+    curves, runs = results.made[figure]
+    lost = (curves["method"] == method) & (curves["seed"] == seed) & (curves["samples"] > samples)
+    ended = runs["status"].mask((runs["method"] == method) & (runs["seed"] == seed), "diverged")
+    return replace(results, made={figure: (curves[~lost], runs.assign(status=ended))})
 
 
 def write_run(results: Path, config: Config, curve: pd.DataFrame) -> None:

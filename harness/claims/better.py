@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.claims.item import Item
 from harness.claims.results import Results
-from harness.claims.seeds import Seeds, at, farthest, measured, reaching, seeds_of
+from harness.claims.seeds import Seeds, at, farthest, measured, reaching, seeds_of, up_to
 from harness.claims.speed import wake_sleeps_pace
 from harness.experiments.paper import FIGURE2, FIGURE3
 from harness.figures.agreement import POINTS
@@ -77,7 +77,11 @@ def by_importance_sampling(results: Results, size: int, method: str, name: str) 
     if better.empty:
         return []
     panel = {"n_train": size, "split": "test", "estimator": "importance"}
-    models = [seeds_of(better, FIGURE3.measure, **panel, method=results.actual(each)) for each in ("aevb", method)]
+    models = [
+        seeds_of(better, FIGURE3.measure, results.diverged(3, n_train=size, method=each), **panel,
+                 method=results.actual(each))
+        for each in ("aevb", method)
+    ]  # fmt: skip
     if math.isnan(count := farthest(sorted({*better["samples"]}), models)):
         return []
     gain = difference(*(at(seeds, count) for seeds in models))
@@ -108,24 +112,26 @@ def _least_sure_lead(pair: Sequence[Seeds], begin: float, end: float, times: flo
         return UNKNOWN, math.nan
     one, other = pair
     leads = [(difference(at(one, n), at(other, n * times)), float(n)) for n in np.geomspace(begin, end, POINTS)]
-    there = [lead for lead in leads if lead[0].seeds]
-    least, where = min(there, key=lambda lead: _in_errors(lead[0]), default=(UNKNOWN, math.nan))
+    there = [lead for lead in leads if lead[0].seeds or lead[0].lost]
+    least, where = min(there, key=lambda lead: _sureness(lead[0]), default=(UNKNOWN, math.nan))
     if least.value < 0:
         least = least._replace(standard_error=of_many(least.standard_error, least.degrees, POINTS))
     return least, where
 
 
-def _in_errors(lead: Estimate) -> float:
-    """The lead over its error; the lead itself where that is not known, as of one seed."""
-    if lead.error > 0:
-        return lead.value / lead.error
-    return lead.value if math.isnan(lead.error) else math.copysign(math.inf, lead.value)
+def _sureness(lead: Estimate) -> tuple[bool, float]:
+    """First where a seed diverged; the lead over its error; the lead itself where that is not known, as of one seed."""
+    if lead.lost or math.isnan(lead.error):
+        return not lead.lost, lead.value if lead.seeds else -math.inf
+    return True, lead.value / lead.error if lead.error > 0 else math.copysign(math.inf, lead.value)
 
 
 def _share(pair: Sequence[Seeds], count: float, below: float) -> Estimate:
     """Samples that the first needs over those of the second, to so many nats below the bound that all runs reach."""
-    there = [[curve.until(count) for curve in reaching(seeds, count).values()] for seeds in pair]
-    if not all(there):
-        return UNKNOWN
-    target = min(curve.nats.max() for curves in there for curve in curves) - below
-    return ratio(*([curve.first(target) for curve in curves] for curves in there))
+    highest = [up_to(seeds, count, lambda curve: float(curve.nats.max())) for seeds in pair]
+    known = [top for group in highest for top in group.values() if not math.isnan(top)]
+    target = min(known, default=math.nan) - below
+    firsts = [up_to(seeds, count, lambda curve: curve.first(target)) for seeds in pair]
+    if sum(not math.isnan(first) for group in firsts for first in group.values()) < len(known):
+        return UNKNOWN  # some run is as high from its first point on
+    return ratio(*firsts)

@@ -1,16 +1,19 @@
 """C12: whether the paper's figures were made as its text says, from how far curves lie from them."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
 from harness.claims.item import Item
 from harness.claims.results import Results
+from harness.claims.seeds import measured
 from harness.experiments.paper import FIGURE2
 from harness.experiments.paper_curves import read_published
 from harness.figures.agreement import agreement
 from harness.figures.compare import label
 from harness.figures.summary import limit
+from harness.studies.estimate import mean
 
 PANEL = ["dataset", "n_latent"]  # columns
 TEXT = {("estimator", "B"), ("minibatch M", "100")}  # what the text names, where our protocol has something else
@@ -44,20 +47,22 @@ def _distances(results: Results) -> list[Item]:
     if curves.empty:
         return []
     curves = pd.concat([_where_two_seeds_are(curve) for _, curve in curves.groupby(PANEL)])
-    fewest = {
-        panel: int((ends >= ends.max()).sum())
-        for panel, ends in curves.groupby([*PANEL, "seed"])["samples"].max().groupby(PANEL)
-    }
     items = []
     for _, row in agreement(curves, read_published(2), FIGURE2.compared_from).iterrows():
-        seeds = fewest[row["dataset"], row["n_latent"]]
-        items.append(
-            Item(
-                f"{_curve(row)}, RMS distance", row["rms"], "nats", row["difference_error"], _degrees(seeds),
-                low=limit(row["dataset"]), seeds=seeds, begin=row["begin"], end=row["end"],
-            )
-        )  # fmt: skip
+        panel = {column: row[column] for column in PANEL}
+        ends = curves[(curves[PANEL] == pd.Series(panel)).all(axis=1)].groupby("seed")["samples"].max()
+        seeds = mean(dict.fromkeys(ends.index[ends >= ends.max()], row["rms"]) | _lost(results, row["end"], panel))
+        error = math.nan if seeds.lost else row["difference_error"]
+        found = seeds._replace(standard_error=error, degrees=_degrees(seeds.seeds))
+        name = f"{_curve(row)}, RMS distance"
+        items.append(measured(name, found, "nats", row["begin"], row["end"], low=limit(row["dataset"])))
     return items
+
+
+def _lost(results: Results, end: float, panel: Mapping[str, object]) -> dict[int, float]:
+    """Seeds of a panel that diverged before an end, none of which has a value (NaN)."""
+    seeds = results.seeds(2, method="aevb", split="test", **panel)
+    return {seed: math.nan for seed, curve in seeds.items() if curve.lost(end)}
 
 
 def _where_two_seeds_are(curve: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ class Item:
         degrees: of freedom of that error; infinite where it is known.
         low: the claim wants the number above this.
         high: and below this. Without either the number is told, and decides nothing.
-        seeds: runs of each curve behind it, the fewest; 0 where it is not of runs.
+        seeds: runs of each curve behind it that have not diverged, the fewest; 0 where it is not of runs.
         begin: training samples from which on it was measured; NaN where it is not of runs.
         end: up to which.
         paper: the same number on the paper's own curves; NaN where they do not tell.

@@ -4,7 +4,7 @@ import math
 
 from harness.claims.item import Item
 from harness.claims.results import Results
-from harness.claims.seeds import Curve, Seeds, at, farthest, measured, reaching
+from harness.claims.seeds import Seeds, at, farthest, measured, reaching, up_to
 from harness.experiments.paper import FIGURE2
 from harness.figures.compare import label, scientific
 from harness.figures.summary import limit
@@ -33,23 +33,20 @@ def no_overfitting(results: Results) -> list[Item]:
     return [*items, *(_onset(results, name, size) for name, sizes in FIGURE2.panels.items() for size in sizes)]
 
 
-def _falls(seeds: Seeds, count: float) -> list[float]:
-    """How far each seed's curve is below its highest point at a count, nats."""
-    return [curve.nats.max() - curve.nats[-1] for curve in _until(seeds, count)]
-
-
-def _until(seeds: Seeds, count: float) -> list[Curve]:
-    return [curve.until(count) for curve in reaching(seeds, count).values()]
+def _falls(seeds: Seeds, count: float) -> dict[int, float]:
+    """How far each seed's curve is below its highest point at a count, nats; NaN of one that diverged before."""
+    return up_to(seeds, count, lambda curve: float(curve.nats.max() - curve.nats[-1]))
 
 
 def _onset(results: Results, dataset: str, size: int) -> Item:
     """The fall of a panel's test bound by where the last of its seeds ends."""
     panel = {"dataset": dataset, "n_latent": size, "method": "aevb"}
     test, train = (results.seeds(2, split=split, **panel) for split in ("test", "train_eval"))
-    end = max((curve.samples[-1] for curve in test.values()), default=math.nan)
+    end = max((curve.samples[-1] for curve in test.values() if len(curve.samples)), default=math.nan)
     paper, note = results.paper(2, split="test", **panel), "not measured"
     theirs = max(curve.samples[-1] for curve in paper.values())
-    highest = max(_until(test, end), key=lambda curve: curve.nats.max(), default=None)
+    reached = [curve.until(end) for curve in reaching(test, end).values()]
+    highest = max(reached, key=lambda curve: curve.nats.max(), default=None)
     if highest is not None:
         since = float(highest.samples[highest.nats.argmax()])
         risen = mean(curve.at(end) - curve.at(since) for curve in reaching(train, end).values()).value
@@ -57,7 +54,7 @@ def _onset(results: Results, dataset: str, size: int) -> Item:
     note += f"; the paper's at {scientific(_peak(paper))} of {scientific(theirs)}"
     fall = mean(_falls(test, end))
     return measured(f"{label(dataset)} {size}, fall of the test bound", fall, "nats", 0, end,
-                    paper=_falls(paper, theirs)[0], note=note)  # fmt: skip
+                    paper=mean(_falls(paper, theirs)).value, note=note)  # fmt: skip
 
 
 def _peak(seeds: Seeds) -> float:

@@ -69,14 +69,27 @@ class Results:
         """All logged points of a figure's runs; see `harness.store.collect.collect`."""
         return self._figure(figure)[0]
 
+    def runs(self, figure: int) -> pd.DataFrame:
+        """How each of a figure's runs ended; see `harness.store.collect.collect`."""
+        return self._figure(figure)[1]
+
     def seeds(self, figure: int, **curve: object) -> Seeds:
         """A curve of each seed; `curve` has the columns and values that name it, "aevb" for the method in its place."""
         curve = {name: self.actual(str(value)) if name == "method" else value for name, value in curve.items()}
-        return seeds_of(self.curves(figure), EXPERIMENTS[figure].measure, **curve)
+        return seeds_of(self.curves(figure), EXPERIMENTS[figure].measure, self.diverged(figure, **curve), **curve)
+
+    def diverged(self, figure: int, **curve: object) -> set[int]:
+        """Seeds whose runs did; a run has all splits of a curve."""
+        runs = self.runs(figure)
+        kept = runs["status"] == "diverged"
+        for name, value in curve.items():
+            if name != "split":
+                kept &= runs[name] == (self.actual(str(value)) if name == "method" else value)
+        return {*runs.loc[kept, "seed"].astype(int)}
 
     def paper(self, figure: int, **curve: object) -> Seeds:
         """The paper's own curve, as that of one seed."""
-        return seeds_of(self._published(figure), EXPERIMENTS[figure].measure, **curve)
+        return seeds_of(self._published(figure), EXPERIMENTS[figure].measure, (), **curve)
 
     def study(self, name: str, table: str) -> pd.DataFrame:
         """A study's table; empty where there is none."""
@@ -123,7 +136,7 @@ class Results:
             tables = {name: self.study(source.name, name) for name in PARTS[source.name]}
             spent = [_spent(rows, PARTS[source.name][name]) for name, rows in tables.items() if len(rows)]
             return sum(spent, Hours(0.0, 0.0)) if spent else None
-        runs = self._figure(int(source.name))[1]
+        runs = self.runs(int(source.name))
         methods = source.with_method(self.method).methods
         runs = runs[runs["method"].isin(methods)] if methods else runs
         return _by_kind(_run_seconds(runs), runs) if len(runs) else None

@@ -10,7 +10,7 @@ from scipy import stats
 from harness.claims.better import _least_sure_lead
 from harness.claims.item import Item, decider, together
 from harness.claims.measure import _lengths
-from harness.claims.seeds import Curve, farthest, measured, reaching, seeds_of
+from harness.claims.seeds import Curve, at, farthest, measured, reaching, seeds_of
 from harness.studies.estimate import difference, mean, ratio
 from harness.studies.verdict import ERRORS
 
@@ -97,6 +97,37 @@ def test_compared_is_where_two_seeds_are_and_else_where_one_is():
     assert farthest(counts, [seeds(1000, 100, 10), seeds(1000)]) == 1000
     assert math.isnan(farthest(counts, [seeds(1000), seeds()]))
     assert [*reaching(seeds(1000, 10), 100.0)] == [0]
+
+
+def test_of_a_seed_that_diverged_before_nothing_is_known_and_that_is_told():
+    counts, whole = (1e4, 1e5, 1e6, 1e7), np.array([1e3, 1e7])
+    ended = Curve(np.array([1e3, 1e5]), np.array([-300.0, -300.0]), diverged=True)
+    ours = {seed: Curve(whole, np.array([-200.0, -100.0 - seed])) for seed in (0, 1)}
+    ours |= {4: ended, 5: Curve(np.array([]), np.array([]), diverged=True)}
+    others = {seed: Curve(whole, np.array([-200.0, -111.0 - seed])) for seed in range(4)}
+    assert farthest(counts, [ours, others]) == 1e7
+    lead = measured("lead", difference(at(ours, 1e7), at(others, 1e7)), "nats", 1e7, 1e7, low=0)
+    assert lead.seeds == 2
+    assert lead.value == pytest.approx(12)
+    assert (lead.verdict, lead.note) == ("undecided", "2 of 4 and 0 of 4 diverged")
+    assert measured("", difference(at(others, 1e7), at(ours, 1e7)), "nats", 1e7, 1e7, high=0).verdict == "undecided"
+    assert mean(at(ours, 1e5)).lost == "1 of 4 diverged", "the other was still there"
+    none = {seed: ended for seed in range(3)}
+    assert farthest(counts, [none, others]) == 1e7
+    assert mean(at(none, 1e7)).lost == "3 of 3 diverged"
+    assert at({**none, 3: others[0]}, 1e8) == {}, "no other goes as far"
+
+
+def test_the_least_sure_lead_is_where_a_seed_diverged():
+    counts = np.array([1e5, 1e6, 1e7])
+    ours, others = ({s: Curve(counts, np.full(3, up + 0.1 * s)) for s in range(3)} for up in (9.0, 0.0))
+    sure, _ = _least_sure_lead((ours, others), 1e5, 1e7, 1.0)
+    assert measured("lead", sure, "nats", 1, 1, low=0).verdict == "holds"
+    cut = {2: Curve(counts[:2], np.full(2, 0.2), diverged=True)}
+    for pair in ((ours | cut, others), (ours, others | cut)):
+        lead, where = _least_sure_lead(pair, 1e5, 1e7, 1.0)
+        assert where > 1e6
+        assert measured("lead", lead, "nats", 1, 1, low=0).verdict == "undecided"
 
 
 def test_seeds_of_a_table_are_ascending_finite_curves_and_the_papers_is_one():
