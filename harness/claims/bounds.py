@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -35,9 +34,11 @@ def small_noise(results: Results) -> list[Item]:
     runs = results.runs(2)
     ended = runs.loc[runs["dataset"] == "mnist", "status"]
     lost = int((ended == "diverged").sum())
+    longest = test.loc[test["samples"] == end, "seed"].astype(int)
     item = Item(
         f"{label('mnist')}, largest s.e. of a test bound", largest, "nats", math.nan if lost else 0.0, high=SMALL_NOISE,
         seeds=1, begin=begin, end=end, note=f"{lost} of {len(ended)} diverged" if lost else "",
+        which=str(longest.min()) if longest.min() > 0 else "",
     )  # fmt: skip
     return [item, *_noise(results, "frey_face", SMALL_NOISE), *_noise(results, "mnist", math.inf)]
 
@@ -56,25 +57,24 @@ def _noise(results: Results, dataset: str, high: float) -> list[Item]:
 
 
 class Models(NamedTuple):
-    """What models have in mean after so many training samples, and their seeds."""
+    """What models have in mean after so many training samples."""
 
     samples: float
     found: Estimate
-    seeds: str
 
 
 def _of_models(name: str, models: Sequence[Models], unit: str, high: float) -> list[Item]:
     """Numbers of which the first decides."""
     return [
-        replace(measured(name, found, unit, samples, samples, high=math.inf if place else high), which=seeds)
-        for place, (samples, found, seeds) in enumerate(models)
+        measured(name, found, unit, samples, samples, high=math.inf if place else high)
+        for place, (samples, found) in enumerate(models)
     ]
 
 
 def _by_count(rows: pd.DataFrame, column: str) -> list[Models]:
     """The mean over seeds at the largest count of training samples that two seeds have, or else one; then farther."""
     counts = [
-        Models(float(str(count)), mean(part[column]), " ".join(map(str, sorted(part["seed"]))))
+        Models(float(str(count)), mean(dict(sorted(zip(part["seed"], part[column], strict=True)))))
         for count, part in rows.groupby("samples")
     ]
     several = [models.samples for models in counts if models.found.seeds > 1]
@@ -89,7 +89,7 @@ def smooth_and_better(results: Results) -> list[Item]:
         rows, name = _models(results, dataset), f"{label(dataset)}, largest step over distance"
         rows = rows[(rows["n_latent"] == 2) & (rows["method"] == "aevb")]
         shares = _by_count(rows.assign(share=rows["largest"] / rows["apart"]), "share")
-        items += _of_models(name, shares or [Models(math.nan, UNKNOWN, "")], "", JUMP)
+        items += _of_models(name, shares or [Models(math.nan, UNKNOWN)], "", JUMP)
     for few, many in pairwise(size for size in FIGURE2.panels["mnist"] if size <= MOST):
         ours, paper = (
             [curves(2, dataset="mnist", n_latent=size, method="aevb", split="test") for size in (many, few)]

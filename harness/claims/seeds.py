@@ -116,7 +116,8 @@ def measured(
 ) -> Item:
     """The estimate as a number that a claim hangs on; `begin` and `end` are training samples, the rest is `Item`'s."""
     note = "; ".join(filter(None, [note, estimate.lost]))
+    names = estimate.names if estimate.names != tuple(range(estimate.seeds)) else ()
     return Item(
         name, estimate.value, unit, estimate.standard_error, estimate.degrees, low, high, estimate.seeds, begin, end,
-        paper, note,
+        paper, note, " ".join(map(str, names)),
     )  # fmt: skip

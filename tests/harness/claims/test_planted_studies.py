@@ -85,6 +85,8 @@ def test_no_claim_on_curves_holds_of_the_seeds_that_did_not_diverge_alone(tmp_pa
     results = make_up(tmp_path, figure, curve, seeds=(3, 4, 7, 8))
     whole = measured(results, name)
     assert whole.verdict == "holds"
+    named = {options for options in whole.commands if f"--figure {figure}" in options and " --seed 3 " in options}
+    assert named, "of the seeds that were measured"
     for method in methods:
         found = measured(diverge(results, figure, method, 7, 1e5), name)
         assert found.verdict == "undecided"

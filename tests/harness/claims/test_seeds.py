@@ -107,7 +107,7 @@ def test_of_a_seed_that_diverged_before_nothing_is_known_and_that_is_told():
     others = {seed: Curve(whole, np.array([-200.0, -111.0 - seed])) for seed in range(4)}
     assert farthest(counts, [ours, others]) == 1e7
     lead = measured("lead", difference(at(ours, 1e7), at(others, 1e7)), "nats", 1e7, 1e7, low=0)
-    assert lead.seeds == 2
+    assert (lead.seeds, lead.names) == (2, (0, 1, 2, 3, 4, 5))
     assert lead.value == pytest.approx(12)
     assert (lead.verdict, lead.note) == ("undecided", "2 of 4 and 0 of 4 diverged")
     assert measured("", difference(at(others, 1e7), at(ours, 1e7)), "nats", 1e7, 1e7, high=0).verdict == "undecided"
