@@ -1,12 +1,13 @@
 """A stranger's density whose log p(x) is known, and the command that evaluates it."""
 
 import importlib
+import math
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from harness.command import evaluate
+from harness.command import evaluate, waiting
 
 
 @pytest.fixture
@@ -20,8 +21,9 @@ def truth(own_files):
 
 
 @pytest.fixture
-def evaluated(capsys):
-    """Status, stdout and stderr of `evaluate` with given arguments."""
+def evaluated(capsys, monkeypatch):
+    """Status, stdout and stderr of `evaluate` with given arguments, of which a slow machine says no more."""
+    monkeypatch.setattr(waiting, "SECONDS_BETWEEN_LINES", math.inf)
 
     def call(*arguments):
         try:
