@@ -30,7 +30,7 @@ document.getElementById("machine-close") && (() => {
     const length = [1, 0.5, 0.2, 0.1].find((value) => at.length(value) < 0.4 * side), y = side - 12;
     line(context, [12, y], [12 + at.length(length), y], palette.quiet, 2);
     context.fillStyle = palette.quiet;
-    context.font = "12px system-ui, sans-serif";
+    context.font = "14px system-ui, sans-serif";
     context.fillText(length, 18 + at.length(length), y + 4);
   }
 
@@ -59,7 +59,7 @@ document.getElementById("machine-close") && (() => {
     line(context, middle, [middle[0] + at.length(deviation[0]), middle[1]], palette["c-sigma"], 2.5);
     line(context, middle, [middle[0], middle[1] - at.length(deviation[1])], palette["c-sigma"], 2.5);
     const z = [...machine.main.z], shown = at.inside(z, 0.04);
-    line(context, middle, at.to(shown), palette["c-eps"], 2);
+    if (!machine.free) line(context, middle, at.to(shown), palette["c-eps"], 2);
     dot(context, middle, palette["c-mu"]);
     dot(context, at.to(shown), palette["c-z"], shown.some((value, k) => value !== z[k]));
     scaleBar(context, at);

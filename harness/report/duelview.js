@@ -100,6 +100,7 @@ document.getElementById("duel") && (() => {
     for (const name of SIDES) find(`${name}-bound`).value = print(arena.duel[name].guess.bound, 2);
     find("best").value = print(best, 2);
     find("ratio").value = !arena.ratio ? "…" : arena.ratio >= 9.95 ? Math.round(arena.ratio).toLocaleString("en") : print(arena.ratio, 1);
+    figure.classList.toggle("ended", steps >= LAST);
     find("drawn").value = (steps * draws).toLocaleString("en");
     if (!moving()) find("told").textContent = say("duel_told", {
       draws: (steps * draws).toLocaleString("en"), best: print(best, 2),

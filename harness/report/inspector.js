@@ -48,9 +48,12 @@ document.getElementById("inspector") && (() => {
     tell();
   }
 
+  const OF_NOISE = ["eps", "z", "rec", "bound", "rebuilds"]; // of these there is nothing to say while no noise is used
+
   function tell() {
     if (!machine.main?.decoded) return;
-    panels.get(part).querySelector("output").replaceChildren(...NOW[part](machine.main));
+    const now = machine.free && OF_NOISE.includes(part) ? NOW.plane : NOW[part];
+    panels.get(part).querySelector("output").replaceChildren(...now(machine.main));
   }
 
   document.addEventListener("dataset", () => {
@@ -63,6 +66,7 @@ document.getElementById("inspector") && (() => {
     element.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse" && !held()) look(); });
     element.addEventListener("focusin", (event) => { event.stopPropagation(); look(); });
     element.addEventListener("click", (event) => {
+      if (event.target.closest("[data-part]") !== element) return; // a part within it tells of itself
       look();
       inspector.classList.toggle("open", event.target.closest("button.part") !== null);
     });

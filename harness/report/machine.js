@@ -1,10 +1,12 @@
 // The machine: an image x, noise ε, and all that follows from them. Nothing is computed while neither changes.
+const EPS_REACH = 3.3; // of either coordinate: as far as noise is taken by hand
 const LENSES = Array.from({ length: 16 }, (_, k) => 0.15 * 1.25 ** k); // in steps, for it to keep still while one draws
 
 const machine = {
   dataset: null,
   x: null,
   eps: new Float32Array(20),
+  free: null, // where z comes from if not from x and ε: "prior", or "hand" if moved farther than noise would take it
   drawn: new Float32Array(20), // ε as it was drawn last; eps is another one while z is moved by hand
   sides: [], // a model for each number of latent variables: { n, name, model, q, z, decoded, kl, rec }
   joint: null, // log p(x, z), where it is known
@@ -62,18 +64,20 @@ const machine = {
   }
 
   machine.choose = (dataset) => {
-    Object.assign(machine, { dataset, stage: null, x: null });
+    Object.assign(machine, { dataset, stage: null, x: null, free: null });
     machine.eps.set(machine.drawn);
     gather();
     document.dispatchEvent(new Event("dataset"));
   };
-  const renew = () => { machine.eps.set(machine.drawn); changed = true; request(); };
+  const renew = () => { machine.eps.set(machine.drawn); machine.free = null; changed = true; request(); };
   machine.setX = (x) => { machine.x = x; renew(); };
-  machine.setEps = (values) => { machine.drawn.set(values); machine.eps.set(machine.drawn); request(); };
-  machine.setZ = ([a, b]) => {
+  machine.setEps = (values) => { machine.drawn.set(values); machine.eps.set(machine.drawn); machine.free = null; request(); };
+  machine.setZ = ([a, b], from = "hand") => {
     if (!machine.main.q) return;
     const { mean, deviation } = machine.main.q;
     machine.eps.set([a, b].map((value, k) => (value - mean[k]) / deviation[k]));
+    const near = machine.eps.subarray(0, 2).every((value) => Math.abs(value) <= EPS_REACH);
+    machine.free = from === "hand" && near ? null : from;
     request();
   };
   machine.setStage = (name) => { machine.stage = name; gather(); renew(); };

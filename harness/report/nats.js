@@ -1,20 +1,24 @@
 // The two terms of the bound for this image, nats, and what is behind them.
 document.getElementById("machine-rec") && (() => {
-  const find = (id) => document.getElementById(id);
+  const find = (id) => document.getElementById(id), flow = document.querySelector(".flow"), NONE = "–";
   const list = (values) => `(${[...values].slice(0, 2).map((v) => print(v, 2)).join(", ")}${values.length > 2 ? ", …" : ""})`;
 
   machine.views.push(() => {
-    const { q, z, rec, kl } = machine.main, { mean, summary } = machine;
+    const { q, z, rec, kl } = machine.main, { mean, summary, free } = machine;
     find("machine-mu").value = list(q.mean);
     find("machine-sigma").value = list(q.deviation);
-    find("machine-noise").value = list(machine.eps.subarray(0, z.length));
+    find("machine-noise").value = free ? NONE : list(machine.eps.subarray(0, z.length));
     find("machine-z").value = list(z);
-    find("machine-rec").value = print(rec, 1);
+    find("machine-rec").value = free ? NONE : print(rec, 1);
     find("machine-kl").value = print(kl, 1);
-    find("machine-bound").value = print(boundInPrint(machine.main), 1);
-    const known = summary !== null;
+    find("machine-bound").value = free ? NONE : print(boundInPrint(machine.main), 1);
+    flow.classList.toggle("free", free !== null);
+    for (const from of ["prior", "hand"]) find(`machine-${from}`).hidden = free !== from;
+    const known = summary !== null && !free;
     find("machine-limits").hidden = !known;
     find("machine-bar").hidden = !known;
+    find("machine-costs").hidden = !known;
+    find("machine-density").hidden = Boolean(free) || !machine.main.model.decoder.logVar;
     if (!known) return;
     find("machine-mean").value = print(mean - kl, 1);
     find("machine-marginal").value = print(summary.logMarginal, 1);
@@ -28,8 +32,8 @@ document.getElementById("machine-rec") && (() => {
 
   // Told to those who do not see it, once things are at rest.
   document.addEventListener("rest", () => {
-    const { q, z, rec, kl } = machine.main;
-    find("machine-told").textContent = say("told", {
+    const { q, z, rec, kl } = machine.main, { free } = machine;
+    find("machine-told").textContent = free ? `z = ${list(z)}. ${find(`machine-${free}`).innerText}` : say("told", {
       mu: list(q.mean), sigma: list(q.deviation), eps: list(machine.eps.subarray(0, z.length)), z: list(z),
       rec: print(rec, 1), kl: print(kl, 1), bound: print(boundInPrint(machine.main), 1),
     });

@@ -1,8 +1,7 @@
 // Noise ε: drawn outside of the model, and the same whatever the image is.
 document.getElementById("machine-eps") && (() => {
-  const HALF = 3.3;
   let side = 0;
-  const frame = () => new Frame([0, 0], HALF, side);
+  const frame = () => new Frame([0, 0], EPS_REACH, side);
   const canvas = document.getElementById("machine-eps");
   const box = surfaceOf(canvas, (context, size) => {
     side = size;
@@ -17,6 +16,7 @@ document.getElementById("machine-eps") && (() => {
     context.strokeStyle = palette.quiet;
     context.lineWidth = 1;
     for (const times of [1, 2]) ellipse(context, at, [0, 0], [1, 1], times);
+    if (machine.free) return; // no noise is used
     const eps = [machine.eps[0], machine.eps[1]], shown = at.inside(eps, 0.06), beyond = shown.some((v, k) => v !== eps[k]);
     line(context, middle, at.to(shown), palette["c-eps"], 2.5);
     dot(context, at.to(shown), palette["c-eps"], beyond);

@@ -89,7 +89,15 @@ document.getElementById("machine-x") && (() => {
 
   function press(chosen) {
     for (const button of box.children) button.setAttribute("aria-pressed", button === chosen);
+    showChosen();
   }
+
+  /** Move the row, where it is wider than its box, to the one that is chosen. */
+  function showChosen() {
+    const chosen = box.querySelector('[aria-pressed="true"]');
+    if (chosen) box.scrollLeft += chosen.getBoundingClientRect().left + chosen.offsetWidth / 2 - box.getBoundingClientRect().left - box.clientWidth / 2;
+  }
+  addEventListener("resize", showChosen);
 
   function pick(x, button) {
     const { width, height, dataset } = machine.main.model;
@@ -123,7 +131,6 @@ document.getElementById("machine-x") && (() => {
     name();
     const first = machine.dataset === "mnist" ? 7 : 0;
     pick(machine.picks()[first], buttons[first]);
-    box.scrollLeft = buttons[first].offsetLeft - box.offsetLeft - box.clientWidth / 2;
   });
   function name() {
     for (const [k, button] of [...box.children].entries())

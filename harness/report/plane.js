@@ -4,8 +4,8 @@ const DIGITS = ["#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#d4a72c"
 document.getElementById("machine-plane") && (() => {
   const find = (id) => document.getElementById(id);
   const canvas = find("machine-plane"), dots = find("machine-dots");
-  const ground = make("canvas", { width: 720, height: 720 });
-  let side = 0, painted = "", painting = 0;
+  const [ground, codes] = [0, 1].map(() => make("canvas", { width: 720, height: 720 }));
+  let side = 0, painted = "", painting = 0, dotted = "";
   const frame = () => new Frame(machine.main.model.view.centre, machine.main.model.view.half, side);
 
   /** The decoder's images on a regular grid, a few a frame. */
@@ -33,33 +33,46 @@ document.getElementById("machine-plane") && (() => {
     })();
   }
 
-  function paintPoints({ points }, context, at) {
+  /** Codes of the test images, and in the middle of each digit's (their medians) which digit it is. */
+  function paintPoints({ points: { n, z, label } }, context, at) {
+    const places = DIGITS.map(() => [[], []]);
     context.globalAlpha = 0.75;
-    for (let k = 0; k < points.n; k++) {
-      context.fillStyle = points.label ? DIGITS[points.label[k]] : palette.quiet;
+    for (let k = 0; k < n; k++) {
+      const place = [z[2 * k], z[2 * k + 1]];
+      context.fillStyle = label ? DIGITS[label[k]] : palette.quiet;
       context.beginPath();
-      context.arc(...at.to([points.z[2 * k], points.z[2 * k + 1]]), points.n > 1000 ? 3.5 : 6, 0, 2 * Math.PI);
+      context.arc(...at.to(place), n > 1000 ? 3.5 : 6, 0, 2 * Math.PI);
       context.fill();
+      if (label) place.forEach((value, c) => places[label[k]][c].push(value));
     }
     context.strokeStyle = palette.quiet;
     context.globalAlpha = 1;
     context.lineWidth = 1.5;
     for (const times of [1, 2, 3]) ellipse(context, at, [0, 0], [1, 1], times);
+    Object.assign(context, { font: "bold 40px system-ui", textAlign: "center", textBaseline: "middle", lineWidth: 10, lineJoin: "round", strokeStyle: palette.page, fillStyle: palette.ink });
+    places.forEach((both, digit) => {
+      if (!both[0].length) return;
+      const middle = at.to(both.map((values) => values.sort((a, b) => a - b)[values.length >> 1]));
+      context.strokeText(digit, ...middle);
+      context.fillText(digit, ...middle);
+    });
   }
+
+  const showsDots = () => dots.getAttribute("aria-pressed") === "true" && Boolean(machine.main.model.points);
 
   /** What does not change while z moves. */
   function prepare() {
-    const { model, name } = machine.main, showsDots = dots.getAttribute("aria-pressed") === "true" && model.points;
-    const wanted = [name, showsDots ? "dots" : "manifold", palette.ink].join();
+    const { model, name } = machine.main, wanted = [name, palette.ink].join();
+    const at = new Frame(model.view.centre, model.view.half, ground.width);
+    const fresh = (canvas) => { const context = canvas.getContext("2d"); context.globalAlpha = 1; context.clearRect(0, 0, canvas.width, canvas.width); return context; };
+    if (showsDots() && wanted !== dotted) {
+      dotted = wanted;
+      paintPoints(model, fresh(codes), at);
+    }
     if (wanted === painted) return;
-    painted = wanted;
+    painted = wanted; // before it is painted, which shows the plane as it goes on
     painting++;
-    const context = ground.getContext("2d"), at = new Frame(model.view.centre, model.view.half, ground.width);
-    context.globalAlpha = 1;
-    context.clearRect(0, 0, ground.width, ground.width);
-    if (showsDots) paintPoints(model, context, at);
-    else paintManifold(model, context, at);
-    find("machine-key").hidden = !showsDots || !model.points.label;
+    paintManifold(model, fresh(ground), at);
   }
 
   const box = surfaceOf(canvas, (context, size) => {
@@ -67,7 +80,10 @@ document.getElementById("machine-plane") && (() => {
     if (!machine.lens) return;
     prepare();
     const at = frame(), { centre, half } = machine.lens, { mean, deviation } = machine.main.q;
+    context.globalAlpha = showsDots() ? 0.3 : 1;
     context.drawImage(ground, 0, 0, size, size);
+    context.globalAlpha = 1;
+    if (showsDots()) context.drawImage(codes, 0, 0, size, size);
     const [x, y] = at.to([centre[0] - half, centre[1] + half]);
     context.strokeStyle = palette.ink;
     context.lineWidth = 1.5;
@@ -86,7 +102,6 @@ document.getElementById("machine-plane") && (() => {
     dots.setAttribute("aria-pressed", dots.getAttribute("aria-pressed") !== "true");
     machine.redraw();
   });
-  find("machine-sample").addEventListener("click", () => machine.setZ([gaussian(), gaussian()]));
-  find("machine-key").append(...DIGITS.map((paint, digit) => make("span", {}, make("i", { style: `background:${paint}` }), String(digit))));
+  find("machine-sample").addEventListener("click", () => machine.setZ([gaussian(), gaussian()], "prior"));
   document.addEventListener("dataset", () => { dots.hidden = !machine.main.model.points; });
 })();

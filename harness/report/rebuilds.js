@@ -7,10 +7,10 @@ document.getElementById("machine-rebuilds") && (() => {
     const { model } = machine.main;
     canvasFor(model, large);
     tiles = [null, ...machine.sides].map((side) => {
-      const canvas = canvasFor(model), bound = make("output", { "aria-live": "off" });
+      const canvas = canvasFor(model), bound = make("output", { "aria-live": "off" }), stage = make("small");
       const title = side ? [make("i", {}, "N"), make("sub", {}, "z"), ` = ${side.n}`] : ["x"];
       canvas.setAttribute("role", "img");
-      return { canvas, bound, figure: make("figure", {}, canvas, make("figcaption", {}, make("b", {}, ...title), bound)) };
+      return { canvas, bound, stage, figure: make("figure", {}, canvas, make("figcaption", {}, make("b", {}, ...title), bound, stage)) };
     });
     strip.replaceChildren(...tiles.map((tile) => tile.figure));
     label();
@@ -26,10 +26,14 @@ document.getElementById("machine-rebuilds") && (() => {
     if (now !== shown) build();
     shown = now;
     paint(large.getContext("2d"), machine.main.model, machine.main.decoded.mean);
-    tiles.forEach(({ canvas, bound }, k) => {
+    const back = machine.stage !== null; // only the model in front goes back in training
+    tiles.forEach(({ canvas, bound, stage, figure }, k) => {
       const side = machine.sides[k - 1];
       paint(canvas.getContext("2d"), machine.main.model, k ? side.decoded.mean : machine.x);
-      if (k) bound.value = print(boundInPrint(side), 0);
+      if (!k) return;
+      bound.value = machine.free && side === machine.main ? "–" : print(boundInPrint(side), 0);
+      figure.classList.toggle("fully", back && side !== machine.main);
+      stage.textContent = !back ? "" : side === machine.main ? say("samples_seen", { count: side.model.samples.toLocaleString("en") }) : say("fully");
     });
   });
   document.addEventListener("language", label);

@@ -48,12 +48,17 @@ document.getElementById("restore-damaged") && (() => {
     paint(find("mean").getContext("2d"), model, work.mean);
     paint(find("whole").getContext("2d"), model, work.x);
     if (at >= 0) paint(strip.children[at].querySelector("canvas").getContext("2d"), model, work.filled);
-    SHOWN.forEach((n, k) => strip.children[k].classList.toggle("to-come", n > work.steps));
+    SHOWN.forEach((n, k) => {
+      const tile = strip.children[k];
+      tile.classList.toggle("to-come", n > work.steps);
+      if (n > work.steps) tile.querySelector("canvas").getContext("2d").clearRect(0, 0, 28, 28); // of an earlier run
+    });
     find("count").value = work.steps;
     for (const [name, value] of [["error", work.error], ["mean-error", work.meanError]]) find(name).value = value === null ? "–" : print(value, 2);
     for (const name of ["play", "step", "restart"]) find(name).disabled = !work.lost;
     find("hint").hidden = work.lost;
     figure.classList.toggle("begun", work.steps > 0);
+    figure.classList.toggle("ended", work.steps >= LAST);
     if (!figure.classList.contains("running")) find("told").textContent = say("restore_told", { n: work.steps, error: find("error").value });
   }
 
@@ -61,7 +66,6 @@ document.getElementById("restore-damaged") && (() => {
   function whole() {
     play(false);
     restore.work = new Restoring(picks.image);
-    for (const figure of strip.children) figure.querySelector("canvas").getContext("2d").clearRect(0, 0, 28, 28);
     show();
   }
 
@@ -152,6 +156,7 @@ document.getElementById("restore-damaged") && (() => {
   for (const name of ["half", "noise"])
     find(name).addEventListener("click", () => {
       wanted.lost = name;
+      whole(); // in place of earlier damage, not on top of it
       HARM[name]();
       write();
     });
