@@ -174,6 +174,19 @@ def test_one_starts_pauses_steps_and_starts_over(window):
     assert window.execute_script(steps) == 0
 
 
+def test_at_its_end_it_says_so_and_offers_to_begin_again(window):
+    click(window, "#duel-step")
+    assert "done" not in find(window, ".chart-of-bounds").text
+    window.execute_script("while (arena.duel.steps < 600) arena.duel.step(); arena.step()")
+    assert find(window, "#duel-play").text == "Again"
+    assert "600: done" in find(window, ".chart-of-bounds").text
+    click(window, "#duel-play")
+    assert find(window, "#duel-play").text == "Pause"
+    assert window.execute_script("return arena.duel.steps") < 600
+    click(window, "#duel-restart")
+    assert find(window, "#duel-play").text == "Start"
+
+
 def test_nothing_of_it_starts_by_itself(store, tmp_path):
     with chromium(tmp_path) as window:
         window.get(store.page.as_uri() + "?duel=10,1,10,baseline")

@@ -146,6 +146,54 @@ def test_what_is_printed_as_a_sum_adds_up_to_the_last_digit(window):
             assert abs(exact(tile) - exact(text.split(" = ")[1])) <= Decimal("0.5")
 
 
+SAID = """return [...document.querySelectorAll(".said")].filter((e) => e.checkVisibility()).map((e) => e.innerText)"""
+
+
+@pytest.mark.parametrize("way", ["prior", "hand"])
+def test_where_z_is_not_made_of_noise_no_noise_and_no_bound_is_told(way, window):
+    def told():
+        return [window.find_element("css selector", f"#machine-{name}").text for name in ("noise", "rec", "bound")]
+
+    before = told()
+    if way == "prior":
+        window.find_element("css selector", "#machine-sample").click()
+    else:
+        window.execute_script("machine.setZ(machine.main.q.mean.map((mu, k) => mu + 10 * machine.main.q.deviation[k]))")
+    next_frame(window)
+    assert told() == ["–"] * 3
+    (said,) = window.execute_script(SAID)
+    assert ("prior" in said) == (way == "prior")
+    assert float(window.execute_script("return getComputedStyle(document.querySelector('.at-x')).opacity")) < 1
+    window.execute_script("machine.setEps([0, 0])")
+    next_frame(window)
+    assert told() == before
+    assert said not in window.execute_script(SAID)
+
+
+def test_a_line_says_how_the_bar_is_read_and_what_it_is_for_faces(window):
+    (said,) = window.execute_script(SAID)
+    assert "Shorter is better" in said
+    window.execute_script("machine.choose('frey_face')")
+    try:
+        wait_until(lambda: "log-density" in "".join(window.execute_script(SAID)))
+        assert len(window.execute_script(SAID)) == 1
+    finally:
+        window.execute_script("machine.choose('mnist')")
+
+
+def test_codes_of_test_images_lie_over_the_plane_and_move_nothing_on_the_page(window):
+    places = "return [...document.querySelectorAll('.block, #inspector')].map((e) => e.getBoundingClientRect().top)"
+    wait_until(lambda: look(window, "#machine-plane") == (next_frame(window), look(window, "#machine-plane"))[1])
+    before, plane = window.execute_script(places), look(window, "#machine-plane")
+    window.find_element("css selector", "#machine-dots").click()
+    next_frame(window)
+    assert look(window, "#machine-plane") != plane
+    assert window.execute_script(places) == before
+    window.find_element("css selector", "#machine-dots").click()
+    next_frame(window)
+    assert look(window, "#machine-plane") == plane, "it has not been painted anew"
+
+
 def test_models_with_more_latent_variables_stand_beside_with_their_bounds(window, store):
     tiles = window.find_elements("css selector", "#machine-rebuilds figure")
     assert [re.sub(r"\s", "", tile.find_element("css selector", "b").text) for tile in tiles] == ["x", "Nz=2", "Nz=5"]

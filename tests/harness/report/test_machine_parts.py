@@ -9,7 +9,7 @@ from selenium.webdriver import ActionChains, Keys
 
 from harness.report.quote import quotes
 from tests.browser import resize
-from tests.machine_page import PHONE, within, work
+from tests.machine_page import PHONE, next_frame, within, work
 from tests.support import wait_until
 
 COLOURS = """const read = (name) => {
@@ -87,6 +87,26 @@ def test_on_a_phone_a_part_that_is_tapped_opens_what_there_is_to_say_and_it_can_
     assert within(window, "#inspector")
     window.find_element("css selector", "#inspector-close").click()
     assert not inspector.is_displayed()
+
+
+def test_a_part_that_stands_in_another_tells_of_itself_when_it_is_clicked(window):
+    for part in ("posterior", "z"):
+        window.find_element("css selector", f'.at-close button.part[data-part="{part}"]').click()
+        (panel,) = [p for p in window.find_elements("css selector", "[data-panel]") if p.is_displayed()]
+        assert panel.get_attribute("data-panel") == part
+
+
+def test_on_a_phone_one_line_says_what_to_do_and_the_image_that_is_picked_is_seen(window):
+    resize(window, *PHONE)
+    next_frame(window)
+    (line,) = [p for p in window.find_elements("css selector", ".machine-head p") if p.is_displayed()]
+    assert "Tap" in line.text
+    assert line.size["height"] < 25
+    marked = "return getComputedStyle(document.querySelector('.at-x button.part')).textDecorationColor"
+    assert window.execute_script(marked) != "rgba(0, 0, 0, 0)"
+    for pick in (9, 0, 7):
+        window.execute_script("document.querySelector(`[data-pick='${arguments[0]}']`).click()", pick)
+        assert within(window, f'[data-pick="{pick}"]')
 
 
 def test_what_is_seen_is_told(window):

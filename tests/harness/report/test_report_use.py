@@ -2,6 +2,7 @@
 
 import base64
 import re
+from itertools import pairwise
 
 import pytest
 from selenium.webdriver import ActionChains, Keys
@@ -9,7 +10,7 @@ from selenium.webdriver import ActionChains, Keys
 from tests.browser import click, find, resize, visit
 from tests.support import wait_until
 
-DESK, PHONE, PROJECTOR = (1440, 900), (360, 740), (1280, 720)
+DESK, PHONE, PROJECTOR, OLD_PROJECTOR = (1440, 900), (360, 740), (1280, 720), (1024, 768)
 PAPER = (695, 1032)  # A4 without its margins
 
 
@@ -192,36 +193,93 @@ def test_the_origins_button_to_close_is_always_in_reach(size, window):
     assert not dialog.is_displayed()
 
 
-@pytest.mark.parametrize("size", [DESK, PROJECTOR])
-def test_slides_fit_the_projector_and_arrow_keys_go_through_them(size, window, page):
+TOO_SMALL = """const slide = document.querySelector("main .on:not(:has(.on))"), found = [];
+for (const walk = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT); walk.nextNode();) {
+  const at = walk.currentNode.parentElement, svg = at.closest("svg");
+  if (!walk.currentNode.textContent.trim() || !at.checkVisibility() || at.closest("math, sub, .unseen, script")) continue;
+  const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : at.currentCSSZoom;
+  const size = parseFloat(getComputedStyle(at).fontSize) * scale;
+  if (size < 13.9) found.push([walk.currentNode.textContent.trim(), size]);
+}
+return found"""
+
+
+@pytest.mark.parametrize("size", [PROJECTOR, OLD_PROJECTOR])
+def test_slides_fit_the_projector_with_letters_of_14_pixels_and_arrow_keys_go_through_them(size, window, page):
     resize(window, *size)
     visit(window, f"{page}?mode=projector&lang=ko")
     at_rest(window)
-    count = int(find(window, "#slide-place").text.split("/")[1])
-    assert count >= 10
-    names = [settled(window)]
-    for k in range(count):
-        assert find(window, "#slide-place").text == f"{k + 1} / {count}"
-        shown = window.execute_script(
-            "const inner = [...document.querySelectorAll('main .on:not(:has(.on))')];"
-            "return inner.filter(e => e.checkVisibility()).length"
-        )
-        assert shown == 1
-        assert window.execute_script("return document.documentElement.scrollWidth <= innerWidth")
-        bottom, height = window.execute_script(
-            "const slide = document.querySelector('main .on:not(:has(.on))');"
-            "return [slide.getBoundingClientRect().bottom, innerHeight]"
-        )
-        assert bottom <= height, f"slide {k + 1} ends below the window"
-        ActionChains(window).send_keys(Keys.ARROW_RIGHT).perform()
-        if k + 1 < count:
-            wait_until(lambda: window.execute_script("return location.search") != names[-1])
-            names.append(window.execute_script("return location.search"))
-    assert len({*names}) == count
-    visit(window, page + names[5])
-    assert find(window, "#slide-place").text == f"6 / {count}"
+    names, counts = set(), 0
+    for tour in ("", "more"):
+        if tour:
+            window.find_element("css selector", "#slide-more").click()
+        count = int(find(window, "#slide-place").text.split("/")[1])
+        assert count >= 10
+        counts += count
+        for k in range(count):
+            assert find(window, "#slide-place").text == f"{k + 1} / {count}"
+            shown = window.execute_script(
+                "const inner = [...document.querySelectorAll('main .on:not(:has(.on))')];"
+                "return inner.filter(e => e.checkVisibility()).length"
+            )
+            assert shown == 1
+            assert window.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+            bottom, height = window.execute_script(
+                "const slide = document.querySelector('main .on:not(:has(.on))');"
+                "return [slide.getBoundingClientRect().bottom, innerHeight]"
+            )
+            names.add(window.execute_script("return address.get('slide')"))
+            assert bottom <= height, f"slide {k + 1} {tour} ends below the window"
+            assert window.execute_script(TOO_SMALL) == [], f"slide {k + 1} {tour}"
+            ActionChains(window).send_keys(Keys.ARROW_RIGHT).perform()
+    assert len(names) == counts, "each has an address"
+    assert find(window, "#slide-place").text == f"{count} / {count}", "a tour ends with its last slide"
+    studied = "return document.querySelector('main .on:not(:has(.on))').closest('#studies, #benchmarks') !== null"
+    assert window.execute_script(studied)
+    window.find_element("css selector", "#slide-more").click()
+    assert not window.execute_script(studied), "back where the tour was left"
+    visit(window, page + settled(window))
+    assert not window.execute_script(studied)
     ActionChains(window).send_keys(Keys.ESCAPE).perform()
     assert not find(window, "#presenter").is_displayed()
+
+
+def test_keys_turn_slides_and_end_them_after_the_machine_was_touched(window, page):
+    resize(window, *PROJECTOR)
+    visit(window, f"{page}?mode=projector")
+    at_rest(window)
+    window.find_element("css selector", "#machine-plane").click()
+    for key, slide in ((Keys.ARROW_RIGHT, "1"), (Keys.PAGE_DOWN, "2"), (Keys.PAGE_UP, "1")):
+        ActionChains(window).send_keys(key).perform()
+        assert find(window, "#slide-place").text.startswith(f"{slide} /")
+    assert "Page Down" in find(window, "#slide-on").get_attribute("title")
+    window.find_element("css selector", "#machine-plane").click()
+    ActionChains(window).send_keys(Keys.ESCAPE).perform()
+    assert not find(window, "#presenter").is_displayed()
+
+
+@pytest.mark.parametrize("size", [OLD_PROJECTOR, (800, 1000)])
+def test_the_machine_is_read_from_left_to_right_where_the_window_is_narrow(size, window):
+    resize(window, *size)
+    at_rest(window)
+    boxes = window.execute_script(
+        "return ['x', 'encoder', 'noise', 'close', 'plane', 'decoder', 'xhat']"
+        ".map(name => document.querySelector(`.at-${name}`).getBoundingClientRect().toJSON())"
+    )
+    for one, other in pairwise(boxes):
+        assert one["right"] <= other["left"] or one["bottom"] <= other["top"]
+    assert window.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_nothing_of_a_table_covers_the_bar_of_the_page(window):
+    at_rest(window)
+    covered = window.execute_script(
+        "const head = document.querySelector('.forest thead th');"
+        "scrollTo(0, scrollY + head.getBoundingClientRect().top - 5);"
+        "const { left, width } = head.getBoundingClientRect();"
+        "return document.elementFromPoint(left + width / 2, 12).closest('header.bar') === null"
+    )
+    assert not covered
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

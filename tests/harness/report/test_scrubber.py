@@ -47,6 +47,21 @@ def test_the_slider_goes_back_in_training_with_all_of_the_machine(window, store)
     assert np.abs(state(window)["mean"] - now["mean"]).max() > 0.1
 
 
+def test_models_that_do_not_go_back_with_it_say_so(window):
+    def tiles():
+        return [tile.text.split("\n")[-1] for tile in window.find_elements("css selector", "#machine-rebuilds figure")]
+
+    place = "return document.querySelector('#inspector').getBoundingClientRect().top"
+    before, now = window.execute_script(place), tiles()
+    slider(window).send_keys(Keys.HOME)
+    next_frame(window)
+    assert tiles()[1:] == [f"{EARLIER:,} samples", "fully trained"]
+    assert window.execute_script(place) == before
+    slider(window).send_keys(Keys.END)
+    next_frame(window)
+    assert tiles() == now
+
+
 def test_beside_it_stand_the_samples_and_the_curves_bound(window, store):
     for key, samples in ((Keys.HOME, EARLIER), (Keys.END, SAMPLES)):
         slider(window).send_keys(key)

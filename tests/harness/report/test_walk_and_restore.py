@@ -154,6 +154,24 @@ def test_half_of_an_image_is_covered_and_comes_back_step_by_step(window):
     assert work(window)[1].all()
 
 
+def test_a_new_damage_takes_the_place_of_the_old_one_and_of_the_old_steps(window):
+    ink = """return [...document.querySelectorAll("#restore-steps canvas")]
+      .map((canvas) => canvas.getContext("2d").getImageData(0, 0, 28, 28).data.some((value) => value))"""
+    choose(window, "restore", "mnist", 5)
+    click(window, "#restore-half")
+    for _ in range(2):
+        click(window, "#restore-step")
+    assert window.execute_script(ink) == [True] * 3 + [False] * 5
+    click(window, "#restore-noise")
+    assert 0.4 < work(window)[1].mean() < 0.6
+    assert window.execute_script(ink) == [True] + [False] * 7
+    click(window, "#restore-half")
+    np.testing.assert_array_equal(work(window)[1], ~LOWER)
+    opacity = "return getComputedStyle(document.querySelector('#restore-steps .to-come')).opacity"
+    assert window.execute_script(opacity) == "1", "its number is to be read"
+    assert "0 is perfect" in find(window, "#restore .value").text
+
+
 def test_noise_falls_on_about_half_of_the_pixels(window):
     click(window, "#restore-mend")
     click(window, "#restore-noise")
