@@ -196,7 +196,8 @@ def test_the_origins_button_to_close_is_always_in_reach(size, window):
 TOO_SMALL = """const slide = document.querySelector("main .on:not(:has(.on))"), found = [];
 for (const walk = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT); walk.nextNode();) {
   const at = walk.currentNode.parentElement, svg = at.closest("svg");
-  if (!walk.currentNode.textContent.trim() || !at.checkVisibility() || at.closest("math, sub, .unseen, script")) continue;
+  if (!walk.currentNode.textContent.trim() || !at.checkVisibility()) continue;
+  if (at.closest("math, sub, .unseen, script")) continue;
   const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : at.currentCSSZoom;
   const size = parseFloat(getComputedStyle(at).fontSize) * scale;
   if (size < 13.9) found.push([walk.currentNode.textContent.trim(), size]);
