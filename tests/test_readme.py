@@ -1,5 +1,6 @@
 """What README says is what the published results say, and what CI runs is what README says."""
 
+import json
 import re
 from collections import Counter
 
@@ -50,6 +51,12 @@ def test_the_two_commands_are_marked_for_those_who_run_them():
         block = re.search(rf"<!-- {mark} -->\n```sh\n(.*)\n```", README)
         assert block is not None
         assert block.group(1).startswith("python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e ")
+
+
+def test_the_code_walks_between_the_images_of_the_picture_below_it():
+    points = json.loads((REFERENCE / "demos/mnist-interpolate/provenance.json").read_text())["points"]
+    pages = [README, *((ROOT / "docs" / page).read_text() for page in ("library.md", "ko/library.md"))]
+    assert all(f"test[[{points[0]}, {points[1]}]]" in text for text in pages)
 
 
 def _prose(text: str) -> str:

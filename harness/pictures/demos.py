@@ -60,14 +60,10 @@ def interpolate(scene: Scene) -> Outcome:
         return scene.trained.model.pixel_mean((1 - t) * ends[0] + t * ends[1])
 
     strip = torch.cat((first[None], path(STEPS), last[None]))
-    headings = [
-        f"test {scene.points[0]}",
-        *(f"{t:.1f}" for t in torch.linspace(0, 1, STEPS)),
-        f"test {scene.points[1]}",
-    ]
-    picture = plot_strips(
-        [scene.strip("", strip, len(strip))], headings, f"a straight path in latent space; {scene.caption}", scene.stem
-    )
+    headings = ["from", *(f"{t:.1f}" for t in torch.linspace(0, 1, STEPS)), "to"]
+    ends_named = "a straight path in latent space, from test image {} to test image {}".format(*scene.points)
+    strips = [scene.strip("", strip, len(strip))]
+    picture = plot_strips(strips, headings, f"{ends_named}; {scene.caption}", scene.stem)
     film = write_animation(as_images(path(FRAMES), scene.trained.shape), scene.stem)
     return Outcome([picture, film], settings={"points": scene.points})
 

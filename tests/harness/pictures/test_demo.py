@@ -13,7 +13,9 @@ from scipy.stats import norm
 from aevb.errors import UserError
 from aevb.model import BernoulliModel, GaussianModel
 from harness.command.main import main
+from harness.pictures import demos
 from harness.pictures.image_errors import image_error, psnr
+from harness.pictures.plot import plot_strips
 from harness.pictures.scene import chosen_points
 from harness.runs.train import run
 from tests.support import SMALL, small_job, write_array
@@ -58,6 +60,15 @@ def test_a_reconstruction_is_nearer_than_the_mean_image(store, monkeypatch):
     table = pd.read_csv(demo("reconstruct", store, monkeypatch) / "errors.csv").set_index("method")
     assert table.loc["reconstruction", "psnr"] > table.loc["mean image", "psnr"]
     assert table.loc["reconstruction", "log_likelihood"] > table.loc["mean image", "log_likelihood"]
+
+
+def test_the_ends_of_a_path_are_named_by_words_and_told_by_number_below(store, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(demos, "plot_strips", lambda *given: drawn.append(given) or plot_strips(*given))
+    demo("interpolate", store, monkeypatch, "--points", "3", "8")
+    ((_, headings, caption, _),) = drawn
+    assert (headings[0], headings[-1]) == ("from", "to"), "a number there reads as a digit's name"
+    assert "from test image 3 to test image 8" in caption
 
 
 def test_the_film_between_two_points_goes_there_and_back(store, monkeypatch):
