@@ -25,7 +25,7 @@ from harness.report.parts import all_parts
 from harness.report.picture import Embedded, embed
 from harness.report.quote import quotes
 from harness.report.source import Source, run_source, table_of
-from harness.report.table import ratio_table
+from harness.report.table import noise_of_b, ratio_table
 from harness.report.text import page_strings, plain, translator, words
 from harness.store.files import encoded
 from harness.store.shelves import Shelves
@@ -40,6 +40,7 @@ MACHINE = (
 )
 LIVE = ("picks.js", "duel.js", "duelview.js", "walk.js", "restoring.js", "restore.js")
 SCRIPTS = ("state.js", "page.js", "chart.js", "table.js", "network.js", *MACHINE, *LIVE, "projector.js")
+FOR_READERS = re.compile(r"^ *(?://.*|/\*(?:(?!\*/)[\s\S])*\*/)\n|^ +", re.MULTILINE)  # lines of comment, indentation
 SHAPES = {shape: dot("", 7, 6, 4, shape).path for shape in {"circle", "diamond", *ENGINES.values()}}  # of legends
 
 
@@ -96,7 +97,8 @@ def render(shelves: Shelves, protocol: str, command: Callable[[str], str]) -> st
             demos_missing=[] if any(has[f"demo.{d}.{n}"] for d in DEMOS for n in DATASETS) else missing,
             nothing=not any(has[name] for name in has if name.startswith("study.")),
             choices=choices_table(protocol.partition("+")[0]), inventory=inventory(figures, planes, has, command),
-            command=command, sources=_in_order(sources), worst=worst, ratios=ratios, claim=holds(claim_holds(worst)),
+            command=command, sources=_in_order(sources), worst=worst, ratios=ratios,
+            noise_of_b=None if variance is None else noise_of_b(variance), claim=holds(claim_holds(worst)),
             strings=data(page_strings()), shapes=SHAPES, quotes=quotes(), planes=planes,
             scrubbed=any("@" in name for name in shown),
             of_models=list(dict.fromkeys(content["dataset"] for content in shown.values())),
@@ -127,4 +129,5 @@ def data(value: Any) -> Markup:
 
 
 def _asset(name: str) -> Markup:
-    return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    """A script or a style sheet without what only its reader here needs: there is more room for pictures."""
+    return Markup(FOR_READERS.sub("", Path(__file__).with_name(name).read_text(encoding="utf-8")))

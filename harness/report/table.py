@@ -13,7 +13,17 @@ from harness.report.charts.axis import MINUS
 from harness.report.digits import tidy
 from harness.store.tables import read_table
 from harness.studies.marginal.table import with_spread
-from harness.studies.reparameterization.table import BASELINE, LARGE, NAIVE, PAPER_BATCH, PAPER_SAMPLES, with_error
+from harness.studies.reparameterization.table import (
+    BASELINE,
+    LARGE,
+    NAIVE,
+    PAPER_BATCH,
+    PAPER_SAMPLES,
+    A,
+    B,
+    at,
+    with_error,
+)
 from harness.timing.tables import readable
 
 MAX_ROWS, MAX_COLUMNS = 100, 14
@@ -87,13 +97,27 @@ def variance_table(table: pd.DataFrame, source: str) -> Table:
 
 
 def ratio_table(table: pd.DataFrame, source: str) -> Table | None:
-    """How many times estimator B's variance the score function's is, ± standard error, at each stage of training.
+    """How many times estimator B's variance the others' are, ± standard error, at each stage of training.
 
     For the paper's M and L; None where the study has no ratios.
     """
     if "ratio_to_b" not in table:
         return None
-    return _by_stage(table[table["estimator"].isin([NAIVE, BASELINE])], ("ratio_to_b", "ratio_error"), _times, source)
+    return _by_stage(
+        table[table["estimator"].isin([NAIVE, BASELINE, A])], ("ratio_to_b", "ratio_error"), _times, source
+    )
+
+
+def noise_of_b(table: pd.DataFrame) -> tuple[str, str] | None:
+    """Estimator B's variance at the first stage and at the last, for the paper's M and L.
+
+    None where the score function's ratio to it is not first one of those that are printed as powers of ten.
+    """
+    ours, naive = (at(table, name, PAPER_SAMPLES, PAPER_BATCH) for name in (B, NAIVE))
+    if "ratio_to_b" not in table or len(ours) < 2 or not naive["ratio_to_b"].iloc[0] >= LARGE:
+        return None
+    first, last = (scientific(float(f"{ours['variance'].iloc[k]:.0e}")) for k in (0, -1))
+    return first, last
 
 
 def _by_stage(table: pd.DataFrame, columns: tuple[str, str], text: Callable[[float, float], str], source: str) -> Table:

@@ -215,20 +215,24 @@ def test_on_a_laptop_the_duel_is_seen_at_once(window):
 def test_the_measured_ratios_are_the_studys(window):
     table = pd.read_csv(ROOT / "results/reference/studies/reparameterization/variance.csv")
     rows = table[(table["batch_size"] == 100) & (table["n_samples"] == 1)].set_index(["estimator", "stage"])
-    for k, name in ((2, "score function"), (3, "score function, baseline")):
+    for k, name in ((2, "score function"), (3, "score function, baseline"), (4, "reparameterization A")):
         shown = window.find_elements("css selector", f".ratios tbody tr > :nth-child({k})")
         cells = [cell.get_attribute("textContent") for cell in shown]
         assert len(cells) == 3
         for cell, ratio in zip(cells, rows.loc[name, "ratio_to_b"], strict=True):
             told = re.sub(r"·10(.*)", lambda m: f"e{superscript(m[1])}", cell.partition(" ±")[0].replace(",", ""))
             assert float(told) == pytest.approx(ratio, rel=0.01)
+    ours = rows.loc["reparameterization B", "variance"]
+    note = window.find_element("css selector", ".measured .note [lang=en]").get_attribute("textContent")
+    told = [float(f"{a}e{superscript(b)}") for a, b in re.findall(r"(\d)·10(\S+?)[ .,]", note)]
+    assert told == [float(f"{ours.iloc[k]:.0e}") for k in (0, -1)], "why the first ratios are so large"
     origin = window.find_element("css selector", "#duel .origin").get_attribute("data-from")
     assert "commit" in window.find_element("css selector", f"#{origin}").get_attribute("textContent")
     assert origin == "study-reparameterization"
 
 
 def superscript(text):
-    return text.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
+    return text.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
 
 
 def test_a_step_of_it_is_short_however_much_is_computed(window, capsys):

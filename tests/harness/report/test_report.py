@@ -26,7 +26,7 @@ TEXTS = catalogue()
 SECTIONS = ("figures", "demos", "studies", "benchmarks")
 # Texts whose keys the page puts together.
 FAMILIES = re.compile(
-    r"js|word|demo|item|fact|nav|formula|part|machine\.(mnist|frey_face)|figure\.\d|chart|range|picture|alt|study"
+    r"js|word|demo|item|fact|nav|formula|part|loop|machine\.(mnist|frey_face)|figure\.\d|chart|range|picture|alt|study"
     r"|duel\.(score|reparameterized)|walk\.(from|to|along|fade|of)|restore\.(half|noise|mend)"
 )
 
@@ -96,6 +96,37 @@ def test_a_fresh_clones_report_is_there_in_half_a_minute_with_trained_models(fre
     with capsys.disabled():
         print(f"\n--report in a fresh folder, without network: {fresh_report.seconds:.0f} s")
     assert fresh_report.seconds < 120, "the limit is for a machine that does much else"
+
+
+def test_the_way_of_the_gradient_is_drawn_in_words_of_both_languages_before_any_way_without_the_trick(fresh_report):
+    idea = fresh_report.page.partition('<section id="idea"')[2].partition("</section>")[0]
+    pictures = re.findall(r'<svg [^>]*role="img" aria-labelledby="(trick-\w+)">(.*?)</svg>', idea)
+    assert len(pictures) == 2
+    for name, drawn in pictures:
+        assert f'<figcaption id="{name}">' in idea, "what it shows is told to who does not see it"
+        said = {language: re.findall(rf'lang="{language}">([^<]+)<', drawn) for language in LANGUAGES}
+        assert said == {
+            language: [TEXTS[f"trick.{word}"][language] for word in ("decoder", "bound")] for language in said
+        }
+    at = [idea.index(text) for text in ('class="loop"', 'class="trick"', TEXTS["idea.else"]["en"], 'id="duel"')]
+    assert at == sorted(at)
+    assert idea.count('<li><span lang="en"><b>') == 4, "the loop of training"
+
+
+def test_every_sign_of_the_idea_is_explained_above_it(fresh_report):
+    idea = fresh_report.page.partition('<section id="idea"')[2].partition("</section>")[0]
+    used = set("𝒩⊙𝔼∇") & set("".join(re.findall(r"<math.*?</math>", idea)))
+    assert used == set("𝒩⊙𝔼∇")
+    for language in LANGUAGES:
+        (told,) = re.findall(rf'id="fold-signs">.*?<p>.*?<span lang="{language}">(.*?)</p>', idea, re.DOTALL)
+        assert used <= set(told)
+
+
+def test_scripts_and_styles_of_the_page_have_no_lines_for_who_changes_them(alone):
+    text = page(alone)
+    code = re.findall(r"<(?:script|style)>(.*?)</(?:script|style)>", text, re.DOTALL)
+    assert len(code) == 2
+    assert [line for each in code for line in each.splitlines() if re.match(r"\s+\S|//|/\*", line)] == []
 
 
 def test_the_page_stays_below_eight_megabytes_whatever_the_pictures(alone):
