@@ -1,6 +1,7 @@
 """Figures 2 and 3 beside the paper's curves, on the docs' pages: computed from the published results."""
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -63,7 +64,7 @@ def apart(dataset: str) -> str:
 def each_seed(size: int, method: str) -> str:
     """Figure 3's test log p(x) minus the paper's, seed by seed, where it is compared; the seed that is ahead first."""
     experiment = EXPERIMENTS[3]
-    curve = {"dataset": "mnist", "n_train": size, "method": method, "split": "test"}
+    curve: dict[str, Any] = {"dataset": "mnist", "n_train": size, "method": method, "split": "test"}
     paper = seeds_of(read_published(3), experiment.measure, **curve)[0]
     ours = pd.read_csv(shipped.RESULTS / "figure3" / "figure3.csv")
     seeds = seeds_of(ours[ours["protocol"] == "author"], experiment.measure, **curve)
