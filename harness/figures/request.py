@@ -73,17 +73,9 @@ class Request:
 
     @property
     def name(self) -> str:
-        """Of the figure's files, less their kinds: of another protocol than "author" that one is part of it.
-
-        A protocol that is too long for a name of a file is cut, and told by its hash.
-        """
+        """Of the figure's files, less their kinds: of another protocol than "author" that one is part of it."""
         name = f"figure{self.experiment.figure}"
-        if self.protocol == "author":
-            return name
-        long = len(self.protocol.encode()) > LONGEST_NAME
-        digest = hashlib.sha256(self.protocol.encode()).hexdigest()[:8]
-        cut = self.protocol.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
-        return f"{name}-{f'{cut}-{digest}' if long else self.protocol}"
+        return name if self.protocol == "author" else f"{name}-{shortened(self.protocol, LONGEST_NAME)}"
 
     @property
     def shelves(self) -> Shelves:
@@ -102,3 +94,11 @@ class Request:
             return Cluster(self.cluster, self.results, (*arrays, *([self.data] if self.data else [])))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return Local(self.workers or cores)
+
+
+def shortened(text: str, most: int) -> str:
+    """A part of a file's name: what has more bytes than that is cut, and told by its hash."""
+    if len(text.encode()) <= most:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{text.encode()[: most - 9].decode(errors='ignore')}-{digest}"

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from aevb.data import NAMES
 from aevb.errors import UserError
+from harness.experiments.config import Config
 from harness.figures.compare import label
-from harness.figures.request import Request
+from harness.figures.request import Request, shortened
 from harness.pictures.models import Trained
 from harness.pictures.plot import Strip
 from harness.pictures.shapes import as_images, is_image
@@ -23,6 +24,7 @@ from harness.runs.job import Job
 from harness.runs.streams import stream
 
 SHOWN = 10  # images in a row
+LONGEST_FOLDER = 255  # bytes of its name
 # Test images to interpolate between, for a dataset in its usual split; of Frey Face a smile and a frown.
 ENDS = {("frey_face", "shuffled"): (118, 88)}
 
@@ -105,7 +107,19 @@ def open_scene(trained: Trained, job: Job, request: Request, demo: str, points: 
         trained=trained,
         job=job,
         points=points,
-        stem=request.results / "demos" / f"{config.dataset}-{demo}" / demo,
+        stem=request.results / "demos" / _folder_name(demo, config, request.experiment.sizes(config.dataset)) / demo,
         generator=stream(f"demo {demo}", config.seed),
         caption=f"{name}, protocol {config.protocol}, seed {config.seed}",
     )
+
+
+def _folder_name(demo: str, config: Config, sizes: Sequence[int]) -> str:
+    """Of a demo's folder: each protocol, size and seed but the usual ones has its own, lest one replace another."""
+    name = f"{config.dataset}-{demo}"
+    unusual = {
+        f"nz{config.n_latent}": (config.n_latent,) != tuple(sizes),
+        config.protocol: config.protocol != "author",
+        f"seed{config.seed}": config.seed != 0,
+    }
+    parts = "-".join(part for part, unlike in unusual.items() if unlike)
+    return f"{name}-{shortened(parts, LONGEST_FOLDER - 1 - len(name.encode()))}" if parts else name

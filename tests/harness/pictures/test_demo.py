@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,22 @@ import torch
 from PIL import Image
 from scipy.stats import norm
 
+from aevb.encoder import GaussianEncoder
 from aevb.errors import UserError
 from aevb.model import BernoulliModel, GaussianModel
 from harness.command.main import main
+from harness.experiments.paper import DEMO
+from harness.experiments.protocols import protocol_config
+from harness.figures.request import Request
 from harness.pictures import demos
 from harness.pictures.image_errors import image_error, psnr
+from harness.pictures.models import Trained
 from harness.pictures.plot import plot_strips
-from harness.pictures.scene import chosen_points
+from harness.pictures.scene import chosen_points, open_scene
+from harness.runs.job import Job
 from harness.runs.train import run
+from harness.store.run_folder import RunFolder
+from harness.store.shelves import KeptModel
 from tests.support import SMALL, small_job, write_array
 
 # The noise model is exact for a Gaussian decoder.
@@ -39,7 +48,7 @@ def demo(name, store, monkeypatch, *more):
     monkeypatch.chdir(store)
     arguments = ("--dataset", "stripes.npy", "--latent", "2", "--protocol", PROTOCOL, "--samples", "1e5")
     assert main(["--demo", name, *arguments, *more]) == 0
-    return store / "results" / "demos" / f"stripes.npy-{name}"
+    return store / "results" / "demos" / f"stripes.npy-{name}-nz2-{PROTOCOL}"
 
 
 @pytest.mark.parametrize("name", ["generate", "reconstruct"])
@@ -54,6 +63,36 @@ def test_a_demo_leaves_its_picture_and_provenance_and_names_them(name, store, mo
     assert {line.removeprefix("wrote ") for line in printed.out.splitlines() if line.startswith("wrote")} == {
         str(path.relative_to(store)) for path in folder.iterdir()
     }
+
+
+def test_a_demo_has_a_folder_for_each_model_and_the_usual_one_has_the_plain_name(tmp_path):
+    config = protocol_config("author", "mnist", method="aevb", n_latent=20, seed=0)
+    long = f"author+hidden={[5] * 100}".replace(" ", "")
+    models = [
+        config,
+        replace(config, n_latent=2),
+        replace(config, seed=1),
+        replace(config, protocol="author+hidden=[5]"),
+        replace(config, protocol="author+hidden=[5]", n_latent=3, seed=1),
+        replace(config, protocol=long, dataset="x" * 150),
+        replace(config, protocol=f"{long}+n_samples=2", dataset="x" * 150),
+    ]
+    request = Request(DEMO, results=tmp_path)
+    names = []
+    for each in models:
+        kept = KeptModel(RunFolder(tmp_path, each), 100)
+        trained = Trained(kept, BernoulliModel(each.n_latent, 784, ()), GaussianEncoder(784, 2, ()), (28, 28))
+        scene = open_scene(trained, Job(each, 100, tmp_path, None, "cpu"), request, "reconstruct", (0, 1))
+        names.append(scene.stem.parent.name)
+    assert names[:5] == [
+        "mnist-reconstruct",
+        "mnist-reconstruct-nz2",
+        "mnist-reconstruct-seed1",
+        "mnist-reconstruct-author+hidden=[5]",
+        "mnist-reconstruct-nz3-author+hidden=[5]-seed1",
+    ]
+    assert len({*names}) == len(models)
+    assert all(len(name.encode()) <= 255 for name in names)
 
 
 def test_a_reconstruction_is_nearer_than_the_mean_image(store, monkeypatch):

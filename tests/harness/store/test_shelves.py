@@ -152,7 +152,7 @@ def test_a_demo_takes_a_published_model_and_trains_one_with_force(demo, publishe
     printed = capsys.readouterr()
     assert "training steps computed" not in printed.err
     assert "published with the project" in printed.out
-    provenance = json.loads(Path(f"results/demos/stripes.npy-{demo}/provenance.json").read_text())
+    provenance = json.loads(Path(f"results/demos/stripes.npy-{demo}-nz2-{SMALL}/provenance.json").read_text())
     assert provenance["runs"][0]["published"] is True
     assert provenance["runs"][0]["samples"] == LENGTH
     assert main([*arguments, "--force"]) == 0
