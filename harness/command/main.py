@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from itertools import chain
 from pathlib import Path
 
-from aevb.data import DatasetUnavailable
+from aevb.data import NAMES, DatasetUnavailable
 from aevb.errors import UserError
 from harness.check.command import run_check, update_reference
 from harness.claims.show import show_claims
@@ -30,7 +30,7 @@ from harness.report.make import make_report
 from harness.runs.job import Job, source
 from harness.runs.migrate import migrate
 from harness.runs.publish import publish_runs
-from harness.runs.verify import anew, find_runs, verify
+from harness.runs.verify import anew, check_named, find_runs, verify
 from harness.store.files import unusable
 from harness.store.invocation import program
 from harness.store.locks import in_turn
@@ -162,7 +162,7 @@ def show(request: Request, configs: Sequence[Config], plan: Plan) -> None:
 def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
     """Compute stored runs anew; whether all agree with what is stored."""
     named = {*request.methods}
-    arrays = {Path(dataset).name: source(dataset) for dataset in request.datasets}
+    arrays = {Path(dataset).name: source(dataset) for dataset in request.datasets if dataset not in NAMES}
 
     def job(folder: RunFolder, root: Path, samples: int) -> Job:
         config = folder.config
@@ -174,6 +174,7 @@ def verify_runs(request: Request, wanted: Sequence[str]) -> bool:
         return anew(folder, root, samples, arrays.get(config.dataset, request.data), request.device, request.command)
 
     folders = find_runs(request.shelves, wanted)
+    check_named(folders, request.datasets, request.methods)
     return verify(folders, job, request.samples, request.place, lambda line: print(line, flush=True))
 
 

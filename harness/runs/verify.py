@@ -57,6 +57,36 @@ def find_runs(shelves: Shelves, wanted: Sequence[str]) -> list[RunFolder]:
     return found
 
 
+def check_named(folders: Sequence[RunFolder], datasets: Sequence[str], methods: Sequence[str]) -> None:
+    """Find out whether what is named beside runs is theirs.
+
+    Args:
+        folders: what is stored.
+        datasets: names, paths of arrays and places of loaders, as a user names them.
+        methods: names of methods, and places of learners and decoders.
+
+    Raises:
+        UserError: one is of none of the runs, or two arrays have one name.
+    """
+    configs = [folder.config for folder in folders]
+    wanted = {
+        "--dataset": ({Path(dataset).name: dataset for dataset in datasets}, [config.dataset for config in configs]),
+        "--method": (
+            {method: method for method in methods},
+            [name for config in configs for name in (config.method, *config.places)],
+        ),
+    }
+    for option, (named, known) in wanted.items():
+        for name in named.keys() - {*known}:
+            raise UserError(
+                f"{option} must name what a run to be verified is of, {', '.join(dict.fromkeys(known))}, got "
+                f"{named[name]}: leave it out"
+            )
+    for dataset in datasets:
+        if wanted["--dataset"][0][name := Path(dataset).name] != dataset:
+            raise UserError(f"arrays must have different file names, got two of {name}: leave one out")
+
+
 def verify(
     folders: Sequence[RunFolder],
     job: Callable[[RunFolder, Path, int], Job],

@@ -252,6 +252,29 @@ def test_what_is_no_run_or_has_no_data_is_told_with_the_remedy(stored, capsys):
     assert main(["--verify", stored.config.id]) == 2
 
 
+def test_what_no_run_is_of_is_refused_beside_it(stored, array, tmp_path, capsys):
+    (tmp_path / "copy").mkdir()
+    shutil.copy(array, tmp_path / "copy" / "stripes.npy")
+    for more, says in (
+        (
+            "nosuch.npy stripes.npy",
+            "--dataset must name what a run to be verified is of, stripes.npy, got nosuch.npy: ",
+        ),
+        ("stripes.npy mnist", "--dataset must name what a run to be verified is of, stripes.npy, got mnist: leave it"),
+        ("copy/stripes.npy stripes.npy", "different file names, got two of stripes.npy: leave one out"),
+        (
+            "stripes.npy --method aevb mine:Mid",
+            "--method must name what a run to be verified is of, aevb, got mine:Mid",
+        ),
+        ("stripes.npy --method wake_sleep", "--method must name what a run to be verified is of, aevb, got wake_sleep"),
+    ):
+        assert main(["--verify", stored.config.id, "--workers", "1", "--dataset", *more.split()]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert says in said.err
+    assert verify(stored.config.id, more=["--method", "aevb", "--samples", "700"]) == 0
+
+
 def test_a_count_up_to_which_nothing_is_logged_is_refused(stored, capsys):
     first = next(points(stored.config))
     for too_few in (5, first - 1):
