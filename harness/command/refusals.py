@@ -42,7 +42,10 @@ UNUSED = {
     "--demo": "train method plot_only re_estimate",
     **{f"--demo {demo}": "points" for demo in DEMOS if demo != "interpolate"},
     "--report": "dataset latent train method seed points force re_estimate dry_run",
-    "--plot-only": "engine workers cluster force re_estimate dry_run",
+    "--plot-only": "device engine workers cluster data force re_estimate dry_run",
+    # Of other figures a model is shown that is as old as was said.
+    **dict.fromkeys(("--figure 2 --plot-only", "--figure 3 --plot-only"), "scale samples seed"),
+    "--study --plot-only": "scale",
     "--cluster": "workers",
     "--dry-run": "re_estimate",
 }
@@ -71,9 +74,11 @@ def check(options: argparse.Namespace) -> None:
         "--verify": options.verify,
         "--update-reference": options.update_reference,
         "--study": options.study,
+        "--study --plot-only": options.study and options.plot_only,
         f"--study {options.study}": options.study,
         "--report": options.report,
         f"--figure {options.figure}": options.figure,
+        f"--figure {options.figure} --plot-only": options.figure and options.plot_only,
         "--demo": options.demo,
         f"--demo {options.demo}": options.demo,
         "--plot-only": options.plot_only,

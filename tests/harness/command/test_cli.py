@@ -20,7 +20,8 @@ FIGURE2_COLUMNS = (
 
 
 def small(array, *more):
-    return ("--figure", 2, "--dataset", array.name, "--protocol", SMALL, "--latent", 2, "--samples", "2e4", *more)
+    samples = () if "--plot-only" in more else ("--samples", "2e4")
+    return ("--figure", 2, "--dataset", array.name, "--protocol", SMALL, "--latent", 2, *samples, *more)
 
 
 def test_figure_2_leaves_the_tables_and_pictures_it_promises(array, tmp_path):

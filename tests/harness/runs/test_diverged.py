@@ -17,7 +17,7 @@ PROTOCOL = SMALL.replace("warm_up=5", "warm_up=550") + "+decoder=gaussian+decode
 
 def test_a_diverged_run_is_in_figure_and_table_and_the_others_are_whole(array, tmp_path, monkeypatch, capsys):
     arguments = ["--figure", 2, "--dataset", array, "--latent", 2, "--method", "aevb", "--protocol", PROTOCOL]
-    arguments = [*arguments, "--samples", "2e4", "--results", tmp_path / "results", "--seed", 0, 1, 2]
+    arguments = [*arguments, "--results", tmp_path / "results", "--samples", "2e4", "--seed", 0, 1, 2]
     arguments = [str(argument) for argument in arguments]
     jobs = make_plan(read_request(parser().parse_args(arguments))).jobs
     for job in jobs:
@@ -26,7 +26,7 @@ def test_a_diverged_run_is_in_figure_and_table_and_the_others_are_whole(array, t
                 patch.setattr(run_module, "choose_step_size", lambda *_: 1e30)
             run(job)
     folder = tmp_path / "results" / "figure2"
-    assert command_line.main([*arguments[: arguments.index("--seed")], "--plot-only"]) == 0
+    assert command_line.main([*arguments[: arguments.index("--samples")], "--plot-only"]) == 0
     runs = pd.read_csv(folder / "runs.csv").set_index("seed")
     assert runs["status"].to_dict() == {0: "finished", 1: "diverged", 2: "finished"}
     assert "no longer finite at" in runs.loc[1, "message"]

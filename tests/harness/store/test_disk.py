@@ -111,8 +111,8 @@ def plot_with_little_room(arguments, out):
 
 def test_a_full_disk_in_the_command_is_one_line_and_leaves_the_figure(array, tmp_path):
     arguments = ["--figure", 2, "--dataset", array, "--latent", 2, "--method", "aevb", "--protocol", SMALL]
-    arguments = [str(argument) for argument in (*arguments, "--samples", "2e4", "--results", tmp_path / "results")]
-    assert reproduce(*arguments, cwd=tmp_path).returncode == 0
+    arguments = [str(argument) for argument in (*arguments, "--results", tmp_path / "results")]
+    assert reproduce(*arguments, "--samples", "2e4", cwd=tmp_path).returncode == 0
     folder, out = tmp_path / "results", tmp_path / "says"
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert {folder / "figure2" / name for name in ("figure2.csv", "runs.csv", "comparison.csv")} <= {*files}
