@@ -89,6 +89,10 @@ def check(options: argparse.Namespace) -> None:
         if unused := sorted(given & {*UNUSED.get(task, "").split()}):
             names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
             raise UserError(f"{task} has no use for {names}: leave it out{INSTEAD.get(task, '')}")
+    if (options.figure or options.demo) and {"scale", "samples"} <= given:
+        raise UserError(
+            f"--samples takes the place of --scale, got {options.samples} beside {options.scale}: leave one out"
+        )
     check_results(options.results)
     _check_not_the_projects(options.results)
     if options.data is not None and not os.path.isdir(options.data):

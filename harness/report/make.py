@@ -78,12 +78,12 @@ def commands(request: Request) -> Callable[[str], str]:
     store = [f"--results {shlex.quote(str(request.results))}"] if str(request.results) != "results" else []
     scale = [f"--scale {request.scale}"] if request.scale != "quick" else []
     protocol = [f"--protocol {request.protocol}"] if request.protocol != "author" else []
-    how = [*([f"--samples {request.samples}"] if request.samples else []), *protocol]
+    samples = [f"--samples {request.samples}"] if request.samples else []
+    # A study has sizes of its own, and no protocol; claims are asked of what there is, of any size.
+    own = {"--study": scale, "--claims": protocol, "--benchmark": [], "--report": [*scale, *samples, *protocol]}
 
     def command(task: str) -> str:
-        if task == "--claims":  # on what there is, of any size
-            return " ".join([invocation(), task, *store, *protocol])
-        # A study has sizes of its own, and no protocol.
-        return " ".join([invocation(), task, *store, *scale, *([] if task.startswith("--study") else how)])
+        how = own.get(task.partition(" ")[0], [*(samples or scale), *protocol])
+        return " ".join([invocation(), task, *store, *how])
 
     return command

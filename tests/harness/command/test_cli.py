@@ -105,7 +105,7 @@ def test_the_list_counts_what_is_done(tmp_path):
 
 def test_without_network_and_frey_face_mnist_completes_and_the_rest_is_the_published_one_and_says_so(tmp_path):
     began = time.monotonic()
-    done = reproduce("--figure", 2, "--scale", "smoke", "--samples", 300, "--workers", 2, cwd=tmp_path)
+    done = reproduce("--figure", 2, "--samples", 300, "--workers", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
     assert last.startswith("not computed here, but published with the project: the frey_face panels.")

@@ -27,6 +27,11 @@ from tests.support import write_array
         ("--figure 2 --scale huge", "smoke"),
         ("--figure 2 --samples 0", "at least 1"),
         ("--figure 2 --samples inf", "whole number"),
+        (
+            "--figure 2 --samples 2e3 --scale paper",
+            "--samples takes the place of --scale, got 2000 beside paper: ",
+        ),
+        ("--demo generate --samples 2e3 --scale smoke", "--samples takes the place of --scale"),
         ("--figure 2 --samples many", "whole number"),
         ("--figure 2 --protocol mine", "one of author, paper"),
         ("--figure 2 --protocol author+eta=1", "with a field of"),

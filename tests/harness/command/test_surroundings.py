@@ -50,7 +50,7 @@ ODD = {f"{name} closed": {"closed": numbers} for name, numbers in CLOSED.items()
     ", ".join(names): dict(chain.from_iterable(kind[name].items() for kind, name in zip(KINDS, names, strict=True)))
     for names in zip(*([*kind] * (len(BACKENDS) // len(kind)) for kind in KINDS), strict=True)
 }
-PANEL = "--figure 2 --scale smoke --latent 20 --samples 2000 --method aevb --workers 1"
+PANEL = "--figure 2 --latent 20 --samples 2000 --method aevb --workers 1"
 
 
 def call(arguments, folder, odd):

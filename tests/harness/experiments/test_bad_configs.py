@@ -118,10 +118,9 @@ def test_a_damaged_config_in_the_store_harms_nothing(damage, store, monkeypatch,
     good = path.read_bytes()
     path.write_bytes(damage)
     before = contents(runs)
-    scale = ("--scale", "smoke", "--samples", "200", "--protocol", SMALL)
     try:
-        for task in (["--figure", "2", "--dataset", "stripes.npy", "--latent", "2", *scale, "--plot-only"], ["--list"]):
-            status, printed, complained = run(task)
+        for task in (f"--figure 2 --dataset stripes.npy --latent 2 --protocol {SMALL} --plot-only", "--list"):
+            status, printed, complained = run(task.split())
             if status:
                 check_refusal(status, printed, complained)
             else:

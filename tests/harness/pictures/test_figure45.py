@@ -149,7 +149,7 @@ def test_without_frey_face_figure_4_shows_mnist_and_says_what_is_missing(tmp_pat
     monkeypatch.setattr(shipped, "RESULTS", tmp_path / "nothing")
     (config,) = FIGURE4.configs("author", ["mnist"], [0])
     run(Job(config, 300, tmp_path / "results" / "runs", None, "cpu"))
-    assert main(["--figure", "4", "--scale", "smoke", "--samples", "300"]) == 0
+    assert main(["--figure", "4", "--samples", "300"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("missing: the frey_face panels.")
     assert "AEVB_DATA_DIR" in last

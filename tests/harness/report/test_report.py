@@ -1,7 +1,9 @@
 import base64
 import json
 import re
+import shlex
 import shutil
+from collections import defaultdict
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,10 @@ from aevb import shipped
 from aevb.trained import published_models
 from harness.command import arguments, refusals
 from harness.command import main as command_line
-from harness.experiments.paper import FIGURE2
+from harness.command.options import read_options, read_request
+from harness.experiments.paper import DEMOS, FIGURE2
+from harness.report.inventory import inventory
+from harness.report.make import commands
 from harness.report.page import MAX_CHARACTERS, render
 from harness.report.source import benchmark_source, folder_source
 from harness.report.text import HERE, LANGUAGES, PLACEHOLDER, catalogue
@@ -240,6 +245,15 @@ def benchmark_facts(folder, environment):
     return benchmark_source("benchmark", folder / "device.json").facts
 
 
+@pytest.mark.parametrize("asked", [(), ("--scale", "smoke"), ("--scale", "smoke", "--samples", "300")])
+def test_the_commands_that_the_page_names_are_taken(asked):
+    request = read_request(read_options(["--report", "--protocol", "author+hidden=[9]", *asked]))
+    named = [item.command for item in inventory([], [], defaultdict(bool), commands(request))]
+    assert len(named) > len(DEMOS)
+    for line in [*named, commands(request)("--figure 2")]:
+        read_options(shlex.split(line)[2:])  # without "python reproduce.py"
+
+
 def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_path, monkeypatch):
     request = ("--report", "--scale", "smoke", "--samples", 300, "--protocol", "author+hidden=[9]")
     done = reproduce(*request, "--workers", 1, cwd=tmp_path)
@@ -247,9 +261,7 @@ def test_the_command_trains_what_is_missing_and_says_what_it_cannot_have(tmp_pat
     assert "missing: the frey_face panels" in done.stdout
     report = tmp_path / "results" / "report.html"
     assert report.stat().st_size < 8_000_000
-    assert (
-        "python reproduce.py --figure 2 --scale smoke --samples 300 --protocol author+hidden=[9]<" in report.read_text()
-    )
+    assert "python reproduce.py --figure 2 --samples 300 --protocol author+hidden=[9]<" in report.read_text()
     (models,) = re.findall(r'id="models">(.*?)</script>', report.read_text())
     (mnist,) = json.loads(models).values()
     assert len(base64.b64decode(mnist["decoder"]["hidden"][0]["exact"])) == 2 * 9 * 4

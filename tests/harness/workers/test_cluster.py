@@ -30,7 +30,7 @@ LONG = 600_000  # samples of a run that is still at work when its worker is take
 def test_figure_2_is_the_same_on_a_cluster_that_loses_a_worker(running, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(show.PLOTS, 2, lambda *_: [])  # the tables are enough
-    smoke = ["--figure", "2", "--scale", "smoke", "--dataset", "mnist", "--samples", "6000", "--latent", "3", "5", "10"]
+    smoke = ["--figure", "2", "--dataset", "mnist", "--samples", "6000", "--latent", "3", "5", "10"]
     runs = tmp_path / "cluster" / "runs"
     killed = []
 
