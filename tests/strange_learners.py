@@ -118,6 +118,38 @@ class Heir(LearnerState):
     step = Alone.step
 
 
+class Late(AEVB):
+    taken = 0
+
+    def step(self, batch, generator, noise=None):
+        self.taken += 1
+        info = super().step(batch, generator, noise)
+        return info if self.taken < 9 else self.late(info)
+
+
+class LateNothing(Late):
+    def late(self, info):
+        return None
+
+
+class LateMean(Late):
+    def late(self, info):
+        return StepInfo(info.bound.mean(), info.samples)
+
+
+class LateRaising(Late):
+    def late(self, info):
+        raise ValueError("boom")
+
+
+class LateLosing(Late):
+    def late(self, info):
+        with torch.no_grad():
+            for parameter in self.model.parameters():
+                parameter.fill_(float("nan"))
+        return info
+
+
 number = 3
 """
 ).replace(

@@ -21,6 +21,7 @@ from harness.runs.build import RunData, build_learner
 from harness.runs.learners import by_hand, stackable
 from harness.runs.streams import stream
 from harness.runs.tape import GRAPH_STEPS, Block, Tape, stacked
+from harness.runs.watched import Watched
 from harness.workers.schedule import Interrupted
 
 
@@ -37,6 +38,7 @@ class Trainer:
         tapes: one for each run.
         generator: of what a learner draws for itself.
         kept: what multiplies on a CPU, where that is decided; None for what is fastest.
+        n_taken: steps that the learners have taken before.
 
     Raises:
         UserError: this machine cannot multiply in the config's precision.
@@ -50,6 +52,7 @@ class Trainer:
         tapes: Sequence[Tape],
         generator: torch.Generator,
         kept: Library | None = None,
+        n_taken: int = 0,
     ) -> None:
         self._data, self._learners, self._tapes, self._generator = data, learners, tapes, generator
         self._learner: Any = Stack(learners) if len(learners) > 1 else learners[0]
@@ -57,6 +60,7 @@ class Trainer:
         self._graph: Graph | None = None
         self._eager_steps = config.warm_up + 1 if can_repeat(self._learner, config) else math.inf
         self._replay = Replay(self._learner)
+        self._eager: Any = Watched(self._learner, config, n_taken) if config.places else self._learner
 
     def advance(self, n_steps: int) -> list[list[float]]:
         """Take so many steps; each run's mean bound of each step, nats (none for a learner without a bound)."""
@@ -75,7 +79,7 @@ class Trainer:
         on_cuda = self._data.train.is_cuda
         if self._eager_steps > 0 or (on_cuda and block.n_steps != GRAPH_STEPS):
             self._eager_steps -= block.n_steps
-            return take_steps(self._learner, self._data, block, self._generator)
+            return take_steps(self._eager, self._data, block, self._generator)
         if not on_cuda:
             return take_steps(self._replay, self._data, block, self._generator)
         ascents = self._learner.ascents

@@ -40,8 +40,9 @@ def train(runs: Sequence[Run], samples: int, should_stop: Callable[[], bool]) ->
     first = runs[0]
     config, progress = first.config, first.progress
     learners, tapes = [run.learner for run in runs], [run.tape for run in runs]
-    trainer = Trainer(config, first.data, learners, tapes, first.generator, first.library)
     per_step = samples_per_step(config, first.data)
+    n_taken = progress.samples // per_step
+    trainer = Trainer(config, first.data, learners, tapes, first.generator, first.library, n_taken)
     next_report = next_save = 0.0
     burst = 1
     for point in points(config):

@@ -17,12 +17,13 @@ from aevb.errors import UserError
 from aevb.learner import Batch
 from harness.experiments.methods import METHODS, method_of
 from harness.experiments.protocols import CHANGEABLE, protocol_config
-from harness.runs import trial
+from harness.runs import train, trial
 from harness.runs.build import RunData, build_learner
 from harness.runs.learners import check_learner, learner_class
 from tests.bad_input import check_refusal, run
 from tests.strange_learners import STRANGER
 from tests.stranger import DOCUMENT
+from tests.support import small_job
 
 
 @pytest.fixture
@@ -164,6 +165,19 @@ def test_what_cannot_be_a_learner_is_refused_before_anything_is_computed(strange
     check_refusal(status, printed, complained)
     assert re.search(what, complained), complained
     assert not (tmp_path / "here").exists()
+
+
+def test_what_ends_a_run_of_a_learner_in_the_middle_is_told_with_its_step_and_line(stranger, array, tmp_path):
+    line = STRANGER.splitlines().index('        raise ValueError("boom")') + 1
+    for name, told in {
+        "LateNothing": "a bound of shape (20,); at step 9 stranger:LateNothing gave NoneType: mend it",
+        "LateMean": "a bound of shape (20,); at step 9 stranger:LateMean gave one of shape (): mend it",
+        "LateRaising": f"at step 9, line {line} of stranger.py, stranger:LateRaising raised ValueError: boom: mend it",
+    }.items():
+        job = small_job(tmp_path / "here", array, method=f"stranger:{name}", samples=1_000)
+        with pytest.raises(UserError, match=re.escape(told)):
+            train.run(job)
+        assert told in job.folder.status().message
 
 
 def test_monte_carlo_em_has_no_bound_to_draw(stranger):
