@@ -145,7 +145,7 @@ def tell_diverged(plan: Plan, request: Request) -> bool:
     found = [(job.config.name, job.folder.status()) for job in plan.jobs]
     diverged = [(name, status) for name, status in found if status is not None and status.state == "diverged"]
     for name, status in diverged:
-        print(f"not completed: {name}: diverged: {status.message}", file=sys.stderr)
+        print(f"not completed: {name}: diverged: {status.reason or status.message}", file=sys.stderr)
     return bool(diverged)
 
 

@@ -95,7 +95,7 @@ class Progress:
         bound = self.total / self.batches if self.batches else self._last_bound()
         finite = bound is not None and math.isfinite(bound)
         rate = self.samples / self.seconds if self.seconds else None
-        text = "; ".join([*self.notes, message] if message else self.notes)
+        text = "; ".join([message, *self.notes] if message else self.notes)
         return Status(
             state=state,
             samples=self.samples,
@@ -105,6 +105,7 @@ class Progress:
             evaluation_seconds=self.evaluation_seconds,
             step_size=self.step_size,
             message=text,
+            reason=message,
         )
 
     def running_mean(self) -> tuple[float, float]:

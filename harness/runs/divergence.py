@@ -59,6 +59,12 @@ def _why(config: Config, data: RunData, progress: Progress) -> str:
                 f"no bound: add a little noise to the data, or {bernoulli}"
             )
     smaller = _changed(config.protocol, "step_size", f"{min(progress.step_size / 10, SAFE):g}")
+    if config.places:
+        own = " or ".join(config.places)
+        return (
+            f"{own} made it so, or η = {progress.step_size:g} is too large a step for it: look there for logs and "
+            f"quotients, or use a smaller η, --protocol {smaller}"
+        )
     return f"η = {progress.step_size:g} is too large a step, most likely: use a smaller one, --protocol {smaller}"
 
 

@@ -23,6 +23,7 @@ class Status:
         step_size: η, once it is chosen.
         steps: of training that the last process to compute it took.
         message: why it failed or diverged, and what was found damaged on the way.
+        reason: why it diverged, alone.
     """
 
     state: State
@@ -34,6 +35,7 @@ class Status:
     step_size: float | None = None
     steps: int = 0
     message: str = ""
+    reason: str = ""
 
     @property
     def final(self) -> bool:
@@ -64,6 +66,6 @@ def parse_status(text: str) -> Status:
         raise ValueError("a number of another kind")
     if (status.samples_per_second or 0) < 0 or status.evaluation_seconds < 0:
         raise ValueError("a time below zero")
-    if not isinstance(status.message, str):
+    if not isinstance(status.message, str) or not isinstance(status.reason, str):
         raise ValueError("a message of another kind")
-    return replace(status, message=one_line(status.message))
+    return replace(status, message=one_line(status.message), reason=one_line(status.reason))

@@ -5,8 +5,14 @@ import re
 import numpy as np
 import pytest
 
-from harness.command.main import main
+from harness.command.main import main, tell_diverged
+from harness.experiments.paper import FIGURE2
 from harness.figures import show
+from harness.figures.plan import Plan
+from harness.figures.request import Request
+from harness.runs import train
+from tests.strange_learners import STRANGER
+from tests.support import small_job
 from tests.tally import tally
 
 BERNOULLI = "author+hidden=[8]+batch_size=20+warm_up=5"
@@ -54,3 +60,19 @@ def test_a_diverged_run_says_why_and_what_to_do_and_is_not_completed(x, protocol
         main([text for text in line if text not in ("--workers", "1", "--samples", "20000")] + ["--plot-only"]) == 0
     ), "what only reads asks for no run"
     tally("diverged runs")
+
+
+def test_a_learner_of_ones_own_may_have_lost_the_numbers_itself_and_no_notice_comes_before_that(
+    own_files, array, tmp_path, capsys
+):
+    (own_files / "stranger.py").write_text(STRANGER)
+    job = small_job(tmp_path / "here", array, method="stranger:LateLosing", samples=20_000)
+    status = train.run(job)
+    assert status.state == "diverged"
+    assert "gradients from autograd" in status.message
+    assert tell_diverged(Plan([job]), Request(FIGURE2, methods=("stranger:LateLosing",)))
+    told = capsys.readouterr().err
+    assert told.startswith(f"not completed: {job.config.name}: diverged: the lower bound was no longer finite at ")
+    assert "gradients from autograd" not in told
+    assert "; stranger:LateLosing made it so, or η = 0.05 is too large a step for it: look there" in told
+    assert re.search(r"or use a smaller η, --protocol \S+$", told.strip())
