@@ -49,6 +49,9 @@ def _load(path: Path, _key: str, split: str) -> Dataset:
         expected = "one array, or arrays named train, test and optionally valid"
         found = f"arrays named {', '.join(arrays)}" if arrays else "no array"
         raise data_error(path, "the arrays' names must tell the split", expected, found, "rename or remove arrays")
+    if len(arrays) == 1 and (part := arrays.keys() & {"train", "valid", "test"}):  # whose rows must not be dealt out
+        remedy = "add what lacks, or rename the array to have it split"
+        raise data_error(path, "a split must have both its parts", "train and test", f"{part.pop()} alone", remedy)
     return dataset_of(path.name, path, arrays, split)
 
 

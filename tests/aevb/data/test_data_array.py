@@ -108,6 +108,15 @@ def test_an_npz_with_names_keeps_its_own_split(tmp_path: Path) -> None:
     assert data.test.shape == (5, 6)
 
 
+@pytest.mark.parametrize("part", ["train", "test", "valid"])
+def test_a_part_of_a_split_alone_is_not_split_again(part: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", **{part: GOOD})
+    with pytest.raises(
+        DataError, match=rf"both its parts: expected train and test, found {part} alone; add what lacks, or"
+    ):
+        load_dataset(tmp_path / "mine.npz")
+
+
 def test_an_npz_of_one_array_is_split_like_an_npy(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", anything=GOOD)
     assert torch.equal(load_dataset(tmp_path / "mine.npz").train, load_dataset(saved(tmp_path, GOOD)).train)
