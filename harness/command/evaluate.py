@@ -53,7 +53,9 @@ def parser(name: str) -> argparse.ArgumentParser:
         help=".npy file, whose rows may be any numbers, or what --dataset takes: its test points; of a run on Frey "
         "Face also the folder of frey_rawface.mat",
     )
-    p.add_argument("--points", type=whole(2), default=20, metavar="N", help="how many rows, the first ones (20)")
+    p.add_argument(
+        "--points", type=whole(1), metavar="N", help="how many rows, the first ones (20, or as many as there are)"
+    )
     p.add_argument("--samples", type=whole(25), default=1000, metavar="K", help="draws for each point (1000)")
     p.add_argument(
         "--temperatures", type=whole(2), default=300, metavar="T", help="of annealed importance sampling, AIS (300)"

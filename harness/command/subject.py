@@ -30,13 +30,14 @@ from harness.runs.kept import read_model
 from harness.runs.verify import find_runs
 from harness.store.shelves import KeptModel, Shelves
 
+POINTS = 20  # datapoints at most where nobody said how many
 TRIED = 20  # datapoints that are looked at before all are evaluated
 ALONE = 1e-3  # relative: more than float32's rounding makes of a sum over pixels
 Subject = tuple[GenerativeModel, Q | None, Tensor]
 
 
-def from_place(place: str, data: str | None, points: int) -> Subject:
-    """The user's own model, its q, and the first points of the data, in the model's type.
+def from_place(place: str, data: str | None, points: int | None) -> Subject:
+    """The user's own model, its q, and the first points of the data (see `read_points`), in the model's type.
 
     Raises:
         UserError: one of them is not to be had, or log p(x, z) is no differentiable function of z.
@@ -159,8 +160,8 @@ def _check_alone(together: Tensor, alone: Tensor, what: str) -> None:
         )
 
 
-def from_run(name: str, data: str | None, points: int, results: Path, decoder: str | None = None) -> Subject:
-    """A stored run's latest model, its encoder, and its own first test points, or those of other data.
+def from_run(name: str, data: str | None, points: int | None, results: Path, decoder: str | None = None) -> Subject:
+    """A stored run's latest model, its encoder, and its own first test points, or those of other data (`read_points`).
 
     For a run on Frey Face `data` may also be the folder where to look for that. A decoder of the user's must be named:
     a stored file does not choose what is imported.
@@ -177,13 +178,15 @@ def from_run(name: str, data: str | None, points: int, results: Path, decoder: s
     if decoder is not None and not is_place(config.decoder):
         raise UserError(f"--decoder is for a run whose decoder is yours; that of {config.name} is ours: leave it out")
     model, encoder, _ = read_model(KeptModel(folder, kept[-1]))
-    print(f"{config.name}, {kept[-1]:,} training samples")
     if config.data_sha256 and data is None:
         raise UserError(f"{config.name} is on data of yours: name them with --data {config.dataset}")
     if config.data_sha256 or data is None or (config.dataset == "frey_face" and _is_folder(data)):
         run_data = prepare(config, load(config, source(data) if data else None), torch.device("cpu"))
-        return model, encoder, run_data.test_points[:points]
-    return model, encoder, read_points(data, points).float()
+        x = run_data.test_points[: _number(points, len(run_data.test_points), config.name)]
+    else:
+        x = read_points(data, points).float()
+    print(f"{config.name}, {kept[-1]:,} training samples")
+    return model, encoder, x
 
 
 def _is_folder(data: str) -> bool:
@@ -191,24 +194,44 @@ def _is_folder(data: str) -> bool:
     return data not in NAMES and os.path.isdir(os.path.expanduser(data))
 
 
-def read_points(data: str, points: int) -> Float[Tensor, "n pixel"]:
-    """The first rows of a .npy file, which may be any numbers; of any other dataset the first test points.
+def _number(points: int | None, there: int, whose: str) -> int:
+    """How many datapoints to take: as many as was said, else at most 20.
 
     Raises:
-        DataError: there are none to be had.
+        DataError: there are fewer than was said.
+    """
+    if points is not None and points > there:
+        raise DataError(
+            f"--points must be at most the number of rows, or test points, of {whose}, {there:,}, got {points:,}: give "
+            "fewer"
+        )
+    return points or min(POINTS, there)
+
+
+def read_points(data: str, points: int | None) -> Float[Tensor, "n pixel"]:
+    """The first rows of a .npy file, which may be any numbers; of any other dataset the first test points.
+
+    Args:
+        data: as --data names it.
+        points: how many; None for 20, or as many as there are.
+
+    Raises:
+        DataError: there are none, or not so many, to be had.
     """
     if not data.endswith(".npy"):
         try:
-            return load_dataset(data).test[:points]
+            test = load_dataset(data).test
         except DatasetUnavailable as error:  # --data is the dataset here
             raise DataError(str(error).replace(REMEDY, BY_VARIABLE)) from error
+        return test[: _number(points, len(test), data)]
     path = Path(os.path.expanduser(data))
     if not path.exists():
         raise DataError(f"--data must name a file that is there, got {path}: correct the path{near_file(path)}")
     try:
         (rows,) = read_arrays(path).values()
         check_real(rows, data)
-        rows = rows[:points]
+        there = len(rows)
+        rows = rows[: points or POINTS]
         x = torch.as_tensor(rows.reshape(len(rows), math.prod(rows.shape[1:])).astype(np.float64))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"--data must be a .npy file of numbers; {data}: {one_line(error)}: use numpy.save") from error
@@ -218,4 +241,4 @@ def read_points(data: str, points: int) -> Float[Tensor, "n pixel"]:
         bad = [str(row) for row in (~x.isfinite().all(1)).nonzero().flatten()[:3].tolist()] if x.numel() else []
         got = f"others in row {', '.join(bad)} (from 0)" if bad else f"shape {tuple(x.shape)}"
         raise DataError(f"--data must have rows of finite numbers, got {got} of {data}: choose other rows")
-    return x
+    return x[: _number(points, there, data)]

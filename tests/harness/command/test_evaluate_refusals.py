@@ -175,6 +175,15 @@ def wrong(truth, own_files):
         ("wrong:Wide --data rows.npy", "must be of the model's type, torch.float32, got torch.float64"),
         ("wrong:Half --data rows.npy", "must be of float32 or float64"),
         ("wrong:Picky --data rows.npy", "raised RuntimeError: two chains alone"),
+        (
+            "factors:model --data rows.npy --points 13",
+            "at most the number of rows, .* of rows.npy, 12, got 13: give fewer",
+        ),
+        (
+            "factors:model --data mnist --points 1e6",
+            "at most the number of .*test points, of mnist, 10,000, got 1,000,000",
+        ),
+        ("mnist-nz2-aevb-seed0 --points 1e6", "of mnist N_z=2 aevb seed 0, 10,000, got 1,000,000: give fewer"),
         ("factors:model --data complex.npy", "must be real numbers"),
         ("factors:model --data dates.npy", "must be real numbers"),
         ("factors:model --data words.npy", "must be real numbers"),
