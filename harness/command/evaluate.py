@@ -110,6 +110,11 @@ def _evaluate(options: argparse.Namespace) -> None:
             f"put it in a file of this folder, and name it so{did_you_mean_place(options.model)}"
         )
     else:
+        if options.results != RESULTS and not options.results.is_dir():
+            raise UserError(
+                f"--results must name a folder that is there, for here a run is only read, got {options.results}: "
+                "correct it, or leave it out"
+            )
         model, q, x = subject.from_run(options.model, options.data, options.points, options.results, options.decoder)
     torch.set_num_threads(1)  # numbers repeat, and small models are no slower
     with (

@@ -185,7 +185,8 @@ def from_run(name: str, data: str | None, points: int | None, results: Path, dec
         x = run_data.test_points[: _number(points, len(run_data.test_points), config.name)]
     else:
         x = read_points(data, points).float()
-    print(f"{config.name}, {kept[-1]:,} training samples")
+    whose = ", published with the project" if folder.published else ""
+    print(f"{config.name}, {kept[-1]:,} training samples{whose}")
     return model, encoder, x
 
 

@@ -197,6 +197,7 @@ def wrong(truth, own_files):
         ("factors:model --data rows.npy --decoder factors:Factors", "are for a run, and MODEL is a place: leave them"),
         ("factors:model --data rows.npy --results .", "are for a run, and MODEL is a place: leave them out"),
         ("mnist-nz2-aevb-seed0 --decoder factors:Factors", "that of mnist N_z=2 .* is ours: leave it out"),
+        ("mnist-nz2-aevb-seed0 --results resluts", "must name a folder that is there, .* got resluts: correct it, or"),
         ("mnist-nz2-aevb-seed0 --results rows.npy", "results must be in a folder; rows.npy: it is none"),
         ("factors:model --data rows.npy --temperatures 1", "at least 2"),
         ("factors:model --data rows.npy --samples 3", "at least 25"),
