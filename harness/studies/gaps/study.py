@@ -17,7 +17,8 @@ from harness.pictures.models import load_trained
 from harness.runs.build import load, prepare
 from harness.runs.streams import stream
 from harness.store.files import write_text
-from harness.store.shelves import KeptModel
+from harness.store.shelves import KeptModel, Shelves
+from harness.store.tables import read_table
 from harness.studies.data import with_data
 from harness.studies.gaps.measure import GapsStudy, Nats, measure
 from harness.studies.gaps.plot import plot_gaps
@@ -126,11 +127,17 @@ def show_study(request: Request) -> None:
     show(
         request,
         NAME,
-        [NAME, LATENTS, POINTS],
+        [NAME, LATENTS],
         lambda: run_study(study, folder, request),
-        lambda table, _, points: format_gaps(table, points),
-        lambda table, latents, _, stem: plot_gaps(table, latents, stem),
+        lambda table, _: format_gaps(table, points_beside(request.shelves)),
+        plot_gaps,
     )
+
+
+def points_beside(shelves: Shelves) -> pd.DataFrame | None:
+    """Each datapoint's nats, of the study whose table is shown; None of one that was computed before they were kept."""
+    table, points = (shelves.place("studies", NAME, f"{name}.csv") for name in (NAME, POINTS))
+    return None if table is None or points is None or points.parent != table.parent else read_table(points)
 
 
 def kept_models(request: Request) -> list[KeptModel]:
@@ -150,8 +157,8 @@ def parts_of(study: GapsStudy, folder: Path, request: Request) -> list[Part]:
     return [Part(study, folder, kept, request.data) for kept in kept_models(request)]
 
 
-def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Compute the parts that are not in the folder, write gaps.csv, latents.csv and points.csv and return them.
+def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compute the parts that are not in the folder, write gaps.csv, latents.csv and points.csv; return the first two.
 
     Columns of gaps.csv: dataset, n_latent, method, seed, samples, split; datapoints and untrusted (numbers of those
     whose log p(x) is and is not to be trusted; the latter are left out); then means over datapoints with their standard
@@ -173,4 +180,4 @@ def run_study(study: GapsStudy, folder: Path, request: Request) -> tuple[pd.Data
     table, latents, points = gather(parts), gather(parts, LATENTS_FILE), gather(parts, POINTS_FILE)
     for name, rows in ((NAME, table), (LATENTS, latents), (POINTS, points)):
         write_text(folder / f"{name}.csv", rows.to_csv(index=False))
-    return table, latents, points
+    return table, latents

@@ -56,11 +56,11 @@ def beside(table: pd.DataFrame) -> pd.DataFrame:
     return both.sort_values([*CURVE, "samples", "split"], key=ranked, ignore_index=True)
 
 
-def format_gaps(table: pd.DataFrame, points: pd.DataFrame) -> str:
+def format_gaps(table: pd.DataFrame, points: pd.DataFrame | None = None) -> str:
     """The last models of each curve, and what the study says of them."""
     rows = latest(table)
     shown = cells(rows)
-    sentences = [*check(table), *lags(points), *overfitting(rows)]
+    sentences = [*check(table), *lags(table, points), *overfitting(rows)]
     return "\n".join(
         [paragraph(HEAD), format_sections(shown.pop("curve").tolist(), shown, ["split"]), *map(paragraph, sentences)]
     )
@@ -98,34 +98,42 @@ def check(table: pd.DataFrame) -> list[str]:
     return [text]
 
 
-def lags(points: pd.DataFrame) -> list[str]:
+def lags(table: pd.DataFrame, points: pd.DataFrame | None = None) -> list[str]:
     """Which term the difference of another method's test bound from AEVB's lies in, at the last samples of both.
 
-    Seed by seed and datapoint by datapoint, of those whose log p(x) both methods' estimates know. The error is over the
-    seeds; of one seed over datapoints.
+    With each datapoint's nats it is that of one and the same image, of those whose log p(x) is known for both; its
+    error is over the seeds, or of one seed over the images. Without, it is that of the means over images.
     """
     sentences = []
-    for (dataset, size), panel in points[points["split"] == "test"].groupby(["dataset", "n_latent"]):
+    for (dataset, size), panel in table[table["split"] == "test"].groupby(["dataset", "n_latent"]):
         of_aevb = panel[panel["method"] == "aevb"]
         for method in panel["method"].drop_duplicates().sort_values(key=ranked):
             other = panel[panel["method"] == method]
             both = {*other["samples"]} & {*of_aevb["samples"]}
             if method == "aevb" or not both:
                 continue
-            mine, ours = (
-                part[part["samples"] == max(both)].set_index(["seed", "point"])[["log_p", "best", "bound"]]
-                for part in (other, of_aevb)
-            )
-            apart = _with_gaps((mine - ours).dropna())
-            if apart.empty:  # no estimate of log p(x) is trusted
+            pair = [part[part["samples"] == max(both)] for part in (other, of_aevb)]
+            if points is None:
+                mine, ours = (latest(part).iloc[0] for part in pair)
+                of: Callable[[str], Estimate] = partial(_apart, mine, ours)
+            else:
+                of = _paired(*(points.merge(part[[*CURVE, "seed", "samples", "split"]]) for part in pair)).__getitem__
+            if math.isnan(of("bound").value):  # no estimate of log p(x) is trusted
                 continue
-            of_seeds = apart.groupby("seed").mean()
-            over = {name: mean(of_seeds[name] if len(of_seeds) > 1 else apart[name]) for name in apart}
             sentences.append(
                 f"{label(str(dataset))}, N_z = {size}, at {scientific(max(both))} samples: "
-                f"{label(str(method), 24)}'s bound minus AEVB's is {_difference(over.__getitem__)}."
+                f"{label(str(method), 24)}'s bound minus AEVB's is {_difference(of)}"
+                f"{'; errors as of unlike images' if points is None else ''}."
             )
     return sentences
+
+
+def _paired(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, Estimate]:
+    """Seed by seed and datapoint by datapoint."""
+    mine, ours = (part.set_index(["seed", "point"])[["log_p", "best", "bound"]] for part in (one, other))
+    apart = _with_gaps((mine - ours).dropna())
+    of_seeds = apart.groupby("seed").mean()
+    return {str(name): mean(of_seeds[name] if len(of_seeds) > 1 else apart[name]) for name in apart}
 
 
 def _with_gaps(points: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +149,7 @@ def overfitting(rows: pd.DataFrame) -> list[str]:
             train, test = of_split["train"], of_split["test"]
             error = float(np.hypot(train["bound_widened"], test["bound_widened"]))
             if above(float(train["bound"] - test["bound"]), error, 0.0):
-                apart = _difference(partial(_of_splits, train, test))
+                apart = _difference(partial(_apart, train, test))
                 sentences.append(f"{_curve(pair.iloc[0])}: train minus test is {apart}.")
     return sentences
 
@@ -159,9 +167,10 @@ def _difference(of: Callable[[str], Estimate]) -> str:
     )
 
 
-def _of_splits(train: pd.Series, test: pd.Series, quantity: str) -> Estimate:
-    error = float(np.hypot(train[f"{quantity}_error"], test[f"{quantity}_error"]))
-    return Estimate(float(train[quantity] - test[quantity]), error, math.inf, int(test["seeds"]))
+def _apart(one: pd.Series, other: pd.Series, quantity: str) -> Estimate:
+    """Of two rows of `latest`."""
+    error = float(np.hypot(one[f"{quantity}_error"], other[f"{quantity}_error"]))
+    return Estimate(float(one[quantity] - other[quantity]), error, math.inf, int(other["seeds"]))
 
 
 def _curve(row: "pd.Series | Mapping[Any, Any]") -> str:

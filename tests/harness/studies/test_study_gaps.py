@@ -13,7 +13,7 @@ from harness.store.run_folder import RunFolder
 from harness.store.shelves import KeptModel
 from harness.studies.gaps import plot, study
 from harness.studies.gaps.measure import GapsStudy, Nats, measure
-from harness.studies.gaps.study import kept_models, of_points, run_study, summary
+from harness.studies.gaps.study import kept_models, of_points, points_beside, run_study, summary
 from harness.studies.gaps.table import beside, format_gaps, lags, latest, overfitting
 from harness.workers.parts import is_done
 from tests.oracles import linear_gaussian
@@ -95,34 +95,47 @@ def test_of_each_curve_the_last_models_that_all_seeds_have_are_shown():
     assert found["log_p_widened"][1] == 0.1
 
 
-def points_of(method="aevb", seed=0, samples=1000, log_p=-100.0, approximation=1.0, amortization=2.0, spread=30.0):
-    """Ten images, far apart; of each method the even ones are a little higher, and the last is not known."""
-    name = {"dataset": "mnist", "n_latent": 10, "method": method, "seed": seed, "samples": samples, "split": "test"}
+def points_of(row, spread=30.0):
+    """Of a row ten images, far apart; of other methods than AEVB even ones are a little higher, the last is unknown."""
+    name = {key: row[key] for key in ("dataset", "n_latent", "method", "seed", "samples", "split")}
     found = []
     for point in range(10):
-        here = log_p + spread * point + (0.5 if method != "aevb" and point % 2 == 0 else 0.0)
-        best = here - approximation
-        found.append(name | {"point": point, "log_p": here, "best": best, "bound": best - amortization})
-    found[9]["log_p"] = np.nan if method == "aevb" else 1e6
-    return pd.DataFrame(found)
+        up = spread * (point - 4.5) + (0.5 if row["method"] != "aevb" and point % 2 == 0 else 0.0)
+        found.append(name | {"point": point} | {key: row[key] + up for key in ("log_p", "best", "bound")})
+    found[9]["log_p"] = np.nan if row["method"] == "aevb" else 1e6
+    return found
+
+
+def tables_of(*found):
+    return pd.DataFrame(found), pd.DataFrame([point for row in found for point in points_of(row)])
+
+
+OTHER = {"method": "wake_sleep", "log_p": -104.0, "approximation": 1.5, "amortization": 4.5}
 
 
 def test_a_difference_is_the_sum_of_its_terms_image_by_image():
-    other = {"method": "wake_sleep", "log_p": -104.0, "approximation": 1.5, "amortization": 4.5}
-    longer = points_of(samples=9000, log_p=-90.0)  # of AEVB alone: there nothing is to be compared with it
-    (sentence,) = lags(pd.concat([points_of(), points_of(**other), points_of(**other | {"samples": 50}), longer]))
+    longer = rows(samples=9000, log_p=-90.0)  # of AEVB alone: there nothing is to be compared with it
+    tables = tables_of(rows(), rows(**OTHER), rows(**OTHER | {"samples": 50}), longer)
+    (sentence,) = lags(*tables)
     terms = [(float(a), float(b)) for a, b in re.findall(r"([+-]\d+\.\d) ± (\d+\.\d)", sentence)]
     # Five of nine are 0.5 higher, ± 0.09; one image and the next are 30 apart, which is no error of the difference.
     assert terms == [(-6.7, 0.1), (-3.7, 0.1), (-0.5, 0.0), (-2.5, 0.0)]
     assert "wake-sleep's bound minus AEVB's" in sentence
     assert "at 10³ samples" in sentence
-    assert not lags(pd.concat([points_of(), points_of(method="wake_sleep", samples=50)]))
+    assert not lags(*tables_of(rows(), rows(method="wake_sleep", samples=50)))
 
 
 def test_the_error_of_a_difference_over_several_seeds_is_over_seeds():
-    theirs = [points_of("wake_sleep", seed, log_p=-104.0 + seed) for seed in (0, 2)]
-    (sentence,) = lags(pd.concat([*theirs, *(points_of(seed=seed) for seed in (0, 1, 2))]))
+    theirs = [rows("wake_sleep", seed=seed, log_p=-104.0 + seed) for seed in (0, 2)]
+    (sentence,) = lags(*tables_of(*theirs, *(rows(seed=seed) for seed in (0, 1, 2))))
     assert "bound minus AEVB's is -2.7 ± 1.0 nats: -2.7 ± 1.0 in log p(x)" in sentence  # −3.7 and −1.7
+
+
+def test_without_each_images_nats_a_difference_is_that_of_means_and_says_so():
+    (sentence,) = lags(pd.DataFrame([rows(), rows(**OTHER)]))
+    total, *terms = [float(number) for number in re.findall(r"[+-]\d+\.\d", sentence)]
+    assert (total, terms) == (-7.0, [-4.0, -0.5, -2.5])
+    assert sentence.endswith("; errors as of unlike images.")
 
 
 @pytest.mark.parametrize(("higher", "said"), [(1.0, True), (0.2, False), (-1.0, False)])
@@ -133,15 +146,16 @@ def test_overfitting_is_spoken_of_where_the_training_bound_is_surely_higher(high
 
 def test_the_table_for_print_fits_80_columns_and_a_single_model_will_do():
     table = pd.DataFrame([rows(split=split, seed=seed, log_p=-1e3) for split in ("train", "test") for seed in (0, 1)])
-    printed = format_gaps(table, points_of())
+    printed = format_gaps(table)
     assert max(map(len, printed.splitlines())) <= 80
     assert "AIS differs from it by -0.10 nats" in printed
     untrusted = dict.fromkeys(
         ("log_p", "bound", "best", "approximation", "amortization", "kl", "ais_minus_log_p"), np.nan
     )
     of_both = pd.DataFrame([rows() | untrusted, rows(method="wake_sleep") | untrusted])
-    nothing = pd.concat([points_of(), points_of("wake_sleep")]).assign(log_p=np.nan)
-    assert "nan" not in format_gaps(of_both, nothing)
+    points = pd.DataFrame([point for row in (rows(), rows(**OTHER)) for point in points_of(row)]).assign(log_p=np.nan)
+    assert "nan" not in format_gaps(of_both, points)
+    assert "nan" not in format_gaps(of_both)
 
 
 def test_published_models_are_looked_into_where_the_reader_has_none(tmp_path, monkeypatch):
@@ -152,7 +166,9 @@ def test_published_models_are_looked_into_where_the_reader_has_none(tmp_path, mo
     (one,) = [model for model in found if (model.folder.config.dataset, model.folder.config.n_latent) == ("mnist", 2)]
     monkeypatch.setattr(study, "kept_models", lambda _: [one])
     small = GapsStudy(4, 2, 10, 5, 30, 50, 10, 2)
-    table, latents, points = run_study(small, tmp_path / "gaps", request)
+    folder = tmp_path / "studies" / "gaps"
+    table, latents = run_study(small, folder, request)
+    points = points_beside(request.shelves)
     assert table["split"].tolist() == ["train", "test"]
     assert points[["split", "point"]].to_numpy().tolist() == [[name, k] for name in ("train", "test") for k in range(4)]
     known = points.dropna()
@@ -160,13 +176,15 @@ def test_published_models_are_looked_into_where_the_reader_has_none(tmp_path, mo
         table.set_index("split")["bound"].to_dict(), abs=1e-3
     )
     assert (len(latents), latents["kl"].gt(0).all()) == (4, True)
-    assert all(path.stat().st_size > 10_000 for path in study.plot_gaps(table, latents, tmp_path / "gaps" / "gaps"))
-    again = run_study(small, tmp_path / "gaps", request)
+    assert all(path.stat().st_size > 10_000 for path in study.plot_gaps(table, latents, folder / "gaps"))
+    again = run_study(small, folder, request)
     pd.testing.assert_frame_equal(table, again[0])
     own = KeptModel(RunFolder(tmp_path / "runs", one.folder.config), one.samples)
-    theirs, mine = (study.Part(small, tmp_path / "gaps", kept, None) for kept in (one, own))
+    theirs, mine = (study.Part(small, folder, kept, None) for kept in (one, own))
     assert is_done(theirs)
     assert not is_done(mine), "a published model's numbers are not the reader's own"
+    (folder / "gaps.csv").unlink()
+    assert points_beside(request.shelves) is None, "of another study than the published one, which then is shown"
 
 
 def two_methods():
