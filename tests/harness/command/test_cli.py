@@ -27,6 +27,7 @@ def small(array, *more):
 def test_figure_2_leaves_the_tables_and_pictures_it_promises(array, tmp_path):
     done = reproduce(*small(array, "--seed", 0, 1), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "no table yet: its first row is at 10⁶ samples, which no run has reached\n" in done.stdout
     folder = tmp_path / "results" / "figure2"
     assert {path.name for path in folder.iterdir()} >= {
         "figure2.csv", "runs.csv", "comparison.csv", f"figure2-{SMALL}.png", f"figure2-{SMALL}.svg",

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shutil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aevb import shipped
 from aevb.errors import UserError
 from harness.experiments.config import Config
 from harness.experiments.paper import FIGURE2
@@ -139,6 +141,7 @@ def test_a_damaged_table_in_the_store_is_named(table, content, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "results" / "studies" / table
     path.parent.mkdir(parents=True)
+    shutil.copy(shipped.RESULTS / "studies" / path.parent.name / "config.json", path.parent)
     path.write_bytes(content) if isinstance(content, bytes) else content(path)
     before = contents(tmp_path)
     status, printed, complained = run(["--list"])

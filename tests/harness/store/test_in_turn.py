@@ -11,6 +11,7 @@ from harness.runs.migrate import migrate
 from harness.runs.publish import publish_runs
 from harness.runs.train import run
 from harness.store import notices
+from harness.store.columns import fold
 from harness.store.locks import in_turn
 from harness.store.shelves import Shelves
 from tests import forked
@@ -41,7 +42,7 @@ def note(notes, what):
 def test_of_three_commands_at_one_folder_each_waits_for_the_other_and_says_so(tmp_path):
     folder, notes, release = (tmp_path / name for name in ("folder", "notes", "release"))
     processes = [forked.start(fill, folder, notes, release) for _ in range(3)]
-    said = f"another command is at work in {folder}: this one goes on when that is done\n"
+    said = fold(f"another command is at work in {folder}: this one goes on when that is done") + "\n"
     wait_until(lambda: sorted(path.read_text() for path in tmp_path.glob("told-*")) == ["", said, said])
     release.touch()
     assert [forked.finish(process) for process in processes] == [0] * 3
