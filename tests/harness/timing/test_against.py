@@ -42,15 +42,16 @@ def slow_tree(tmp_path: Path) -> Path:
 
 @pytest.mark.processes
 def test_a_planted_slowdown_is_found_where_it_is_planted(slow_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(against, "SECONDS_OF_A_BLOCK", 0.01)
+    monkeypatch.setattr(against, "SECONDS_OF_A_BLOCK", 0.03)
     monkeypatch.setattr(against, "ROUNDS", 5)
     with Tree(ROOT, "the base") as base, Tree(slow_tree, "this tree") as tree:
-        times = measure(base, tree, fewest=2, most=2, only=["AEVB 500/20", "noise in bulk"])
+        times = measure(base, tree, fewest=4, most=8, only=["AEVB 500/20", "noise in bulk"])
     table = compare(times).set_index("case")
     assert table.loc["AEVB 500/20", "verdict"] == "slower"
     assert table.loc["AEVB 500/20", "ratio"] > 1.2
     assert table.loc["noise in bulk", "low"] < 1.1
-    assert table.loc["AEVB 500/20", "rounds"] == 2 * 5
+    assert (table["rounds"] == 5 * table["launches"]).all()
+    assert table["launches"].between(4, 8).all()
 
 
 class Steady:
