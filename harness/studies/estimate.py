@@ -94,7 +94,8 @@ class _Group:
 
 def _told(found: Estimate, *groups: _Group) -> Estimate:
     """The number with the names of its seeds, and with how many diverged."""
-    few, *_, many = sorted((group.names for group in (*groups, groups[-1])), key=len)
+    by_length = sorted((group.names for group in groups), key=len)
+    few, many = by_length[0], by_length[-1]
     names = few if {*few} <= {*many} else tuple(sorted({*few, *many}))
     shares = " and ".join(f"{group.lost} of {group.lost + group.n}" for group in groups)
     return found._replace(names=names, lost=f"{shares} diverged" if any(group.lost for group in groups) else "")
